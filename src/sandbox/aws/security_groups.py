@@ -1,6 +1,7 @@
 """Restores security groups: the refusals of groups in use, the default group's own rule, rules as AWS reports them."""
 
-from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.ec2.exceptions import FilterNotImplementedError
+from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupRule
 from moto.ec2.models.vpcs import VPCBackend
 
 from wire import fault, operation, tag_list
@@ -118,6 +119,22 @@ SecurityGroupRule.__eq__ = _equal
 SecurityGroupRule.description = property(
     lambda rule: rule.ip_range.get("Description") or rule.source_group.get("Description")
 )
+
+
+def _checked(matches_filter):
+    """A filter that moto does not know is refused, as AWS does, and does not crash."""
+
+    def matches(resource, key, value):
+        try:
+            return matches_filter(resource, key, value)
+        except KeyError:
+            raise FilterNotImplementedError(key, None) from None
+
+    return matches
+
+
+SecurityGroup.matches_filter = _checked(SecurityGroup.matches_filter)
+SecurityGroupRule.matches_filter = _checked(SecurityGroupRule.matches_filter)
 
 
 def _create_vpc(backend, *args, of_moto=VPCBackend.create_vpc, **kwargs):

@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 
 # Before moto is imported: the settings are read once, and nobody's AWS profile may reach into the sandbox.
 for name in [name for name in os.environ if name.startswith(("AWS_", "MOTO_"))]:
@@ -123,6 +124,8 @@ def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         options = json.load(file)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    # moto warns of every code that the service model lacks; AWS has many such.
+    warnings.filterwarnings("ignore", message="Exception.*does not match an error shape")
     CLOCK.configure(options["speed"], options["durations"])
     forget_on_reset()
     wire.install()

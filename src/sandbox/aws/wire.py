@@ -18,8 +18,8 @@ from flask import request
 from moto.core import responses as moto_responses
 from moto.core.exceptions import ServiceException
 from moto.core.parse import XFormedDict
-from moto.core.responses import ActionResult, BaseResponse
-from moto.core.serialize import DefaultAttributePicker
+from moto.core.responses import ActionContext, ActionResult, BaseResponse
+from moto.core.serialize import DefaultAttributePicker, get_serializer_class
 from moto.core.utils import camelcase_to_underscores, get_service_model
 from moto.ec2.exceptions import FilterNotImplementedError
 from moto.backends import get_backend
@@ -113,9 +113,16 @@ class Call:
         """The answer of the next hook, or at last of moto, in the shape that AWS documents."""
         return self._read(self.forward())
 
+    def set(self, name, value):
+        """Changes a parameter of what moto will see."""
+        self.params[name] = value
+        if self._response.automated_parameter_parsing:
+            self._response.params[name] = value
+        else:
+            self._response.body = json.dumps({**json.loads(self._response.body), name: value})
+
     def drop(self, name):
-        """Takes a parameter out of what moto will see."""
-        self.params.pop(name, None)
+        """Takes a parameter out of what moto will see; the hook still has it in `params`."""
         if self._response.automated_parameter_parsing:
             self._response.params.pop(name, None)
         else:
@@ -123,14 +130,18 @@ class Call:
             body.pop(name, None)
             self._response.body = json.dumps(body)
 
-    def _read(self, answer):
+    def show(self, result, name=None):
+        """moto's models in the shape that AWS documents for the reply of an operation, this one's by default."""
+        return self._read(ActionResult(result), name)
+
+    def _read(self, answer, name=None):
         if isinstance(answer, Answer):
             return answer.result
         if isinstance(answer, dict):
             return answer
         response = self._response
         if isinstance(answer, ActionResult):
-            status, headers, body = response.serialized(answer)
+            status, headers, body = self._serialize(answer, name)
         elif isinstance(answer, str):
             status, headers, body = 200, {}, answer
         else:
@@ -143,12 +154,21 @@ class Call:
                 "headers": HeadersDict(headers),
                 "status_code": int(status),
             },
-            model.operation_model(self.name).output_shape,
+            model.operation_model(name or self.name).output_shape,
         )
         if int(status) >= 300:
             raise fault(parsed["Error"]["Code"], parsed["Error"]["Message"])
         parsed.pop("ResponseMetadata", None)
         return parsed
+
+    def _serialize(self, answer, name):
+        response = self._response
+        if name is None:
+            return response.serialized(answer)
+        model = get_service_model(response.boto3_service_name)
+        serializer = get_serializer_class(model.service_name, response.determine_response_protocol(model))
+        context = ActionContext(model, model.operation_model(name), serializer, response)
+        return answer.execute_result(context)
 
 
 class Answer(ActionResult):
