@@ -4,7 +4,7 @@ usage: server.py OPTIONS.json
 
 Options: `instance` (its identity), `version`, `speed` (how many times faster than AWS), `durations` (see `clock`), `ready` (the file
 that gets `{"pid", "port"}` once the server answers). Beside AWS's APIs and moto's own `/moto-api/`, it answers
-`GET /platctl/health` and `POST /platctl/reset`.
+`GET /platctl/health` and `POST /platctl/{configure,reset,stop}`.
 """
 
 import io
@@ -81,10 +81,17 @@ class Sandbox:
     def control(self, environ, start_response):
         match environ["REQUEST_METHOD"], environ["PATH_INFO"]:
             case "GET", "/platctl/health":
-                health = {key: self.options[key] for key in ("instance", "version", "speed")}
-                return reply(start_response, "200 OK", {**health, "pid": os.getpid()})
+                health = {key: self.options[key] for key in ("instance", "version")}
+                return reply(start_response, "200 OK", {**health, "speed": CLOCK.speed, "pid": os.getpid()})
             case "POST", "/platctl/reset":
                 BackendDict.reset()
+                return reply(start_response, "200 OK", {})
+            case "POST", "/platctl/configure":
+                CLOCK.configure(**json.load(environ["wsgi.input"]))
+                return reply(start_response, "200 OK", {})
+            case "POST", "/platctl/stop":
+                # After the reply is on its way.
+                threading.Timer(0.05, os._exit, [0]).start()
                 return reply(start_response, "200 OK", {})
             case _:
                 return reply(start_response, "404 Not Found", {"message": "no such control endpoint"})
