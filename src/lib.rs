@@ -1,1 +1,17 @@
+//! platctl reads one blueprint and reconciles it against the AWS and Kubernetes APIs.
+//!
+//! ```text
+//! blueprint.yaml ─▶ blueprint ─▶ graph ─▶ observe ─▶ plan ─▶ apply ─▶ report
+//!    text         parse, check   compile   bulk reads   pure    journaled   human · json
+//!                                (desired) (observed)          (recorded = state + journal)
+//! ```
+//!
+//! **Architecture invariant:** a module imports only what stands above it in this list; a test keeps it so.
 
+// Words
+pub mod address;
+pub mod fault;
+// The seam to the cloud
+pub mod cloud;
+pub mod kind;
+pub mod kinds;
