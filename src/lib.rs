@@ -15,3 +15,9 @@ pub mod fault;
 pub mod cloud;
 pub mod kind;
 pub mod kinds;
+// The stages
+pub mod apply;
+pub mod graph;
+pub mod observe;
+pub mod plan;
+pub mod state;
