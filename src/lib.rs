@@ -1,1 +1,3 @@
-
+pub mod blueprint;
+pub mod diagnostic;
+pub mod source;
