@@ -10,14 +10,17 @@
 
 // Words
 pub mod address;
+pub mod diagnostic;
 pub mod fault;
+pub mod source;
 // The seam to the cloud
 pub mod cloud;
 pub mod kind;
 pub mod kinds;
 // The stages
-pub mod apply;
+pub mod blueprint;
 pub mod graph;
+pub mod state;
 pub mod observe;
 pub mod plan;
-pub mod state;
+pub mod apply;
