@@ -1,1 +1,26 @@
+//! platctl reads one blueprint and reconciles it against the AWS and Kubernetes APIs.
+//!
+//! ```text
+//! blueprint.yaml ─▶ blueprint ─▶ graph ─▶ observe ─▶ plan ─▶ apply ─▶ report
+//!    text         parse, check   compile   bulk reads   pure    journaled   human · json
+//!                                (desired) (observed)          (recorded = state + journal)
+//! ```
+//!
+//! **Architecture invariant:** a module imports only what stands above it in this list; a test keeps it so.
 
+// Words
+pub mod address;
+pub mod diagnostic;
+pub mod fault;
+pub mod source;
+// The seam to the cloud
+pub mod cloud;
+pub mod kind;
+pub mod kinds;
+// The stages
+pub mod blueprint;
+pub mod graph;
+pub mod state;
+pub mod observe;
+pub mod plan;
+pub mod apply;

@@ -1,0 +1,14 @@
+//! The way to AWS: clients for each region, one table of faults, rate limits, counted calls, owner tags.
+//!
+//! **Architecture invariant:** outside this module, `kinds` and `sandbox` nothing names an AWS crate, and only
+//! [`aws_fault`] looks at error codes.
+
+pub mod aws;
+pub mod aws_fault;
+pub mod calls;
+pub mod limits;
+pub mod tags;
+
+pub use aws::{Aws, Cx};
+pub use calls::{Calls, CallsSince};
+pub use limits::Limits;

@@ -1,0 +1,269 @@
+//! AWS on the wire: one configuration, a set of clients for each region, all requests counted and rate-limited.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextMut;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, Metadata};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use tokio::sync::OnceCell;
+
+use crate::cloud::{Calls, Limits};
+use crate::fault::{Call, Fault};
+
+/// AWS, or an endpoint that speaks like it.
+#[derive(Debug)]
+pub struct Aws {
+    sdk: SdkConfig,
+    calls: Calls,
+    speed: f64,
+    regions: Mutex<BTreeMap<String, Arc<Cx>>>,
+}
+
+/// How to reach AWS.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The region used where none is named.
+    pub region: String,
+    /// Endpoint and credentials of a sandbox; `None`: the standard chain (profile, SSO, role, environment).
+    pub sandbox: Option<Endpoint>,
+    /// How much faster than AWS the endpoint lives; 1 for AWS.
+    pub speed: f64,
+}
+
+/// An endpoint with static credentials.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    pub url: String,
+    pub access_key_id: String,
+}
+
+/// Every call has a deadline: the slowest documented API answers (IAM, EKS) stay well below.
+const CALL_MAX: Duration = Duration::from_secs(60);
+const ATTEMPT_MAX: Duration = Duration::from_secs(25);
+const CONNECT_MAX: Duration = Duration::from_secs(4);
+/// The first try and three retries of throttles and 5xx; what fails longer is the engine's to judge.
+const ATTEMPTS_MAX: u32 = 4;
+
+impl Aws {
+    /// Reads the configuration; makes no call.
+    pub async fn connect(options: &Options) -> Self {
+        let calls = Calls::default();
+        let timeouts = TimeoutConfig::builder()
+            .operation_timeout(CALL_MAX)
+            .operation_attempt_timeout(ATTEMPT_MAX)
+            .connect_timeout(CONNECT_MAX);
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .region(Region::new(options.region.clone()))
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
+            .timeout_config(timeouts.build());
+        if let Some(endpoint) = &options.sandbox {
+            let credentials = aws_credential_types::Credentials::new(
+                &endpoint.access_key_id,
+                "sandbox",
+                None,
+                None,
+                "sandbox",
+            );
+            loader = loader.endpoint_url(&endpoint.url).credentials_provider(credentials);
+        }
+        let sdk = loader.load().await;
+        Self { sdk, calls, speed: options.speed, regions: Mutex::default() }
+    }
+
+    /// The clients of a region.
+    pub fn region(&self, name: &str) -> Arc<Cx> {
+        let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        let cx = regions.entry(name.into()).or_insert_with(|| {
+            let meter = Metered {
+                client: https_client(),
+                calls: self.calls.clone(),
+                limits: Limits::new(self.speed),
+            };
+            let region = Region::new(name.to_owned());
+            let sdk = self.sdk.to_builder().region(region).http_client(meter).build();
+            Arc::new(Cx::new(name, &sdk))
+        });
+        Arc::clone(cx)
+    }
+
+    /// All requests so far.
+    pub fn calls(&self) -> &Calls {
+        &self.calls
+    }
+}
+
+/// What a kind works with: the clients of one region.
+#[derive(Debug)]
+pub struct Cx {
+    pub region: String,
+    pub acm: aws_sdk_acm::Client,
+    pub ec2: aws_sdk_ec2::Client,
+    pub ecr: aws_sdk_ecr::Client,
+    pub eks: aws_sdk_eks::Client,
+    pub elb: aws_sdk_elasticloadbalancingv2::Client,
+    pub iam: aws_sdk_iam::Client,
+    pub kms: aws_sdk_kms::Client,
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub rds: aws_sdk_rds::Client,
+    pub route53: aws_sdk_route53::Client,
+    pub secrets: aws_sdk_secretsmanager::Client,
+    pub sts: aws_sdk_sts::Client,
+    pub tagging: aws_sdk_resourcegroupstagging::Client,
+    pub waf: aws_sdk_wafv2::Client,
+    account: OnceCell<Account>,
+}
+
+/// The account that the credentials belong to.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Twelve digits.
+    pub id: String,
+    /// `aws`, `aws-cn`, `aws-us-gov`: the second part of every ARN.
+    pub partition: String,
+}
+
+/// A client of a service whose requests carry the name of their call.
+macro_rules! client {
+    ($service:ident, $name:literal, $sdk:expr) => {
+        $service::Client::from_conf(
+            $service::config::Builder::from($sdk).interceptor(Named($name)).build(),
+        )
+    };
+}
+
+impl Cx {
+    fn new(region: &str, sdk: &SdkConfig) -> Self {
+        Self {
+            region: region.into(),
+            acm: client!(aws_sdk_acm, "acm", sdk),
+            ec2: client!(aws_sdk_ec2, "ec2", sdk),
+            ecr: client!(aws_sdk_ecr, "ecr", sdk),
+            eks: client!(aws_sdk_eks, "eks", sdk),
+            elb: client!(aws_sdk_elasticloadbalancingv2, "elasticloadbalancing", sdk),
+            iam: client!(aws_sdk_iam, "iam", sdk),
+            kms: client!(aws_sdk_kms, "kms", sdk),
+            logs: client!(aws_sdk_cloudwatchlogs, "logs", sdk),
+            rds: client!(aws_sdk_rds, "rds", sdk),
+            route53: client!(aws_sdk_route53, "route53", sdk),
+            secrets: client!(aws_sdk_secretsmanager, "secretsmanager", sdk),
+            sts: client!(aws_sdk_sts, "sts", sdk),
+            tagging: client!(aws_sdk_resourcegroupstagging, "tagging", sdk),
+            waf: client!(aws_sdk_wafv2, "wafv2", sdk),
+            account: OnceCell::new(),
+        }
+    }
+
+    /// Whose credentials these are. Asked once.
+    pub async fn account(&self) -> Result<&Account, Fault> {
+        self.account
+            .get_or_try_init(|| async {
+                let identity = self.sts.get_caller_identity().send().await?;
+                let arn = identity.arn().unwrap_or_default();
+                let partition = arn.split(':').nth(1).unwrap_or("aws");
+                let id =
+                    identity.account().ok_or_else(|| Fault::bug("the reply holds no account"))?;
+                Ok(Account { id: id.into(), partition: partition.into() })
+            })
+            .await
+    }
+}
+
+fn https_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .build_https()
+}
+
+/// Puts the [`Call`] beside each request, where the connector finds it.
+#[derive(Debug)]
+struct Named(&'static str);
+
+impl Intercept for Named {
+    fn name(&self) -> &'static str {
+        "platctl: name the call"
+    }
+
+    fn modify_before_transmit(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(metadata) = config.load::<Metadata>() {
+            let call = Call { service: self.0.into(), action: metadata.name().into() };
+            context.request_mut().add_extension(call);
+        }
+        Ok(())
+    }
+}
+
+/// An HTTP client that counts requests and holds them back until their bucket admits them.
+#[derive(Clone)]
+struct Metered {
+    client: SharedHttpClient,
+    calls: Calls,
+    limits: Limits,
+}
+
+#[derive(Debug)]
+struct MeteredConnector {
+    connector: SharedHttpConnector,
+    calls: Calls,
+    limits: Limits,
+}
+
+impl fmt::Debug for Metered {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Metered")
+    }
+}
+
+impl HttpClient for Metered {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(MeteredConnector {
+            connector: self.client.http_connector(settings, components),
+            calls: self.calls.clone(),
+            limits: self.limits.clone(),
+        })
+    }
+}
+
+impl HttpConnector for MeteredConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        // Requests for credentials (SSO, roles) carry no name: they are neither ours to count nor to slow down.
+        let Some(call) = request.extension::<Call>().cloned() else {
+            return self.connector.call(request);
+        };
+        let (connector, calls, limits) =
+            (self.connector.clone(), self.calls.clone(), self.limits.clone());
+        HttpConnectorFuture::new(async move {
+            limits.admit(&call).await;
+            calls.count(&call);
+            tracing::trace!(%call, "request");
+            let response = connector.call(request).await?;
+            // EC2 answers 503 to what it throttles, the JSON and REST services 429.
+            if matches!(response.status().as_u16(), 429 | 503) {
+                limits.throttled(&call);
+            }
+            Ok(response)
+        })
+    }
+}

@@ -1,0 +1,280 @@
+//! The one table of faults: what an AWS error code means to the engine.
+
+use std::any::type_name;
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::request_id::RequestId;
+
+use crate::fault::{Call, Class, Fault};
+
+impl<E> From<SdkError<E, HttpResponse>> for Fault
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    fn from(error: SdkError<E, HttpResponse>) -> Self {
+        let call = call_of::<E>();
+        let (class, code, message) = match &error {
+            SdkError::ServiceError(refused) => {
+                let (code, text) = (refused.err().code(), refused.err().message());
+                let class =
+                    classify(code, text.unwrap_or_default(), refused.raw().status().as_u16());
+                let message = match (text, code) {
+                    (Some(text), _) if !text.is_empty() => text.to_owned(),
+                    (_, Some(code)) => code.to_owned(),
+                    _ => format!("HTTP status {} without an error code", refused.raw().status()),
+                };
+                (class, code.map(str::to_owned), message)
+            }
+            SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => {
+                match credentials_error(&error) {
+                    Some(reason) => (Class::Credentials, None, reason),
+                    None => (Class::Unanswered, None, innermost(&error)),
+                }
+            }
+            SdkError::TimeoutError(_) => {
+                (Class::Unanswered, None, "no answer before the deadline".into())
+            }
+            SdkError::ResponseError(bad) => {
+                let status = bad.raw().status().as_u16();
+                let class = if status >= 500 { Class::Unavailable } else { Class::Bug };
+                (class, None, format!("unreadable reply (HTTP {status}): {}", innermost(&error)))
+            }
+            other => (Class::Bug, None, DisplayErrorContext(other).to_string()),
+        };
+        let request_id = error.request_id().map(str::to_owned);
+        Self { class, call: Some(call), code, message, request_id, residue: class.residue() }
+    }
+}
+
+/// The class of a service's refusal.
+fn classify(code: Option<&str>, message: &str, status: u16) -> Class {
+    let Some(code) = code else {
+        return match status {
+            429 => Class::Throttled,
+            // A service that does not know an operation answers with a page of its web server: 404 of a REST API, or
+            // a 5xx. "Not there" always comes with a code.
+            404 | 405 | 501 => Class::Unsupported,
+            500.. => Class::Unavailable,
+            _ => Class::Bug,
+        };
+    };
+    // Some codes mean several things; their messages tell which.
+    let by_message = BY_MESSAGE
+        .iter()
+        .find(|(exact, text, _)| *exact == code && message.to_ascii_lowercase().contains(text));
+    if let Some((_, _, class)) = by_message {
+        return *class;
+    }
+    if let Some((_, class)) = BY_CODE.iter().find(|(exact, _)| *exact == code) {
+        return *class;
+    }
+    let ends = BY_ENDING.iter().find(|(ending, _)| {
+        code.trim_end_matches("Exception").trim_end_matches("Fault").ends_with(ending)
+    });
+    match ends {
+        Some((_, class)) => *class,
+        None if status >= 500 => Class::Unavailable,
+        None if status == 403 => Class::Denied,
+        None => Class::Invalid,
+    }
+}
+
+/// Code, part of the message in lower case, class.
+const BY_MESSAGE: &[(&str, &str, Class)] = &[
+    // IAM is eventually consistent: a fresh role is unknown to other services for some seconds.
+    ("InvalidParameterException", "assume", Class::NotYet),
+    ("InvalidParameterException", "role with arn", Class::NotYet),
+    ("InvalidParameterValue", "iam instance profile", Class::NotYet),
+    ("InvalidParameterValueException", "cannot be assumed", Class::NotYet),
+    ("MalformedPolicyDocument", "invalid principal", Class::NotYet),
+    ("MalformedPolicyDocumentException", "invalid principal", Class::NotYet),
+    ("InvalidRequestException", "scheduled for deletion", Class::Busy),
+    ("InvalidRequestException", "currently in progress", Class::Busy),
+    ("InvalidRequestException", "cluster is not in", Class::Busy),
+    ("InvalidRequestException", "not active", Class::Busy),
+    ("ValidationError", "rate exceeded", Class::Throttled),
+    ("InvalidParameterCombination", "no modifications", Class::Stale),
+    ("AccessDenied", "expired", Class::Credentials),
+    // EKS says "in use" of names that are taken, too.
+    ("ResourceInUseException", "already exists", Class::Exists),
+    ("ResourceInUseException", "in progress", Class::Busy),
+];
+
+const BY_CODE: &[(&str, Class)] = &[
+    ("AuthFailure", Class::Credentials),
+    ("UnauthorizedOperation", Class::Denied),
+    ("AccessDenied", Class::Denied),
+    ("AccessDeniedException", Class::Denied),
+    ("NotAuthorized", Class::Denied),
+    ("OptInRequired", Class::Denied),
+    ("ExpiredToken", Class::Credentials),
+    ("ExpiredTokenException", Class::Credentials),
+    ("RequestExpired", Class::Credentials),
+    ("InvalidClientTokenId", Class::Credentials),
+    ("UnrecognizedClientException", Class::Credentials),
+    ("SignatureDoesNotMatch", Class::Credentials),
+    ("MissingAuthenticationToken", Class::Credentials),
+    ("IncompleteSignature", Class::Credentials),
+    ("RequestLimitExceeded", Class::Throttled),
+    ("TooManyRequestsException", Class::Throttled),
+    ("PriorRequestNotComplete", Class::Busy),
+    ("LimitExceededException", Class::Quota),
+    ("DependencyViolation", Class::InUse),
+    ("DeleteConflict", Class::InUse),
+    ("DeleteConflictException", Class::InUse),
+    ("HostedZoneNotEmpty", Class::InUse),
+    ("RepositoryNotEmptyException", Class::InUse),
+    ("WAFAssociatedItemException", Class::InUse),
+    ("OperationNotPermitted", Class::InUse),
+    // EKS: the cluster still has node groups, or an update is under way. Names taken are told apart by the caller.
+    ("ResourceInUseException", Class::InUse),
+    ("ResourceInUse", Class::InUse),
+    ("InvalidIPAddress.InUse", Class::InUse),
+    ("InvalidDBSubnetGroupStateFault", Class::InUse),
+    ("InvalidDBParameterGroupState", Class::InUse),
+    ("InvalidDBParameterGroupStateFault", Class::InUse),
+    ("InvalidDBInstanceState", Class::Busy),
+    ("InvalidDBInstanceStateFault", Class::Busy),
+    ("IncorrectState", Class::Busy),
+    ("OperationAbortedException", Class::Busy),
+    ("ConcurrentModification", Class::Stale),
+    ("ConcurrentModificationException", Class::Stale),
+    ("WAFOptimisticLockException", Class::Stale),
+    ("OptimisticLockException", Class::Stale),
+    // WAFv2: what it refers to was made a moment ago and is not retrievable yet.
+    ("WAFUnavailableEntityException", Class::NotYet),
+    ("WAFDuplicateItemException", Class::Exists),
+    ("WAFNonexistentItemException", Class::NotFound),
+    ("WAFLimitsExceededException", Class::Quota),
+    ("EntityAlreadyExists", Class::Exists),
+    ("BucketAlreadyOwnedByYou", Class::Exists),
+    ("ResourceExistsException", Class::Exists),
+    ("ConflictingDomainExists", Class::Exists),
+    ("NoSuchEntity", Class::NotFound),
+    ("NoSuchHostedZone", Class::NotFound),
+    ("NoSuchHealthCheck", Class::NotFound),
+    ("NatGatewayNotFound", Class::NotFound),
+    ("InvalidAttachmentID.NotFound", Class::NotFound),
+    // What a Gateway names is not attached: the attachment is what is missing.
+    ("Gateway.NotAttached", Class::NotFound),
+    ("IdempotentParameterMismatch", Class::Invalid),
+    ("InternalError", Class::Unavailable),
+    ("InternalFailure", Class::Unavailable),
+    ("ServiceUnavailable", Class::Unavailable),
+    ("ServiceUnavailableException", Class::Unavailable),
+    ("InvalidAction", Class::Unsupported),
+    ("UnknownOperationException", Class::Unsupported),
+];
+
+/// Endings shared by many codes, after `Exception` and `Fault` are cut off.
+const BY_ENDING: &[(&str, Class)] = &[
+    ("Throttling", Class::Throttled),
+    ("Throttled", Class::Throttled),
+    ("AlreadyExists", Class::Exists),
+    (".Duplicate", Class::Exists),
+    ("Duplicate", Class::Exists),
+    ("AlreadyInUse", Class::Exists),
+    ("AlreadyAssociated", Class::Exists),
+    ("NotFound", Class::NotFound),
+    (".Malformed", Class::Invalid),
+    ("LimitExceeded", Class::Quota),
+    ("QuotaExceeded", Class::Quota),
+    ("ResourceInUse", Class::InUse),
+    (".InUse", Class::InUse),
+    ("InUse", Class::InUse),
+    ("AccessDenied", Class::Denied),
+    ("ServerException", Class::Unavailable),
+];
+
+/// The operation whose error `E` is, from the name of its type: `aws_sdk_ec2::operation::create_vpc::CreateVpcError`.
+/// For messages only.
+fn call_of<E>() -> Call {
+    let name = type_name::<E>();
+    let service = name.strip_prefix("aws_sdk_").and_then(|rest| rest.split("::").next());
+    let action = name.rsplit("::").next().unwrap_or(name);
+    Call {
+        service: service_name(service.unwrap_or("aws")).into(),
+        action: action.strip_suffix("Error").unwrap_or(action).into(),
+    }
+}
+
+/// A service's endpoint prefix, as IAM actions use it, from its crate's name.
+fn service_name(name: &str) -> &str {
+    match name {
+        "elasticloadbalancingv2" => "elasticloadbalancing",
+        "cloudwatchlogs" => "logs",
+        "resourcegroupstagging" => "tagging",
+        other => other,
+    }
+}
+
+/// The reason, if somewhere in the chain of sources credentials are missing or unusable.
+fn credentials_error(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut at = Some(error);
+    while let Some(link) = at {
+        if let Some(reason) = link.downcast_ref::<CredentialsError>() {
+            return Some(format!("no usable credentials: {}", innermost(reason)));
+        }
+        at = link.source();
+    }
+    None
+}
+
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut at = error;
+    while let Some(source) = at.source() {
+        at = source;
+    }
+    at.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_their_classes() {
+        for (code, class) in [
+            ("InvalidVpcID.NotFound", Class::NotFound),
+            ("DBInstanceNotFound", Class::NotFound),
+            ("DBSubnetGroupNotFoundFault", Class::NotFound),
+            ("ResourceNotFoundException", Class::NotFound),
+            ("InvalidPermission.Duplicate", Class::Exists),
+            ("ResourceAlreadyExistsException", Class::Exists),
+            ("DBParameterGroupAlreadyExists", Class::Exists),
+            ("ThrottlingException", Class::Throttled),
+            ("Throttling", Class::Throttled),
+            ("DependencyViolation", Class::InUse),
+            ("VpcLimitExceeded", Class::Quota),
+            ("UnauthorizedOperation", Class::Denied),
+            ("SomethingNew", Class::Invalid),
+        ] {
+            assert_eq!(classify(Some(code), "", 400), class, "{code}");
+        }
+    }
+
+    #[test]
+    fn one_code_of_several_meanings_is_told_by_its_message() {
+        let message = "The role with arn x cannot be assumed by principal eks";
+        assert_eq!(classify(Some("InvalidParameterException"), message, 400), Class::NotYet);
+        assert_eq!(classify(Some("InvalidParameterException"), "bad size", 400), Class::Invalid);
+    }
+
+    #[test]
+    fn a_page_without_a_code_is_never_not_found() {
+        assert_eq!(classify(None, "", 404), Class::Unsupported);
+        assert_eq!(classify(None, "", 500), Class::Unavailable);
+    }
+
+    #[test]
+    fn the_call_is_named_by_its_error() {
+        let call =
+            call_of::<aws_sdk_elasticloadbalancingv2::operation::create_rule::CreateRuleError>();
+        assert_eq!(call.to_string(), "elasticloadbalancing CreateRule");
+    }
+}
