@@ -579,5 +579,563 @@ class Eks(Case):
         self.refused("ResourceNotFoundException", self.eks.describe_pod_identity_association, **named)
 
 
+class Rds(Case):
+    def place(self):
+        if not hasattr(self, "network"):
+            self.network = self.vpc()
+            self.places = self.subnets(self.network)
+            self.rds.create_db_subnet_group(
+                DBSubnetGroupName="Data", DBSubnetGroupDescription="data", SubnetIds=self.places
+            )
+
+    def database(self, name="main", wait=True, **params):
+        self.place()
+        wanted = {"Engine": "postgres", "EngineVersion": "16", "DBInstanceClass": "db.t3.medium", "AllocatedStorage": 20,
+                  "MasterUsername": "app", "ManageMasterUserPassword": True, "DBSubnetGroupName": "data"}  # fmt: skip
+        self.rds.create_db_instance(DBInstanceIdentifier=name, **{**wanted, **params})
+        if wait:
+            self.becomes("available", lambda: self.status(name))
+
+    def look(self, name="main"):
+        return self.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
+
+    def status(self, name="main"):
+        return self.look(name)["DBInstanceStatus"]
+
+    def remove(self, name="main"):
+        self.rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+
+    def test_an_instance_comes_up_and_shows_what_it_was_given(self):
+        self.place()
+        group, role = self.group(self.network), self.role("monitoring")
+        key = self.kms.create_key()["KeyMetadata"]["Arn"]
+        self.database(
+            wait=False, MultiAZ=True, StorageType="gp3", StorageEncrypted=True, KmsKeyId=key, Port=5433,
+            VpcSecurityGroupIds=[group], CopyTagsToSnapshot=True, MonitoringInterval=60, MonitoringRoleArn=role,
+            EnablePerformanceInsights=True, EnableCloudwatchLogsExports=["postgresql"], DeletionProtection=True,
+            EnableIAMDatabaseAuthentication=True, BackupRetentionPeriod=7, MaxAllocatedStorage=100,
+        )  # fmt: skip
+        self.assertEqual(self.status(), "creating")
+        self.assertNotIn("Endpoint", self.look())
+        self.assertEqual(self.look()["MasterUserSecret"]["SecretStatus"], "creating")
+        self.becomes("available", self.status)
+        shown = self.look()
+        for member, value in {
+            "EngineVersion": "16.10", "MultiAZ": True, "KmsKeyId": key, "CopyTagsToSnapshot": True,
+            "MonitoringInterval": 60, "MonitoringRoleArn": role, "PerformanceInsightsEnabled": True,
+            "PerformanceInsightsRetentionPeriod": 7, "EnabledCloudwatchLogsExports": ["postgresql"],
+            "DeletionProtection": True, "IAMDatabaseAuthenticationEnabled": True, "BackupRetentionPeriod": 7,
+            "MaxAllocatedStorage": 100, "StorageThroughput": 125, "Iops": 3000, "PendingModifiedValues": {},
+            "CACertificateIdentifier": "rds-ca-rsa2048-g1", "NetworkType": "IPV4", "PubliclyAccessible": False,
+        }.items():  # fmt: skip
+            self.assertEqual(shown.get(member), value, member)
+        self.assertEqual(shown["Endpoint"]["Port"], 5433)
+        self.assertEqual(shown["DBParameterGroups"][0]["DBParameterGroupName"], "default.postgres16")
+        self.assertNotEqual(shown["SecondaryAvailabilityZone"], shown["AvailabilityZone"])
+        self.refused("DependencyViolation", self.ec2.delete_security_group, GroupId=group)
+        zones = {place["AvailabilityZone"]: place["SubnetId"] for place in self.ec2.describe_subnets(
+            SubnetIds=self.places)["Subnets"]}  # fmt: skip
+        self.refused("DependencyViolation", self.ec2.delete_subnet, SubnetId=zones[shown["AvailabilityZone"]])
+        self.refused("InvalidParameterCombination", self.remove)
+
+    def test_an_instance_needs_what_it_refers_to(self):
+        self.database(wait=False)
+        for code, bad in (
+            ("DBInstanceAlreadyExists", {}),
+            ("DBSubnetGroupNotFoundFault", {"DBSubnetGroupName": "missing"}),
+            ("InvalidParameterValue", {"VpcSecurityGroupIds": ["sg-1"]}),
+            ("InvalidParameterCombination", {"VpcSecurityGroupIds": [self.group(self.vpc("10.9.0.0/16"))]}),
+            ("InvalidParameterCombination", {"EngineVersion": "9.6"}),
+            ("InvalidParameterValue", {"DBInstanceClass": "huge"}),
+            ("InvalidParameterValue", {"ManageMasterUserPassword": False}),
+            ("InvalidParameterCombination", {"MasterUserPassword": "secret-password"}),
+            ("InvalidParameterCombination", {"MonitoringInterval": 60}),
+            ("KMSKeyNotAccessibleFault", {"StorageEncrypted": True, "KmsKeyId": "00000000-0000-0000-0000-000000000000"}),
+            ("DBParameterGroupNotFound", {"DBParameterGroupName": "missing"}),
+        ):  # fmt: skip
+            name = "main" if code == "DBInstanceAlreadyExists" else "new"
+            self.refused(code, lambda name=name, bad=bad: self.database(name, wait=False, **bad))
+        self.assertEqual(len(self.rds.describe_db_instances()["DBInstances"]), 1)
+
+    def test_the_managed_secret_is_real_and_goes_with_the_instance(self):
+        self.database()
+        arn = self.look()["MasterUserSecret"]["SecretArn"]
+        value = json.loads(self.secretsmanager.get_secret_value(SecretId=arn)["SecretString"])
+        self.assertEqual(value["username"], "app")
+        shown = self.secretsmanager.describe_secret(SecretId=arn)
+        self.assertEqual((shown["OwningService"], shown["RotationEnabled"]), ("rds", True))
+        self.assertEqual(shown["RotationRules"], {"AutomaticallyAfterDays": 7})
+        self.secretsmanager.rotate_secret(SecretId=arn, RotationRules={"ScheduleExpression": "rate(30 days)"})
+        again = json.loads(self.secretsmanager.get_secret_value(SecretId=arn)["SecretString"])
+        self.assertNotEqual(again["password"], value["password"])
+        shown = self.secretsmanager.describe_secret(SecretId=arn)
+        self.assertEqual(shown["RotationRules"], {"ScheduleExpression": "rate(30 days)"})
+        self.refused("InvalidRequestException", self.secretsmanager.delete_secret, SecretId=arn)
+        self.remove()
+        self.gone("DBInstanceNotFound", self.status)
+        self.refused("ResourceNotFoundException", self.secretsmanager.describe_secret, SecretId=arn)
+
+    def test_changes_take_time_or_wait_for_the_window(self):
+        self.database()
+        change = lambda **params: self.rds.modify_db_instance(DBInstanceIdentifier="main", **params)  # noqa: E731
+        change(DBInstanceClass="db.t3.large")
+        self.assertEqual((self.status(), self.look()["DBInstanceClass"]), ("available", "db.t3.medium"))
+        self.assertEqual(self.look()["PendingModifiedValues"], {"DBInstanceClass": "db.t3.large"})
+        change(DBPortNumber=5444, MultiAZ=True, ApplyImmediately=True)
+        self.refused("InvalidDBInstanceState", change, BackupRetentionPeriod=3)
+        self.assertEqual(self.becomes("available", self.status), ["modifying", "available"])
+        shown = self.look()
+        self.assertEqual((shown["DBInstanceClass"], shown["Endpoint"]["Port"], shown["MultiAZ"]), ("db.t3.large", 5444, True))
+        self.assertEqual(shown["PendingModifiedValues"], {})
+        change(EnablePerformanceInsights=True, BackupRetentionPeriod=3, CloudwatchLogsExportConfiguration={
+            "EnableLogTypes": ["upgrade"]}, ApplyImmediately=True)  # fmt: skip
+        self.becomes("available", self.status)
+        shown = self.look()
+        self.assertEqual((shown["PerformanceInsightsEnabled"], shown["BackupRetentionPeriod"],
+                          shown["EnabledCloudwatchLogsExports"]), (True, 3, ["upgrade"]))  # fmt: skip
+        self.refused("InvalidParameterCombination", change, AllocatedStorage=10)
+        self.refused("InvalidParameterCombination", change, EngineVersion="17.6")
+        change(EngineVersion="17", AllowMajorVersionUpgrade=True, ApplyImmediately=True)
+        self.becomes("available", self.status)
+        self.assertEqual(self.look()["EngineVersion"], "17.6")
+
+    def test_an_instance_goes_away_slowly(self):
+        self.database()
+        self.refused("InvalidParameterCombination", self.rds.delete_db_instance, DBInstanceIdentifier="main")
+        self.refused("InvalidDBSubnetGroupStateFault", self.rds.delete_db_subnet_group, DBSubnetGroupName="data")
+        self.remove()
+        self.assertEqual(self.status(), "deleting")
+        self.refused("InvalidDBInstanceState", self.remove)
+        self.gone("DBInstanceNotFound", self.status)
+        self.rds.delete_db_subnet_group(DBSubnetGroupName="data")
+        for place in self.places:
+            self.ec2.delete_subnet(SubnetId=place)
+
+    def test_a_read_replica_is_its_own_instance(self):
+        self.database(BackupRetentionPeriod=0, DeletionProtection=True)
+        make = lambda **params: self.rds.create_db_instance_read_replica(  # noqa: E731
+            DBInstanceIdentifier="copy", SourceDBInstanceIdentifier="main", **params
+        )
+        self.refused("InvalidDBInstanceState", make)
+        self.rds.modify_db_instance(DBInstanceIdentifier="main", BackupRetentionPeriod=1, ApplyImmediately=True)
+        self.becomes("available", self.status)
+        make(DBInstanceClass="db.t3.large", Tags=[{"Key": "a", "Value": "1"}])
+        self.refused("DBInstanceAlreadyExists", make)
+        self.assertEqual(self.status("copy"), "creating")
+        self.becomes("available", lambda: self.status("copy"))
+        copy, main = self.look("copy"), self.look()
+        self.assertEqual(copy["ReadReplicaSourceDBInstanceIdentifier"], "main")
+        self.assertEqual(main["ReadReplicaDBInstanceIdentifiers"], ["copy"])
+        self.assertEqual((copy["DBInstanceClass"], copy["TagList"], copy["DeletionProtection"]),
+                         ("db.t3.large", [{"Key": "a", "Value": "1"}], False))  # fmt: skip
+        self.assertNotEqual(copy["DbiResourceId"], main["DbiResourceId"])
+        self.assertNotIn("MasterUserSecret", copy)
+        self.rds.promote_read_replica(DBInstanceIdentifier="copy")
+        self.assertEqual(self.becomes("available", lambda: self.status("copy")), ["modifying", "available"])
+        self.assertNotIn("ReadReplicaSourceDBInstanceIdentifier", self.look("copy"))
+        self.assertEqual(self.look()["ReadReplicaDBInstanceIdentifiers"], [])
+        self.remove("copy")
+        self.gone("DBInstanceNotFound", lambda: self.status("copy"))
+        self.assertIn("MasterUserSecret", self.look())
+
+    def test_subnet_groups(self):
+        self.place()
+        make = lambda **params: self.rds.create_db_subnet_group(  # noqa: E731
+            **{"DBSubnetGroupName": "new", "DBSubnetGroupDescription": "d", "SubnetIds": self.places, **params}
+        )
+        self.refused("DBSubnetGroupAlreadyExists", make, DBSubnetGroupName="DATA")
+        self.refused("InvalidSubnet", make, SubnetIds=["subnet-1", "subnet-2"])
+        self.refused("DBSubnetGroupDoesNotCoverEnoughAZs", make, SubnetIds=self.places[:1])
+        self.rds.modify_db_subnet_group(DBSubnetGroupName="data", DBSubnetGroupDescription="new",
+                                        SubnetIds=self.places[:2])  # fmt: skip
+        shown = self.rds.describe_db_subnet_groups(DBSubnetGroupName="data")["DBSubnetGroups"][0]
+        self.assertEqual(shown["DBSubnetGroupDescription"], "new")
+        self.assertEqual({s["SubnetIdentifier"] for s in shown["Subnets"]}, set(self.places[:2]))
+        self.refused("DBSubnetGroupNotFoundFault", self.rds.describe_db_subnet_groups, DBSubnetGroupName="missing")
+
+    def test_parameter_groups(self):
+        group = {"DBParameterGroupName": "tuned"}
+        make = lambda family: self.rds.create_db_parameter_group(  # noqa: E731
+            DBParameterGroupFamily=family, Description="d", **group
+        )
+        self.refused("InvalidParameterValue", lambda: make("postgres99"))
+        make("postgres16")
+        change = lambda method: self.rds.modify_db_parameter_group(Parameters=[  # noqa: E731
+            {"ParameterName": "max_connections", "ParameterValue": "200", "ApplyMethod": method}], **group)  # fmt: skip
+        self.refused("InvalidParameterCombination", lambda: change("immediate"))
+        change("pending-reboot")
+        mine = self.rds.describe_db_parameters(Source="user", **group)["Parameters"]
+        self.assertEqual([(p["ParameterName"], p["ParameterValue"], p["ApplyType"]) for p in mine],
+                         [("max_connections", "200", "static")])  # fmt: skip
+        everything = self.rds.describe_db_parameters(**group)["Parameters"]
+        self.assertIn("shared_buffers", [p["ParameterName"] for p in everything])
+        self.database(DBParameterGroupName="tuned")
+        self.refused("InvalidDBParameterGroupState", self.rds.delete_db_parameter_group, **group)
+        self.rds.reset_db_parameter_group(Parameters=[{"ParameterName": "max_connections",
+                                                       "ApplyMethod": "pending-reboot"}], **group)  # fmt: skip
+        self.assertEqual(self.rds.describe_db_parameters(Source="user", **group)["Parameters"], [])
+        self.remove()
+        self.gone("DBInstanceNotFound", self.status)
+        self.rds.delete_db_parameter_group(**group)
+        self.refused("DBParameterGroupNotFound", self.rds.describe_db_parameter_groups, **group)
+        default = self.rds.describe_db_parameter_groups(DBParameterGroupName="default.postgres17")
+        self.assertEqual(default["DBParameterGroups"][0]["DBParameterGroupFamily"], "postgres17")
+
+
+class LoadBalancers(Case):
+    def balancer(self, wait=True, **params):
+        if not hasattr(self, "network"):
+            self.network = self.vpc()
+            self.places = self.subnets(self.network)
+            self.igw = self.gateway(self.network)
+            self.sg = self.group(self.network)
+        wanted = {"Name": "front", "Subnets": self.places, "SecurityGroups": [self.sg]}
+        arn = self.elbv2.create_load_balancer(**{**wanted, **params})["LoadBalancers"][0]["LoadBalancerArn"]
+        if wait:
+            self.becomes("active", lambda: self.look(arn)["State"]["Code"])
+        return arn
+
+    def look(self, arn):
+        return self.elbv2.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]
+
+    def targets(self, **params):
+        wanted = {"Name": "app", "Protocol": "HTTP", "Port": 80, "VpcId": self.network, "TargetType": "ip"}
+        return self.elbv2.create_target_group(**{**wanted, **params})["TargetGroups"][0]["TargetGroupArn"]
+
+    def listener(self, balancer, targets, **params):
+        wanted = {"LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": 80,
+                  "DefaultActions": [{"Type": "forward", "TargetGroupArn": targets}]}  # fmt: skip
+        return self.elbv2.create_listener(**{**wanted, **params})["Listeners"][0]
+
+    def test_a_load_balancer_occupies_its_network(self):
+        arn = self.balancer(wait=False)
+        self.assertEqual(self.becomes("active", lambda: self.look(arn)["State"]["Code"]), ["provisioning", "active"])
+        self.assertEqual(self.look(arn)["CanonicalHostedZoneId"], "Z215JYRZR1TBD5")
+        self.refused("DependencyViolation", self.ec2.delete_subnet, SubnetId=self.places[0])
+        self.refused("DependencyViolation", self.ec2.delete_security_group, GroupId=self.sg)
+        detach = lambda: self.ec2.detach_internet_gateway(InternetGatewayId=self.igw, VpcId=self.network)  # noqa: E731
+        self.refused("DependencyViolation", detach)
+        other = self.group(self.network, "other")
+        self.elbv2.set_security_groups(LoadBalancerArn=arn, SecurityGroups=[other])
+        self.ec2.delete_security_group(GroupId=self.sg)
+        self.elbv2.set_subnets(LoadBalancerArn=arn, Subnets=self.places[:2])
+        self.ec2.delete_subnet(SubnetId=self.places[2])
+        attributes = self.elbv2.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]
+        self.assertIn({"Key": "idle_timeout.timeout_seconds", "Value": "60"}, attributes)
+        protect = lambda on: self.elbv2.modify_load_balancer_attributes(  # noqa: E731
+            LoadBalancerArn=arn, Attributes=[{"Key": "deletion_protection.enabled", "Value": on}]
+        )
+        protect("true")
+        self.refused("OperationNotPermitted", self.elbv2.delete_load_balancer, LoadBalancerArn=arn)
+        protect("false")
+        self.elbv2.delete_load_balancer(LoadBalancerArn=arn)
+        self.refused("DependencyViolation", self.ec2.delete_subnet, SubnetId=self.places[0])
+        time.sleep(90 / SPEED + 0.1)
+        self.ec2.delete_subnet(SubnetId=self.places[0])
+        detach()
+
+    def test_a_load_balancer_needs_what_it_refers_to(self):
+        arn = self.balancer(wait=False)
+        self.assertEqual(self.balancer(wait=False), arn, "the same settings again")
+        for code, bad in (
+            ("DuplicateLoadBalancerName", {"Scheme": "internal"}),
+            ("SubnetNotFound", {"Name": "new", "Subnets": ["subnet-1", "subnet-2"]}),
+            ("ValidationError", {"Name": "new", "Subnets": self.places[:1]}),
+            ("InvalidSecurityGroup", {"Name": "new", "SecurityGroups": ["sg-1"]}),
+        ):
+            self.refused(code, lambda bad=bad: self.balancer(wait=False, **bad))
+        closed = self.vpc("10.0.0.0/16")
+        places = self.subnets(closed)
+        self.refused("InvalidSubnet", lambda: self.balancer(
+            wait=False, Name="new", Subnets=places, SecurityGroups=[self.group(closed)]))  # fmt: skip
+
+    def test_listeners_and_target_groups(self):
+        balancer = self.balancer(wait=False)
+        targets = self.targets()
+        self.assertEqual(self.targets(), targets, "the same settings again")
+        self.refused("DuplicateTargetGroupName", lambda: self.targets(Port=81))
+        self.refused("ValidationError", lambda: self.targets(Name="new", VpcId="vpc-1"))
+        listener = self.listener(balancer, targets)
+        self.assertNotIn("SslPolicy", listener)
+        again = self.listener(balancer, targets)
+        self.assertEqual(again["ListenerArn"], listener["ListenerArn"], "the same settings again")
+        redirect = [{"Type": "redirect", "RedirectConfig": {"Protocol": "HTTPS", "StatusCode": "HTTP_301"}}]
+        self.refused("DuplicateListener", lambda: self.listener(balancer, targets, DefaultActions=redirect))
+        self.refused("TargetGroupNotFound", lambda: self.listener(balancer, targets[:-1] + "x", Port=81))
+        self.refused("ResourceInUse", self.elbv2.delete_target_group, TargetGroupArn=targets)
+        missing = f"arn:aws:acm:{REGION}:{self.account}:certificate/missing"
+        for code, bad in (("ValidationError", []), ("CertificateNotFound", [{"CertificateArn": missing}])):
+            self.refused(code, lambda bad=bad: self.listener(balancer, targets, Port=443, Protocol="HTTPS",
+                                                             Certificates=bad))  # fmt: skip
+        self.elbv2.delete_listener(ListenerArn=listener["ListenerArn"])
+        self.elbv2.delete_target_group(TargetGroupArn=targets)
+
+    def test_web_acls(self):
+        visibility = {"SampledRequestsEnabled": True, "CloudWatchMetricsEnabled": True, "MetricName": "m"}
+        managed = {"ManagedRuleGroupStatement": {"VendorName": "AWS", "Name": "AWSManagedRulesSQLiRuleSet"}}
+        rate = {"RateBasedStatement": {"Limit": 2000, "AggregateKeyType": "IP"}}
+        rules = [
+            {"Name": "sqli", "Priority": 0, "Statement": managed, "OverrideAction": {"None": {}},
+             "VisibilityConfig": visibility},
+            {"Name": "rate", "Priority": 1, "Statement": rate, "Action": {"Block": {}}, "VisibilityConfig": visibility},
+        ]  # fmt: skip
+        wanted = {"Name": "guard", "Scope": "REGIONAL", "DefaultAction": {"Allow": {}}, "VisibilityConfig": visibility,
+                  "Rules": rules}  # fmt: skip
+        made = self.wafv2.create_web_acl(**wanted)["Summary"]
+        named = {"Name": "guard", "Scope": "REGIONAL", "Id": made["Id"]}
+        self.refused("WAFDuplicateItemException", self.wafv2.create_web_acl, **wanted)
+        self.refused("WAFInvalidParameterException", self.wafv2.create_web_acl, **{**wanted, "Scope": "CLOUDFRONT"})
+        shown = self.wafv2.get_web_acl(**named)["WebACL"]
+        self.assertEqual((shown["Capacity"], shown["Rules"]), (202, rules))
+        balancer = self.balancer(wait=False)
+        pair = {"WebACLArn": made["ARN"], "ResourceArn": balancer}
+        self.refused("WAFUnavailableEntityException", self.wafv2.associate_web_acl, **pair)
+        self.becomes("active", lambda: self.look(balancer)["State"]["Code"])
+        self.refused("WAFNonexistentItemException", self.wafv2.associate_web_acl, WebACLArn=made["ARN"],
+                     ResourceArn=balancer[:-1] + "x")  # fmt: skip
+        self.wafv2.associate_web_acl(**pair)
+        self.assertEqual(self.wafv2.get_web_acl_for_resource(ResourceArn=balancer)["WebACL"]["Name"], "guard")
+        self.assertEqual(self.wafv2.list_resources_for_web_acl(WebACLArn=made["ARN"])["ResourceArns"], [balancer])
+        token = self.wafv2.get_web_acl(**named)["LockToken"]
+        self.refused("WAFAssociatedItemException", self.wafv2.delete_web_acl, **named, LockToken=token)
+        self.elbv2.delete_load_balancer(LoadBalancerArn=balancer)
+        self.assertNotIn("WebACL", self.wafv2.get_web_acl_for_resource(ResourceArn=balancer))
+        self.wafv2.delete_web_acl(**named, LockToken=token)
+
+
+class Names(Case):
+    def zone(self, name="example.com", reference="one"):
+        return self.route53.create_hosted_zone(Name=name, CallerReference=reference)["HostedZone"]["Id"]
+
+    def change(self, zone, *changes):
+        batch = [{"Action": action, "ResourceRecordSet": record} for action, record in changes]
+        self.route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": batch})
+
+    def records(self, zone):
+        return self.route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+
+    def certificate(self, **params):
+        return self.acm.request_certificate(
+            **{"DomainName": "example.com", "ValidationMethod": "DNS", **params}
+        )["CertificateArn"]
+
+    def look(self, arn):
+        return self.acm.describe_certificate(CertificateArn=arn)["Certificate"]
+
+    def wanted_records(self, arn):
+        def known():
+            return all("ResourceRecord" in option for option in self.look(arn)["DomainValidationOptions"])
+
+        self.becomes(True, known)
+        return {
+            option["ResourceRecord"]["Name"]: option["ResourceRecord"]
+            for option in self.look(arn)["DomainValidationOptions"]
+        }
+
+    def test_a_caller_reference_makes_one_object(self):
+        self.zone()
+        self.refused("HostedZoneAlreadyExists", self.zone, name="other.com")
+        check = {"Type": "HTTPS", "FullyQualifiedDomainName": "example.com", "Port": 443}
+        make = lambda **more: self.route53.create_health_check(  # noqa: E731
+            CallerReference="one", HealthCheckConfig={**check, **more}
+        )["HealthCheck"]["Id"]
+        self.assertEqual(make(), make())
+        self.refused("HealthCheckAlreadyExists", make, Port=444)
+
+    def test_a_batch_applies_as_a_whole_or_not_at_all(self):
+        zone = self.zone()
+        good = {"Name": "a.example.com", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "10.0.0.1"}]}
+        foreign = {**good, "Name": "a.example.org"}
+        self.refused("InvalidChangeBatch", lambda: self.change(zone, ("CREATE", good), ("CREATE", foreign)))
+        self.assertEqual(len(self.records(zone)), 2)
+        self.change(zone, ("CREATE", good))
+        self.refused("InvalidChangeBatch", lambda: self.change(zone, ("CREATE", good)))
+        self.refused("InvalidChangeBatch", lambda: self.change(zone, ("DELETE", {**good, "TTL": 61})))
+        cname = {**good, "Type": "CNAME", "ResourceRecords": [{"Value": "b.example.com"}]}
+        self.refused("InvalidChangeBatch", lambda: self.change(zone, ("CREATE", cname)))
+        self.refused("HostedZoneNotEmpty", self.route53.delete_hosted_zone, Id=zone)
+        self.change(zone, ("DELETE", good), ("CREATE", cname))
+        self.change(zone, ("DELETE", cname))
+        self.refused("InvalidChangeBatch", lambda: self.change(zone, ("DELETE", cname)))
+        self.route53.delete_hosted_zone(Id=zone)
+
+    def test_aliases_and_wildcards_read_back(self):
+        zone = self.zone()
+        target = {"HostedZoneId": "Z215JYRZR1TBD5", "DNSName": "lb.elb.amazonaws.com.", "EvaluateTargetHealth": True}
+        self.change(zone, ("UPSERT", {"Name": "*.Example.com", "Type": "A", "AliasTarget": target}))
+        [shown] = [record for record in self.records(zone) if record["Type"] == "A"]
+        self.assertEqual(shown, {"Name": "\\052.example.com.", "Type": "A", "AliasTarget": target})
+
+    def test_a_certificate_is_issued_when_its_records_stand(self):
+        arn = self.certificate(SubjectAlternativeNames=["*.example.com", "www.example.com"], Options={"CertificateTransparencyLoggingPreference": "DISABLED"},
+                               KeyAlgorithm="EC_prime256v1")  # fmt: skip
+        records = self.wanted_records(arn)
+        self.assertEqual(len(records), 2, "a wildcard shares the record of its domain")
+        time.sleep(90 / SPEED + 0.1)
+        self.assertEqual(self.look(arn)["Status"], "PENDING_VALIDATION")
+        zone = self.zone()
+        changes = [
+            ("UPSERT", {"Name": name, "Type": "CNAME", "TTL": 60, "ResourceRecords": [{"Value": record["Value"]}]})
+            for name, record in records.items()
+        ]
+        self.change(zone, *changes[:1])
+        time.sleep(90 / SPEED + 0.1)
+        self.assertEqual(self.look(arn)["Status"], "PENDING_VALIDATION")
+        self.change(zone, *changes[1:])
+        self.assertEqual(self.look(arn)["Status"], "PENDING_VALIDATION")
+        self.becomes("ISSUED", lambda: self.look(arn)["Status"])
+        shown = self.look(arn)
+        self.assertEqual(shown["SubjectAlternativeNames"], ["example.com", "*.example.com", "www.example.com"])
+        self.assertEqual(shown["KeyAlgorithm"], "EC_prime256v1")
+        self.assertEqual(shown["Options"]["CertificateTransparencyLoggingPreference"], "DISABLED")
+        self.assertEqual(self.acm.list_certificates()["CertificateSummaryList"][0]["Status"], "ISSUED")
+        second = self.certificate(DomainName="www.example.com")
+        self.becomes("ISSUED", lambda: self.look(second)["Status"])
+
+    def test_a_certificate_in_use_stays(self):
+        arn = self.certificate()
+        listeners = LoadBalancers()
+        listeners.account = self.account
+        balancer = listeners.balancer(wait=False)
+        targets = listeners.targets()
+        tls = {"Port": 443, "Protocol": "HTTPS", "Certificates": [{"CertificateArn": arn}]}
+        self.refused("UnsupportedCertificate", lambda: listeners.listener(balancer, targets, **tls))
+        zone = self.zone()
+        for name, record in self.wanted_records(arn).items():
+            self.change(zone, ("UPSERT", {"Name": name, "Type": "CNAME", "TTL": 60,
+                                          "ResourceRecords": [{"Value": record["Value"]}]}))  # fmt: skip
+        self.becomes("ISSUED", lambda: self.look(arn)["Status"])
+        listener = listeners.listener(balancer, targets, **tls)
+        self.assertEqual(self.look(arn)["InUseBy"], [balancer])
+        self.refused("ResourceInUseException", self.acm.delete_certificate, CertificateArn=arn)
+        self.elbv2.delete_listener(ListenerArn=listener["ListenerArn"])
+        self.acm.delete_certificate(CertificateArn=arn)
+        self.refused("ResourceNotFoundException", self.look, arn=arn)
+
+
+class Keys(Case):
+    def test_a_key_that_awaits_its_deletion_cannot_be_used(self):
+        key = self.kms.create_key()["KeyMetadata"]
+        self.kms.create_alias(AliasName="alias/app", TargetKeyId=key["KeyId"])
+        self.kms.encrypt(KeyId="alias/app", Plaintext=b"x")
+        self.assertEqual(self.kms.schedule_key_deletion(KeyId=key["Arn"], PendingWindowInDays=7)["KeyId"], key["Arn"])
+        for call, more in ((self.kms.encrypt, {"Plaintext": b"x"}), (self.kms.enable_key_rotation, {}),
+                           (self.kms.schedule_key_deletion, {})):  # fmt: skip
+            self.refused("KMSInvalidStateException", call, KeyId=key["KeyId"], **more)
+        self.kms.cancel_key_deletion(KeyId=key["KeyId"])
+        self.assertEqual(self.kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"], "Disabled")
+        self.kms.enable_key(KeyId=key["KeyId"])
+        self.kms.encrypt(KeyId="alias/app", Plaintext=b"x")
+        missing = "00000000-0000-0000-0000-000000000000"
+        self.refused("NotFoundException", self.kms.schedule_key_deletion, KeyId=missing)
+
+    def test_the_rotation_period_reads_back(self):
+        key = self.kms.create_key()["KeyMetadata"]["KeyId"]
+        self.assertFalse(self.kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"])
+        self.kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=180)
+        self.assertEqual(self.kms.get_key_rotation_status(KeyId=key)["RotationPeriodInDays"], 180)
+        self.refused("MalformedPolicyDocumentException", self.kms.create_key, Policy="nonsense")
+
+    def test_secrets_rotate_with_a_function_only(self):
+        secret = self.secretsmanager.create_secret(Name="s", SecretString="{}")["ARN"]
+        rules = {"AutomaticallyAfterDays": 30}
+        rotate = self.secretsmanager.rotate_secret
+        self.refused("InvalidRequestException", rotate, SecretId=secret, RotationRules=rules)
+        missing = f"arn:aws:lambda:{REGION}:{self.account}:function:missing"
+        self.refused("ResourceNotFoundException", rotate, SecretId=secret, RotationLambdaARN=missing, RotationRules=rules)
+        self.assertFalse(self.secretsmanager.describe_secret(SecretId=secret).get("RotationEnabled"))
+        self.secretsmanager.delete_secret(SecretId=secret)
+        self.refused("InvalidRequestException", self.secretsmanager.create_secret, Name="s", SecretString="{}")
+
+    def test_log_groups_keep_class_and_key(self):
+        key = self.kms.create_key()["KeyMetadata"]["Arn"]
+        self.logs.create_log_group(logGroupName="app", logGroupClass="INFREQUENT_ACCESS")
+        self.refused("ResourceAlreadyExistsException", self.logs.create_log_group, logGroupName="app")
+        self.logs.associate_kms_key(logGroupName="app", kmsKeyId=key)
+        look = lambda: self.logs.describe_log_groups(logGroupNamePrefix="app")["logGroups"][0]  # noqa: E731
+        self.assertEqual((look()["logGroupClass"], look()["kmsKeyId"]), ("INFREQUENT_ACCESS", key))
+        self.logs.disassociate_kms_key(logGroupName="app")
+        self.assertNotIn("kmsKeyId", look())
+        self.refused("InvalidParameterException", self.logs.put_retention_policy, logGroupName="app", retentionInDays=31)
+        self.refused("ResourceNotFoundException", self.logs.associate_kms_key, logGroupName="missing", kmsKeyId=key)
+
+    def test_a_repository_with_images_stays(self):
+        self.ecr.create_repository(repositoryName="app", imageTagMutability="IMMUTABLE_WITH_EXCLUSION",
+                                   imageTagMutabilityExclusionFilters=[{"filterType": "WILDCARD", "filter": "dev-*"}])  # fmt: skip
+        shown = self.ecr.describe_repositories(repositoryNames=["app"])["repositories"][0]
+        self.assertEqual(shown["imageTagMutabilityExclusionFilters"], [{"filterType": "WILDCARD", "filter": "dev-*"}])
+        manifest = {"schemaVersion": 2, "config": {"digest": "sha256:" + "0" * 64, "size": 1}, "layers": [],
+                    "mediaType": "application/vnd.docker.distribution.manifest.v2+json"}  # fmt: skip
+        self.ecr.put_image(repositoryName="app", imageManifest=json.dumps(manifest), imageTag="v1")
+        self.refused("RepositoryNotEmptyException", self.ecr.delete_repository, repositoryName="app")
+        self.ecr.delete_repository(repositoryName="app", force=True)
+
+    def test_a_policy_in_use_stays(self):
+        document = json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]})  # fmt: skip
+        arn = self.iam.create_policy(PolicyName="p", PolicyDocument=document)["Policy"]["Arn"]
+        self.role()
+        self.iam.attach_role_policy(RoleName="role", PolicyArn=arn)
+        self.iam.attach_role_policy(RoleName="role", PolicyArn="arn:aws:iam::aws:policy/AmazonEKSClusterPolicy")
+        self.refused("DeleteConflict", self.iam.delete_policy, PolicyArn=arn)
+        self.refused("DeleteConflict", self.iam.delete_role, RoleName="role")
+        self.iam.detach_role_policy(RoleName="role", PolicyArn=arn)
+        self.iam.create_policy_version(PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)
+        self.refused("DeleteConflict", self.iam.delete_policy, PolicyArn=arn)
+        self.iam.delete_policy_version(PolicyArn=arn, VersionId="v1")
+        self.iam.delete_policy(PolicyArn=arn)
+        self.refused("MalformedPolicyDocument", self.iam.create_role, RoleName="r", AssumeRolePolicyDocument="nonsense")
+
+
+class Tokens(Case):
+    def test_ec2_answers_the_same_object(self):
+        vpc = self.vpc()
+        make = lambda **more: self.ec2.create_route_table(VpcId=vpc, ClientToken="t", **more)  # noqa: E731
+        one, two = make(), make()
+        self.assertEqual(one["RouteTable"]["RouteTableId"], two["RouteTable"]["RouteTableId"])
+        tags = [{"ResourceType": "route-table", "Tags": [{"Key": "a", "Value": "1"}]}]
+        self.refused("IdempotentParameterMismatch", make, TagSpecifications=tags)
+        [subnet] = self.subnets(vpc, 1)
+        self.gateway(vpc)
+        address = self.ec2.allocate_address(Domain="vpc")["AllocationId"]
+        nats = {self.nat(subnet, AllocationId=address, ClientToken="n") for _ in "12"}
+        self.assertEqual(len(nats), 1)
+        self.becomes("available", lambda: self.nat_state(nats.pop()) if nats else "available")
+
+    def test_eks_answers_the_same_object(self):
+        self.cluster(clientRequestToken="t", wait=False)
+        self.cluster(clientRequestToken="t")
+        self.refused("InvalidParameterException", self.cluster, name="other", clientRequestToken="t")
+        self.refused("ResourceInUseException", self.cluster, clientRequestToken="u")
+
+    def test_acm_answers_the_same_certificate(self):
+        make = lambda name, **more: self.acm.request_certificate(  # noqa: E731
+            DomainName=name, ValidationMethod="DNS", IdempotencyToken="t", **more
+        )["CertificateArn"]
+        tags = [{"Key": "a", "Value": "1"}]
+        self.assertEqual(make("a.com", Tags=tags), make("a.com", Tags=tags))
+        self.assertNotEqual(make("a.com", Tags=tags), make("b.com"))
+
+
+class Tags(Case):
+    def test_resources_are_found_by_tag(self):
+        tags = [{"Key": "stack", "Value": "one"}]
+        self.cluster(tags={"stack": "one"})
+        self.eks.create_addon(clusterName="main", addonName="vpc-cni", tags={"stack": "one"})
+        self.ec2.allocate_address(Domain="vpc", TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": tags}])
+        self.ecr.create_repository(repositoryName="app", tags=tags)
+        self.rds.create_db_parameter_group(DBParameterGroupName="g", DBParameterGroupFamily="postgres16", Description="d",
+                                           Tags=tags)  # fmt: skip
+        search = lambda **more: [  # noqa: E731
+            mapping["ResourceARN"].split(":", 5)[2] + ":" + mapping["ResourceARN"].split(":", 5)[5].split("/")[0]
+            for mapping in self.resourcegroupstaggingapi.get_resources(
+                TagFilters=[{"Key": "stack", "Values": ["one"]}], **more
+            )["ResourceTagMappingList"]
+        ]
+        self.assertEqual(sorted(search()), ["ec2:elastic-ip", "ecr:repository", "eks:addon", "eks:cluster", "rds:pg:g"])
+        self.assertEqual(sorted(search(ResourceTypeFilters=["eks"])), ["eks:addon", "eks:cluster"])
+        self.assertEqual(search(ResourceTypeFilters=["eks:cluster"]), ["eks:cluster"])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -5,7 +5,6 @@ that wait for the maintenance window, promotion of replicas; as the RDS API refe
 and proxies stay as moto has them.
 """
 
-import json
 import re
 import uuid
 
@@ -16,6 +15,7 @@ from moto.rds.models import DBInstance
 
 import interfaces
 import references
+import secretsmanager
 from clock import CLOCK
 from wire import fault, operation
 
@@ -80,6 +80,8 @@ DEFERRED = {
     "StorageThroughput": "storage_throughput",
     "StorageType": "storage_type",
 }
+# What differs between two looks at an instance that nobody touched, or says nothing about it.
+UNSTEADY = {"LatestRestorableTime", "PendingModifiedValues"}
 
 
 # Instances
@@ -113,7 +115,7 @@ def create_db_instance(call):
     call.proceed()
     instance = call.backend("rds").databases[call.params["DBInstanceIdentifier"]]
     if getattr(instance, "master_user_secret", None):
-        _own_secret(instance)
+        _own_secret(call, instance)
     _complete(call, instance)
     _begin(call, instance, "creating", "create")
     return {"DBInstance": _shown(call, instance)}
@@ -203,8 +205,8 @@ def modify_db_instance(call):
         call.drop(name)
     before = _shown(call, instance)
     answer = call.proceed()["DBInstance"]
-    if call.get("ManageMasterUserPassword") or call.get("RotateMasterUserPassword"):
-        _own_secret(instance)
+    if call.get("ManageMasterUserPassword"):
+        _own_secret(call, instance)
     _keep(call, instance)
     if call.get("VpcSecurityGroupIds"):
         interfaces.regroup(call, _owner(instance), instance.vpc_security_group_ids)
@@ -212,7 +214,7 @@ def modify_db_instance(call):
     instance.pending_modified_values = waiting
     shown = _shown(call, instance, answer)
     applied = waiting if call.get("ApplyImmediately") else {}
-    if applied or any(shown.get(key) != before.get(key) for key in shown if key != "PendingModifiedValues"):
+    if applied or any(shown.get(key) != before.get(key) for key in {*shown} - UNSTEADY):
 
         def apply():
             for name, value in applied.items():
@@ -432,13 +434,12 @@ def _promote(call, replica):
     replica.status_infos = []
 
 
-def _own_secret(instance):
-    """The managed secret holds the real user name and a password of its own, and nobody else may delete it."""
+def _own_secret(call, instance):
+    """The managed secret holds the real user name and a password of its own, and rotates every week."""
     secret = instance.master_user_secret.secret
-    version = next(iter(secret.versions.values()))
-    version["secret_string"] = json.dumps(
-        {"username": instance.master_username, "password": random.get_random_string(length=28)}
-    )
+    if not secretsmanager.rules_of(call, secret):
+        secretsmanager.renew(call, secret, username=instance.master_username)
+        secretsmanager.schedule_rotation(call, secret, {"AutomaticallyAfterDays": 7})
 
 
 def _version(engine, wanted):

@@ -83,9 +83,9 @@ def schedule_rotation(call, secret, rules):
     secret.auto_rotate_after_days = rules.get("AutomaticallyAfterDays", 0)
 
 
-def renew(call, secret):
+def renew(call, secret, **changes):
     """Gives a managed secret another password, as the service that owns it does."""
-    value = {**json.loads(secret.secret_string), "password": random.get_random_string(length=28)}
+    value = {**json.loads(secret.secret_string), **changes, "password": random.get_random_string(length=28)}
     backend = call.backend("secretsmanager")
     backend.put_secret_value(secret.arn, json.dumps(value), None, str(random.uuid4()), ["AWSCURRENT"])
     return backend.secrets[secret.arn].default_version_id

@@ -40,8 +40,9 @@ def _omitted(call):
     for cluster in call.table("eks.clusters").values():
         for member, doc in cluster.tagged():
             yield doc[member], doc["tags"]
-    for repository in call.backend("ecr").repositories.values():
-        yield repository.arn, {tag["Key"]: tag["Value"] for tag in repository.tags}
+    ecr = call.backend("ecr")
+    for repository in ecr.repositories.values():
+        yield repository.arn, ecr.tagger.get_tag_dict_for_resource(repository.arn)
     rds = call.backend("rds")
     for held in (*rds.subnet_groups.values(), *rds.db_parameter_groups.values()):
         yield held.arn, {tag["Key"]: tag["Value"] for tag in held.tags}
