@@ -7,6 +7,7 @@ request sees depends only on the time that has passed since the operation began.
 
 import heapq
 import itertools
+import logging
 import time
 
 
@@ -35,7 +36,11 @@ class Clock:
 
     def run_due(self):
         while self._due and self._due[0][0] <= time.monotonic():
-            heapq.heappop(self._due)[2]()
+            event = heapq.heappop(self._due)[2]
+            try:
+                event()
+            except Exception:  # noqa: BLE001: it is no fault of the request that happens to come next
+                logging.exception("an event of the clock failed")
 
     def reset(self):
         self._due.clear()

@@ -213,7 +213,7 @@ def modify_db_instance(call):
     waiting = {**instance.pending_modified_values, **{_shown_as(name): value for name, value in wanted.items()}}
     instance.pending_modified_values = waiting
     shown = _shown(call, instance, answer)
-    applied = waiting if call.get("ApplyImmediately") else {}
+    applied = dict(waiting) if call.get("ApplyImmediately") else {}
     if applied or any(shown.get(key) != before.get(key) for key in {*shown} - UNSTEADY):
 
         def apply():
