@@ -15,7 +15,9 @@ use tokio::process::Command;
 use super::{Options, Running, SandboxError, unix_seconds, write};
 
 /// The server answers in 2 s on a quiet machine; the first import after its installation takes longer.
-pub(super) const START_LIMIT: Duration = Duration::from_secs(60);
+pub(super) const START_LIMIT: Duration = Duration::from_mins(1);
+/// Somebody else may be starting the same sandbox, and installing it first.
+pub(super) const LOCK_LIMIT: Duration = environment::INSTALL_LIMIT.saturating_add(START_LIMIT);
 /// It ends at once; what is left is the last request.
 pub(super) const STOP_LIMIT: Duration = Duration::from_secs(10);
 

@@ -1,5 +1,7 @@
 //! The sandbox's life, and its extension on the wire. Installs the Python environment on first use.
 
+mod sdk;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +14,7 @@ const QUIET: &(dyn Fn(&str) + Send + Sync) = &|_| {};
 
 /// The Python environment is shared with everybody's sandbox; names keep these tests apart.
 fn sandbox(test: &str) -> Sandbox {
-    Sandbox::named(&format!("test-{}-{test}", std::process::id())).unwrap()
+    Sandbox::named(&format!("test-{test}-{}", std::process::id())).unwrap()
 }
 
 fn request(method: &str, endpoint: &str, path: &str) -> String {

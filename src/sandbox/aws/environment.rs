@@ -16,7 +16,7 @@ pub(in crate::sandbox) const MINIMUM: &str = "3.10";
 
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 /// pip downloads about 60 MB: half a minute, or several over a slow line.
-const INSTALL_LIMIT: Duration = Duration::from_secs(600);
+pub(super) const INSTALL_LIMIT: Duration = Duration::from_mins(10);
 const PROBE_LIMIT: Duration = Duration::from_secs(20);
 
 /// The interpreter of the environment under `root`, which is installed when it is not there.
