@@ -169,6 +169,11 @@ impl Sandbox {
         self.end(&running).await
     }
 
+    /// The interpreter of the private environment, which has boto3; it is there once a sandbox has been started.
+    pub fn python(&self) -> PathBuf {
+        aws::environment::interpreter(&self.root)
+    }
+
     async fn required(&self) -> Result<Running, SandboxError> {
         let running = self.status().await?;
         running.ok_or_else(|| SandboxError::NotRunning { name: self.name.clone() })

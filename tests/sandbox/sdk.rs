@@ -10,12 +10,9 @@ use aws_sdk_eks::types::{AddonStatus, ClusterStatus, NodegroupStatus, UpdateStat
 use aws_sdk_route53::types::{
     Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, RrType,
 };
-use platctl::cloud::aws::{Aws, Endpoint, Options as CloudOptions};
-use platctl::sandbox::{Options, Typical, access_key_id};
+use platctl::sandbox::{Options, Typical};
 
-use super::{QUIET, sandbox};
-
-const REGION: &str = "eu-central-1";
+use super::{QUIET, REGION, cloud, sandbox};
 
 #[tokio::test]
 async fn the_sdk_reads_every_reply_and_every_error() {
@@ -34,16 +31,7 @@ async fn the_sdk_reads_every_reply_and_every_error() {
     ];
     let durations: BTreeMap<_, _> = kinds.map(|kind| (kind.to_owned(), typical)).into();
     let running = sandbox.start(&Options { speed: 300.0, durations }, QUIET).await.unwrap();
-    let aws = Aws::connect(&CloudOptions {
-        region: REGION.into(),
-        sandbox: Some(Endpoint {
-            url: running.endpoint.clone(),
-            access_key_id: access_key_id("400000000001"),
-        }),
-        speed: 300.0,
-    })
-    .await;
-    let cx = aws.region(REGION);
+    let cx = cloud(&running).await;
     assert_eq!(cx.account().await.unwrap().id, "400000000001");
 
     // EC2

@@ -23,8 +23,8 @@ from cryptography import x509
 
 SERVER = pathlib.Path(__file__).parents[2] / "src" / "sandbox" / "aws" / "server.py"
 REGION = "eu-central-1"
-SPEED = 300
-# Seconds on AWS. At this speed each phase takes a fraction of a second: long enough to be seen, short enough to wait for.
+# As slow as AWS: nothing changes unless a test lets time pass.
+SPEED = 1
 DURATIONS = {
     kind: {"create": 90, "update": 90, "delete": 90}
     for kind in (
@@ -39,6 +39,8 @@ DURATIONS = {
         "AWS::RDS::DBInstance",
     )
 }
+# One for all: it keeps the service models, which take long to read.
+SESSION = boto3.Session()
 ACCOUNTS = itertools.count(200000000001)
 
 
@@ -52,7 +54,9 @@ def setUpModule():
             {"instance": "test", "version": "test", "speed": SPEED, "durations": DURATIONS, "ready": str(ready)}
         )
     )
-    PROCESS = subprocess.Popen([sys.executable, str(SERVER), str(options)])
+    log = root / "server.log"
+    with log.open("w") as stderr:
+        PROCESS = subprocess.Popen([sys.executable, str(SERVER), str(options)], stderr=stderr)
     deadline = time.monotonic() + 60
     while not ready.exists():
         assert PROCESS.poll() is None and time.monotonic() < deadline, "the server did not start"
@@ -63,7 +67,15 @@ def setUpModule():
 def tearDownModule():
     PROCESS.terminate()
     PROCESS.wait()
+    log = (pathlib.Path(FOLDER.name) / "server.log").read_text()
     FOLDER.cleanup()
+    # Whatever goes wrong inside is a defect, also where a test does not look.
+    assert "Traceback" not in log, log
+
+
+def control(action, parameters):
+    request = urllib.request.Request(f"{ENDPOINT}/platctl/{action}", json.dumps(parameters).encode(), method="POST")
+    urllib.request.urlopen(request).close()
 
 
 class Case(unittest.TestCase):
@@ -71,7 +83,7 @@ class Case(unittest.TestCase):
         self.account = str(next(ACCOUNTS))
 
     def client(self, service, region=REGION):
-        return boto3.client(
+        return SESSION.client(
             service,
             region_name=region,
             endpoint_url=ENDPOINT,
@@ -94,19 +106,22 @@ class Case(unittest.TestCase):
             call(**params)
         self.assertEqual(raised.exception.response["Error"]["Code"], code, raised.exception)
 
-    def becomes(self, wanted, look, within=5):
-        """Waits until `look()` is `wanted`; returns every different value on the way."""
-        seen, deadline = [], time.monotonic() + within
-        while True:
+    def advance(self, seconds):
+        control("advance", {"seconds": seconds})
+
+    def becomes(self, wanted, look):
+        """Lets time pass until `look()` is `wanted`; returns every different value on the way."""
+        seen = []
+        for _ in range(30):
             value = look()
             if not seen or seen[-1] != value:
                 seen.append(value)
             if value == wanted:
                 return seen
-            self.assertLess(time.monotonic(), deadline, f"still {value!r}, not {wanted!r}")
-            time.sleep(0.02)
+            self.advance(10)
+        self.fail(f"still {value!r}, not {wanted!r}")
 
-    def gone(self, code, look, within=5):
+    def gone(self, code, look):
         def state():
             try:
                 look()
@@ -114,7 +129,7 @@ class Case(unittest.TestCase):
             except ClientError as error:
                 return error.response["Error"]["Code"]
 
-        self.becomes(code, state, within)
+        self.becomes(code, state)
 
     # What many tests stand on
 
@@ -192,6 +207,29 @@ class Server(Case):
         self.refused("InvalidAction", self.rds.describe_db_recommendations)
         self.cluster(wait=False)
         self.refused("UnknownOperationException", self.eks.list_insights, clusterName="main")
+
+    def test_a_missing_thing_is_never_a_crash(self):
+        key, grant = "00000000-0000-0000-0000-000000000000", "0" * 64
+        for code, call, params in (
+            ("DBClusterNotFoundFault", self.rds.modify_db_cluster, {"DBClusterIdentifier": "x"}),
+            ("DBProxyNotFoundFault", self.rds.delete_db_proxy, {"DBProxyName": "x"}),
+            ("DBInstanceNotFound", self.rds.modify_db_instance, {"DBInstanceIdentifier": "x"}),
+            ("InvalidAction", self.route53.list_traffic_policies, {}),
+            ("NatGatewayNotFound", self.ec2.delete_nat_gateway, {"NatGatewayId": "nat-1"}),
+            ("NotFoundException", self.kms.revoke_grant, {"KeyId": key, "GrantId": grant}),
+            ("RepositoryNotFoundException", self.ecr.put_image, {"repositoryName": "xx", "imageManifest": "{}"}),
+            ("ResourceNotFoundException", self.eks.delete_nodegroup, {"clusterName": "x", "nodegroupName": "x"}),
+            ("ResourceNotFoundException", self.logs.get_query_results, {"queryId": "x"}),
+        ):
+            self.refused(code, call, **params)
+
+    def test_a_reset_forgets_everything(self):
+        self.cluster(wait=False)
+        control("reset", {})
+        self.assertEqual(self.eks.list_clusters()["clusters"], [])
+        self.refused("InvalidVpcID.NotFound", self.ec2.describe_vpcs, VpcIds=[self.network])
+        self.advance(100)
+        self.assertEqual(self.eks.list_clusters()["clusters"], [], "what was under way is forgotten, too")
 
     def test_a_dry_run_changes_nothing(self):
         before = len(self.ec2.describe_vpcs()["Vpcs"])
@@ -284,7 +322,8 @@ class Network(Case):
         self.ec2.release_address(AllocationId=address)
         self.ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
         self.ec2.delete_subnet(SubnetId=subnet)
-        self.gone("NatGatewayNotFound", lambda: self.nat_state(nat), within=20)
+        self.advance(3600)
+        self.gone("NatGatewayNotFound", lambda: self.nat_state(nat))
 
     def test_a_nat_gateway_fails_late(self):
         vpc = self.vpc()
@@ -448,6 +487,7 @@ class Eks(Case):
             {"resourcesVpcConfig": {"subnetIds": self.places[:1]}},
             {"resourcesVpcConfig": {"subnetIds": self.places, "securityGroupIds": ["sg-1"]}},
             {"version": "1.99"},
+            {"encryptionConfig": [{"resources": ["secrets"], "provider": {"keyArn": "alias/missing"}}]},
         ):
             self.refused("InvalidParameterException", self.eks.create_cluster, **{**good, **bad})
         self.refused("ResourceInUseException", self.eks.create_cluster, **{**good, "name": "main"})
@@ -830,7 +870,7 @@ class LoadBalancers(Case):
         protect("false")
         self.elbv2.delete_load_balancer(LoadBalancerArn=arn)
         self.refused("DependencyViolation", self.ec2.delete_subnet, SubnetId=self.places[0])
-        time.sleep(90 / SPEED + 0.1)
+        self.advance(100)
         self.ec2.delete_subnet(SubnetId=self.places[0])
         detach()
 
@@ -971,7 +1011,7 @@ class Names(Case):
                                KeyAlgorithm="EC_prime256v1")  # fmt: skip
         records = self.wanted_records(arn)
         self.assertEqual(len(records), 2, "a wildcard shares the record of its domain")
-        time.sleep(90 / SPEED + 0.1)
+        self.advance(100)
         self.assertEqual(self.look(arn)["Status"], "PENDING_VALIDATION")
         zone = self.zone()
         changes = [
@@ -979,7 +1019,7 @@ class Names(Case):
             for name, record in records.items()
         ]
         self.change(zone, *changes[:1])
-        time.sleep(90 / SPEED + 0.1)
+        self.advance(100)
         self.assertEqual(self.look(arn)["Status"], "PENDING_VALIDATION")
         self.change(zone, *changes[1:])
         self.assertEqual(self.look(arn)["Status"], "PENDING_VALIDATION")

@@ -1,6 +1,6 @@
 """Restores what ECR reports for a repository that moto forgets."""
 
-from wire import operation
+from wire import fault, operation
 
 
 @operation("ecr", "CreateRepository", "PutImageTagMutability")
@@ -27,3 +27,13 @@ def delete_repository(call):
     answer = call.forward()
     call.table("ecr.exclusions").pop(call.params["repositoryName"], None)
     return answer
+
+
+@operation("ecr", "PutImage")
+def put_image(call):
+    """moto fails over a repository that does not exist."""
+    name = call.params["repositoryName"]
+    if name not in call.backend("ecr").repositories:
+        raise fault("RepositoryNotFoundException", f"The repository with name '{name}' does not exist in the registry with "
+                    f"id '{call.account}'")  # fmt: skip
+    return call.forward()

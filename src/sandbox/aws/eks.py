@@ -20,6 +20,7 @@ from moto.moto_api._internal import mock_random as random
 
 import interfaces
 import references
+import security_groups
 from clock import CLOCK
 from wire import fault, now, operation, page
 
@@ -99,6 +100,9 @@ def create_cluster(call):
         raise invalid("Subnets specified must be in at least two different AZs")
     group_ids = vpc.get("securityGroupIds", [])
     references.security_groups(call, group_ids, lambda group: invalid(f"Invalid security group ID: {group}"))
+    for encryption in call.get("encryptionConfig", []):
+        key = encryption.get("provider", {}).get("keyArn", "")
+        references.key(call, key, invalid(f"The keyArn in encryptionConfig provider is invalid: {key}"))
     mode = call.get("accessConfig", {}).get("authenticationMode", "CONFIG_MAP")
     arn = call.arn("eks", f"cluster/{name}")
     doc = {
@@ -936,8 +940,6 @@ def _cluster_security_group(call, name, vpc_id):
 
 def _delete_cluster_security_group(call, group_id):
     """EKS removes its group, unless someone still refers to it: then it stays, as on AWS, and blocks its VPC."""
-    import security_groups
-
     backend = call.backend("ec2")
     if backend.get_security_group_from_id(group_id) and not security_groups.users(call, group_id):
         backend.delete_security_group(group_id=group_id)

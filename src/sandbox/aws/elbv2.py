@@ -187,6 +187,14 @@ def create_target_group(call):
     return answer
 
 
+@operation("elbv2", "ModifyTargetGroup")
+def modify_target_group(call):
+    """It is no longer what it was created as."""
+    answer = call.forward()
+    call.backend("elbv2").target_groups[call.params["TargetGroupArn"]].settings = None
+    return answer
+
+
 # Listeners
 
 

@@ -23,6 +23,14 @@ def use_key(call):
     return call.forward()
 
 
+@operation("kms", "CreateGrant", "ListGrants", "RevokeGrant")
+def find_key(call):
+    """moto fails over a key that does not exist."""
+    if _find(call, call.params["KeyId"]) is None:
+        raise fault("NotFoundException", f"Key '{call.params['KeyId']}' does not exist")
+    return call.forward()
+
+
 @operation("kms", "CreateKey", "PutKeyPolicy")
 def check_policy(call):
     if call.get("Policy"):

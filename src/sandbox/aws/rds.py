@@ -124,7 +124,9 @@ def create_db_instance(call):
 @operation("rds", "CreateDBInstanceReadReplica")
 def create_read_replica(call):
     backend, name = call.backend("rds"), call.params["DBInstanceIdentifier"]
-    source_id = call.get("SourceDBInstanceIdentifier", "")
+    source_id = call.get("SourceDBInstanceIdentifier")
+    if not source_id:
+        raise combination("You must specify the source DB instance.")
     if name in backend.databases:
         raise fault("DBInstanceAlreadyExists", "DB instance already exists")
     source = backend.find_db_from_id(source_id)

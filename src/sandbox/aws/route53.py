@@ -1,7 +1,13 @@
 """Restores Route 53's care: caller references, change batches that apply as a whole or not at all, aliases without TTL."""
 
+from moto.route53 import urls
+from moto.route53.responses import Route53
+
 import acm
 from wire import fault, operation
+
+# moto routes only the operations that it has; the others are web pages with status 404.
+urls.url_paths = {"{0}/.*": Route53.dispatch}
 
 
 @operation("route53", "CreateHostedZone")

@@ -4,7 +4,7 @@ usage: server.py OPTIONS.json
 
 Options: `instance` (its identity), `version`, `speed` (how many times faster than AWS), `durations` (see `clock`), `ready` (the file
 that gets `{"pid", "port"}` once the server answers). Beside AWS's APIs and moto's own `/moto-api/`, it answers
-`GET /platctl/health` and `POST /platctl/{configure,reset,stop}`.
+`GET /platctl/health` and `POST /platctl/{advance,configure,reset,stop}`.
 """
 
 import io
@@ -85,6 +85,9 @@ class Sandbox:
                 return reply(start_response, "200 OK", {**health, "speed": CLOCK.speed, "pid": os.getpid()})
             case "POST", "/platctl/reset":
                 BackendDict.reset()
+                return reply(start_response, "200 OK", {})
+            case "POST", "/platctl/advance":
+                CLOCK.advance(**json.load(environ["wsgi.input"]))
                 return reply(start_response, "200 OK", {})
             case "POST", "/platctl/configure":
                 CLOCK.configure(**json.load(environ["wsgi.input"]))
