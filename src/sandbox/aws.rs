@@ -34,6 +34,10 @@ const EXTENSION: &[(&str, &str)] = files![
     "clock.py",
     "ecr.py",
     "eks.py",
+    "eks_access.py",
+    "eks_addons.py",
+    "eks_clusters.py",
+    "eks_nodes.py",
     "elbv2.py",
     "iam.py",
     "interfaces.py",
@@ -42,6 +46,7 @@ const EXTENSION: &[(&str, &str)] = files![
     "memory.py",
     "network.py",
     "rds.py",
+    "rds_groups.py",
     "references.py",
     "route53.py",
     "secretsmanager.py",
@@ -124,9 +129,11 @@ pub(super) async fn launch(
                 return Ok(running);
             }
         }
-        let status = server
-            .try_wait()
-            .map_err(|source| SandboxError::Io { what: "watch", path: python.into(), source })?;
+        let status = server.try_wait().map_err(|source| SandboxError::Io {
+            what: "watch",
+            path: python.into(),
+            source,
+        })?;
         if status.is_some() {
             return Err(SandboxError::Died { log: tail(&fs::read(&log).unwrap_or_default()) });
         }

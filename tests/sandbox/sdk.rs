@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_ec2::error::ProvideErrorMetadata;
 use aws_sdk_ec2::types::{Filter, NatGatewayState, Tag};
-use aws_sdk_eks::types::{AddonStatus, ClusterStatus, NodegroupStatus, UpdateStatus, VpcConfigRequest};
+use aws_sdk_eks::types::{
+    AddonStatus, ClusterStatus, NodegroupStatus, UpdateStatus, VpcConfigRequest,
+};
 use aws_sdk_route53::types::{
     Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, RrType,
 };
@@ -84,8 +86,14 @@ async fn the_sdk_reads_every_reply_and_every_error() {
 
     // EKS
     let trust = r#"{"Version":"2012-10-17","Statement":[]}"#;
-    let role =
-        cx.iam.create_role().role_name("r").assume_role_policy_document(trust).send().await.unwrap();
+    let role = cx
+        .iam
+        .create_role()
+        .role_name("r")
+        .assume_role_policy_document(trust)
+        .send()
+        .await
+        .unwrap();
     let role = role.role().unwrap().arn().to_owned();
     let network = VpcConfigRequest::builder().set_subnet_ids(Some(subnets.clone())).build();
     let create = async || {
@@ -118,10 +126,10 @@ async fn the_sdk_reads_every_reply_and_every_error() {
         .await
         .unwrap();
     assert_eq!(made.nodegroup().unwrap().status(), Some(&NodegroupStatus::Creating));
-    let made = cx.eks.create_addon().cluster_name("main").addon_name("vpc-cni").send().await.unwrap();
+    let made =
+        cx.eks.create_addon().cluster_name("main").addon_name("vpc-cni").send().await.unwrap();
     assert_eq!(made.addon().unwrap().status(), Some(&AddonStatus::Creating));
-    let update =
-        cx.eks.update_cluster_version().name("main").version("1.34").send().await.unwrap();
+    let update = cx.eks.update_cluster_version().name("main").version("1.34").send().await.unwrap();
     let update = update.update().unwrap().id().unwrap().to_owned();
     becomes(UpdateStatus::Successful, async || {
         let found = cx.eks.describe_update().name("main").update_id(&update).send().await.unwrap();

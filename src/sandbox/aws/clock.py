@@ -44,7 +44,7 @@ class Clock:
             event = heapq.heappop(self._due)[2]
             try:
                 event()
-            except Exception:  # noqa: BLE001: it is no fault of the request that happens to come next
+            except Exception:  # it is no fault of the request that happens to come next
                 logging.exception("an event of the clock failed")
 
     def reset(self):

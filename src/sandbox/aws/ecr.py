@@ -35,5 +35,5 @@ def put_image(call):
     name = call.params["repositoryName"]
     if name not in call.backend("ecr").repositories:
         raise fault("RepositoryNotFoundException", f"The repository with name '{name}' does not exist in the registry with "
-                    f"id '{call.account}'")  # fmt: skip
+                    f"id '{call.account}'")
     return call.forward()

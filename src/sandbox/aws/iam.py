@@ -15,7 +15,7 @@ def delete_policy(call):
     policy = backend.managed_policies.get(arn)
     if policy and len(policy.versions) > 1:
         raise fault("DeleteConflict", "This policy has more than one version. Before you delete a policy, you must "
-                    "delete the policy's versions. The default version is deleted with the policy.")  # fmt: skip
+                    "delete the policy's versions. The default version is deleted with the policy.")
     return call.forward()
 
 

@@ -11,7 +11,7 @@ USES = [
     "CreateAlias", "UpdateAlias", "CreateGrant", "Decrypt", "DisableKey", "DisableKeyRotation", "EnableKey",
     "EnableKeyRotation", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GetPublicKey", "PutKeyPolicy",
     "ScheduleKeyDeletion", "Sign", "TagResource", "UntagResource", "UpdateKeyDescription", "Verify",
-]  # fmt: skip
+]
 
 
 @operation("kms", *USES)

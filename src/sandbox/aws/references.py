@@ -1,5 +1,6 @@
 """Lookups across services: restores that AWS refuses references to what does not exist."""
 
+
 def role(call, arn, error):
     """The IAM role of this ARN, of this account; `error` is raised when there is none."""
     for candidate in call.backend("iam").roles.values():
@@ -10,11 +11,7 @@ def role(call, arn, error):
 
 def subnets(call, ids, error):
     """The subnets of these ids; `error(id)` makes the fault for a missing one."""
-    known = {
-        subnet.id: subnet
-        for zone in call.backend("ec2").subnets.values()
-        for subnet in zone.values()
-    }
+    known = {subnet.id: subnet for zone in call.backend("ec2").subnets.values() for subnet in zone.values()}
     for subnet_id in ids:
         if subnet_id not in known:
             raise error(subnet_id)

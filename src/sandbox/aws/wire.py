@@ -248,7 +248,7 @@ def _guarded(call_action):
             raise
         except NotImplementedError:
             error = unsupported(response.boto3_service_name, response._get_action())
-        except Exception as exception:  # noqa: BLE001: the boundary of the service
+        except Exception as exception:  # the boundary of the service
             error = _missing(response, exception)
             if error:
                 return _serialized(response, error)
