@@ -18,9 +18,9 @@ pub mod cloud;
 pub mod kind;
 pub mod kinds;
 // The stages
+pub mod apply;
 pub mod blueprint;
 pub mod graph;
-pub mod state;
 pub mod observe;
 pub mod plan;
-pub mod apply;
+pub mod state;
