@@ -8,7 +8,9 @@ mod ec2;
 pub mod ec2_vpc;
 
 /// All kinds, alphabetical by name; a test keeps them so.
-pub static KINDS: &[&dyn AnyKind] = &[&ec2_vpc::Vpc];
+pub static KINDS: &[&dyn AnyKind] = &[
+    &ec2_vpc::Vpc,
+];
 
 /// The kind of that name (`AWS::EC2::VPC`).
 pub fn find(name: &str) -> Option<&'static dyn AnyKind> {

@@ -18,9 +18,11 @@ pub mod cloud;
 pub mod kind;
 pub mod kinds;
 // The stages
-pub mod apply;
 pub mod blueprint;
 pub mod graph;
+pub mod state;
 pub mod observe;
 pub mod plan;
-pub mod state;
+pub mod apply;
+// A cloud to rehearse against
+pub mod sandbox;
