@@ -5,11 +5,27 @@
 use crate::kind::AnyKind;
 
 mod ec2;
+pub mod ec2_eip;
+pub mod ec2_internet_gateway;
+pub mod ec2_nat_gateway;
+pub mod ec2_route;
+pub mod ec2_route_table;
+pub mod ec2_subnet;
+pub mod ec2_subnet_route_table_association;
 pub mod ec2_vpc;
+pub mod ec2_vpc_gateway_attachment;
 
 /// All kinds, alphabetical by name; a test keeps them so.
 pub static KINDS: &[&dyn AnyKind] = &[
+    &ec2_eip::Eip,
+    &ec2_internet_gateway::InternetGateway,
+    &ec2_nat_gateway::NatGateway,
+    &ec2_route::Route,
+    &ec2_route_table::RouteTable,
+    &ec2_subnet::Subnet,
+    &ec2_subnet_route_table_association::SubnetRouteTableAssociation,
     &ec2_vpc::Vpc,
+    &ec2_vpc_gateway_attachment::VpcGatewayAttachment,
 ];
 
 /// The kind of that name (`AWS::EC2::VPC`).
