@@ -6,9 +6,20 @@ use crate::kind::AnyKind;
 
 mod ec2;
 pub mod ec2_vpc;
+mod iam;
+pub mod iam_managed_policy;
+pub mod iam_oidc_provider;
+pub mod iam_role;
+pub mod iam_role_policy;
 
 /// All kinds, alphabetical by name; a test keeps them so.
-pub static KINDS: &[&dyn AnyKind] = &[&ec2_vpc::Vpc];
+pub static KINDS: &[&dyn AnyKind] = &[
+    &ec2_vpc::Vpc,
+    &iam_managed_policy::ManagedPolicy,
+    &iam_oidc_provider::OidcProvider,
+    &iam_role::Role,
+    &iam_role_policy::RolePolicy,
+];
 
 /// The kind of that name (`AWS::EC2::VPC`).
 pub fn find(name: &str) -> Option<&'static dyn AnyKind> {
