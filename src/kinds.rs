@@ -14,6 +14,11 @@ pub mod ec2_subnet;
 pub mod ec2_subnet_route_table_association;
 pub mod ec2_vpc;
 pub mod ec2_vpc_gateway_attachment;
+mod iam;
+pub mod iam_managed_policy;
+pub mod iam_oidc_provider;
+pub mod iam_role;
+pub mod iam_role_policy;
 
 /// All kinds, alphabetical by name; a test keeps them so.
 pub static KINDS: &[&dyn AnyKind] = &[
@@ -26,6 +31,10 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &ec2_subnet_route_table_association::SubnetRouteTableAssociation,
     &ec2_vpc::Vpc,
     &ec2_vpc_gateway_attachment::VpcGatewayAttachment,
+    &iam_managed_policy::ManagedPolicy,
+    &iam_oidc_provider::OidcProvider,
+    &iam_role::Role,
+    &iam_role_policy::RolePolicy,
 ];
 
 /// The kind of that name (`AWS::EC2::VPC`).
