@@ -6,9 +6,18 @@ use crate::kind::AnyKind;
 
 mod ec2;
 pub mod ec2_vpc;
+mod rds;
+pub mod rds_db_parameter_group;
+pub mod rds_db_subnet_group;
+mod reply;
+mod scalar;
 
 /// All kinds, alphabetical by name; a test keeps them so.
-pub static KINDS: &[&dyn AnyKind] = &[&ec2_vpc::Vpc];
+pub static KINDS: &[&dyn AnyKind] = &[
+    &ec2_vpc::Vpc,
+    &rds_db_parameter_group::ParameterGroup,
+    &rds_db_subnet_group::SubnetGroup,
+];
 
 /// The kind of that name (`AWS::EC2::VPC`).
 pub fn find(name: &str) -> Option<&'static dyn AnyKind> {
