@@ -7,6 +7,7 @@ use crate::kind::AnyKind;
 mod ec2;
 pub mod ec2_vpc;
 mod rds;
+pub mod rds_db_instance;
 pub mod rds_db_parameter_group;
 pub mod rds_db_subnet_group;
 mod reply;
@@ -15,6 +16,7 @@ mod scalar;
 /// All kinds, alphabetical by name; a test keeps them so.
 pub static KINDS: &[&dyn AnyKind] = &[
     &ec2_vpc::Vpc,
+    &rds_db_instance::Instance,
     &rds_db_parameter_group::ParameterGroup,
     &rds_db_subnet_group::SubnetGroup,
 ];
