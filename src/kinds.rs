@@ -4,8 +4,11 @@
 
 use crate::kind::AnyKind;
 
+mod document;
 mod ec2;
 pub mod ec2_vpc;
+pub mod ecr_repository;
+pub mod logs_log_group;
 mod rds;
 pub mod rds_db_instance;
 pub mod rds_db_parameter_group;
@@ -16,6 +19,8 @@ mod scalar;
 /// All kinds, alphabetical by name; a test keeps them so.
 pub static KINDS: &[&dyn AnyKind] = &[
     &ec2_vpc::Vpc,
+    &ecr_repository::Repository,
+    &logs_log_group::Group,
     &rds_db_instance::Instance,
     &rds_db_parameter_group::ParameterGroup,
     &rds_db_subnet_group::SubnetGroup,
