@@ -4,6 +4,7 @@
 
 use crate::kind::AnyKind;
 
+mod document;
 mod ec2;
 pub mod ec2_eip;
 pub mod ec2_internet_gateway;
@@ -14,11 +15,19 @@ pub mod ec2_subnet;
 pub mod ec2_subnet_route_table_association;
 pub mod ec2_vpc;
 pub mod ec2_vpc_gateway_attachment;
+pub mod ecr_repository;
 mod iam;
 pub mod iam_managed_policy;
 pub mod iam_oidc_provider;
 pub mod iam_role;
 pub mod iam_role_policy;
+pub mod logs_log_group;
+mod rds;
+pub mod rds_db_instance;
+pub mod rds_db_parameter_group;
+pub mod rds_db_subnet_group;
+mod reply;
+mod scalar;
 
 /// All kinds, alphabetical by name; a test keeps them so.
 pub static KINDS: &[&dyn AnyKind] = &[
@@ -31,10 +40,15 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &ec2_subnet_route_table_association::SubnetRouteTableAssociation,
     &ec2_vpc::Vpc,
     &ec2_vpc_gateway_attachment::VpcGatewayAttachment,
+    &ecr_repository::Repository,
     &iam_managed_policy::ManagedPolicy,
     &iam_oidc_provider::OidcProvider,
     &iam_role::Role,
     &iam_role_policy::RolePolicy,
+    &logs_log_group::Group,
+    &rds_db_instance::Instance,
+    &rds_db_parameter_group::ParameterGroup,
+    &rds_db_subnet_group::SubnetGroup,
 ];
 
 /// The kind of that name (`AWS::EC2::VPC`).
