@@ -6,9 +6,18 @@ use crate::kind::AnyKind;
 
 mod ec2;
 pub mod ec2_vpc;
+mod route53;
+pub mod route53_health_check;
+pub mod route53_hosted_zone;
+pub mod route53_record_set;
 
 /// All kinds, alphabetical by name; a test keeps them so.
-pub static KINDS: &[&dyn AnyKind] = &[&ec2_vpc::Vpc];
+pub static KINDS: &[&dyn AnyKind] = &[
+    &ec2_vpc::Vpc,
+    &route53_health_check::HealthCheck,
+    &route53_hosted_zone::HostedZone,
+    &route53_record_set::RecordSet,
+];
 
 /// The kind of that name (`AWS::EC2::VPC`).
 pub fn find(name: &str) -> Option<&'static dyn AnyKind> {

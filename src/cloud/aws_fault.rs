@@ -103,6 +103,10 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     // EKS says "in use" of names that are taken, too.
     ("ResourceInUseException", "already exists", Class::Exists),
     ("ResourceInUseException", "in progress", Class::Busy),
+    // Route 53 has one code for all that is wrong with a change of records.
+    ("InvalidChangeBatch", "already exists", Class::Exists),
+    ("InvalidChangeBatch", "not found", Class::NotFound),
+    ("InvalidChangeBatch", "do not match the current values", Class::Stale),
 ];
 
 const BY_CODE: &[(&str, Class)] = &[
@@ -124,6 +128,8 @@ const BY_CODE: &[(&str, Class)] = &[
     ("TooManyRequestsException", Class::Throttled),
     ("PriorRequestNotComplete", Class::Busy),
     ("LimitExceededException", Class::Quota),
+    ("TooManyHostedZones", Class::Quota),
+    ("TooManyHealthChecks", Class::Quota),
     ("DependencyViolation", Class::InUse),
     ("DeleteConflict", Class::InUse),
     ("DeleteConflictException", Class::InUse),
@@ -263,6 +269,20 @@ mod tests {
         let message = "The role with arn x cannot be assumed by principal eks";
         assert_eq!(classify(Some("InvalidParameterException"), message, 400), Class::NotYet);
         assert_eq!(classify(Some("InvalidParameterException"), "bad size", 400), Class::Invalid);
+        for (code, message, class) in [
+            (
+                "InvalidChangeBatch",
+                "[Tried to create resource record set [name='a.', type='A'] but it already exists]",
+                Class::Exists,
+            ),
+            (
+                "InvalidChangeBatch",
+                "[Tried to delete resource record set [name='a.', type='A'] but it was not found]",
+                Class::NotFound,
+            ),
+        ] {
+            assert_eq!(classify(Some(code), message, 400), class, "{message}");
+        }
     }
 
     #[test]
