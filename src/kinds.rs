@@ -4,16 +4,23 @@
 
 use crate::kind::AnyKind;
 
+pub mod acm_certificate;
 mod ec2;
 pub mod ec2_vpc;
+pub mod kms_alias;
+pub mod kms_key;
 mod route53;
 pub mod route53_health_check;
 pub mod route53_hosted_zone;
 pub mod route53_record_set;
+mod tagging;
 
 /// All kinds, alphabetical by name; a test keeps them so.
 pub static KINDS: &[&dyn AnyKind] = &[
+    &acm_certificate::Certificate,
     &ec2_vpc::Vpc,
+    &kms_alias::Alias,
+    &kms_key::Key,
     &route53_health_check::HealthCheck,
     &route53_hosted_zone::HostedZone,
     &route53_record_set::RecordSet,

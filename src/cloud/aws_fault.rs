@@ -103,6 +103,8 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     // EKS says "in use" of names that are taken, too.
     ("ResourceInUseException", "already exists", Class::Exists),
     ("ResourceInUseException", "in progress", Class::Busy),
+    // A key that is scheduled for deletion counts as gone.
+    ("KMSInvalidStateException", "pending deletion", Class::NotFound),
     // Route 53 has one code for all that is wrong with a change of records.
     ("InvalidChangeBatch", "already exists", Class::Exists),
     ("InvalidChangeBatch", "not found", Class::NotFound),
@@ -127,6 +129,8 @@ const BY_CODE: &[(&str, Class)] = &[
     ("RequestLimitExceeded", Class::Throttled),
     ("TooManyRequestsException", Class::Throttled),
     ("PriorRequestNotComplete", Class::Busy),
+    ("KMSInvalidStateException", Class::Busy),
+    ("RequestInProgressException", Class::Busy),
     ("LimitExceededException", Class::Quota),
     ("TooManyHostedZones", Class::Quota),
     ("TooManyHealthChecks", Class::Quota),
@@ -280,6 +284,8 @@ mod tests {
                 "[Tried to delete resource record set [name='a.', type='A'] but it was not found]",
                 Class::NotFound,
             ),
+            ("KMSInvalidStateException", "arn:key is pending deletion.", Class::NotFound),
+            ("KMSInvalidStateException", "arn:key is creating.", Class::Busy),
         ] {
             assert_eq!(classify(Some(code), message, 400), class, "{message}");
         }
