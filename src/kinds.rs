@@ -13,6 +13,9 @@ mod route53;
 pub mod route53_health_check;
 pub mod route53_hosted_zone;
 pub mod route53_record_set;
+mod secretsmanager;
+pub mod secretsmanager_rotation_schedule;
+pub mod secretsmanager_secret;
 mod tagging;
 
 /// All kinds, alphabetical by name; a test keeps them so.
@@ -24,6 +27,8 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &route53_health_check::HealthCheck,
     &route53_hosted_zone::HostedZone,
     &route53_record_set::RecordSet,
+    &secretsmanager_rotation_schedule::RotationSchedule,
+    &secretsmanager_secret::Secret,
 ];
 
 /// The kind of that name (`AWS::EC2::VPC`).
