@@ -4,6 +4,7 @@
 
 use crate::kind::AnyKind;
 
+pub mod acm_certificate;
 mod document;
 mod ec2;
 pub mod ec2_eip;
@@ -21,16 +22,27 @@ pub mod iam_managed_policy;
 pub mod iam_oidc_provider;
 pub mod iam_role;
 pub mod iam_role_policy;
+pub mod kms_alias;
+pub mod kms_key;
 pub mod logs_log_group;
 mod rds;
 pub mod rds_db_instance;
 pub mod rds_db_parameter_group;
 pub mod rds_db_subnet_group;
 mod reply;
+mod route53;
+pub mod route53_health_check;
+pub mod route53_hosted_zone;
+pub mod route53_record_set;
 mod scalar;
+mod secretsmanager;
+pub mod secretsmanager_rotation_schedule;
+pub mod secretsmanager_secret;
+mod tagging;
 
 /// All kinds, alphabetical by name; a test keeps them so.
 pub static KINDS: &[&dyn AnyKind] = &[
+    &acm_certificate::Certificate,
     &ec2_eip::Eip,
     &ec2_internet_gateway::InternetGateway,
     &ec2_nat_gateway::NatGateway,
@@ -45,10 +57,17 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &iam_oidc_provider::OidcProvider,
     &iam_role::Role,
     &iam_role_policy::RolePolicy,
+    &kms_alias::Alias,
+    &kms_key::Key,
     &logs_log_group::Group,
     &rds_db_instance::Instance,
     &rds_db_parameter_group::ParameterGroup,
     &rds_db_subnet_group::SubnetGroup,
+    &route53_health_check::HealthCheck,
+    &route53_hosted_zone::HostedZone,
+    &route53_record_set::RecordSet,
+    &secretsmanager_rotation_schedule::RotationSchedule,
+    &secretsmanager_secret::Secret,
 ];
 
 /// The kind of that name (`AWS::EC2::VPC`).

@@ -95,11 +95,20 @@ pub enum SandboxError {
     #[error("no sandbox `{name}` is running")]
     NotRunning { name: String },
     #[error("the sandbox at {endpoint} does not answer")]
-    Silent { endpoint: String, #[source] source: io::Error },
+    Silent {
+        endpoint: String,
+        #[source]
+        source: io::Error,
+    },
     #[error("the sandbox refused `{request}` with status {status}")]
     Refused { request: String, status: u16 },
     #[error("cannot {what} {}", path.display())]
-    Io { what: &'static str, path: PathBuf, #[source] source: io::Error },
+    Io {
+        what: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
 }
 
 impl Sandbox {
@@ -301,8 +310,7 @@ fn cache_folder(variable: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf, S
 
 /// A file lock, held until dropped, or by nobody any more when its holder dies.
 async fn lock(path: &Path, limit: Duration) -> Result<File, SandboxError> {
-    let failed =
-        |source| SandboxError::Io { what: "lock", path: path.into(), source };
+    let failed = |source| SandboxError::Io { what: "lock", path: path.into(), source };
     fs::create_dir_all(path.parent().expect("a lock lies in a folder")).map_err(failed)?;
     let file = File::options().create(true).append(true).open(path).map_err(failed)?;
     let begun = Instant::now();

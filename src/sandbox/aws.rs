@@ -122,9 +122,11 @@ pub(super) async fn launch(
                 return Ok(running);
             }
         }
-        let status = server
-            .try_wait()
-            .map_err(|source| SandboxError::Io { what: "watch", path: python.into(), source })?;
+        let status = server.try_wait().map_err(|source| SandboxError::Io {
+            what: "watch",
+            path: python.into(),
+            source,
+        })?;
         if status.is_some() {
             return Err(SandboxError::Died { log: tail(&fs::read(&log).unwrap_or_default()) });
         }

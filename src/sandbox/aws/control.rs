@@ -46,9 +46,7 @@ impl<'a> Control<'a> {
         match self.send(&request, json).await {
             Ok((200, _)) => Ok(()),
             Ok((status, _)) => Err(SandboxError::Refused { request, status }),
-            Err(source) => {
-                Err(SandboxError::Silent { endpoint: self.endpoint.into(), source })
-            }
+            Err(source) => Err(SandboxError::Silent { endpoint: self.endpoint.into(), source }),
         }
     }
 
