@@ -1,3 +1,7 @@
-//! The one test binary.
+//! All integration tests, one binary.
 
 mod blueprint;
+mod engine;
+mod kinds;
+mod sandbox;
+mod support;

@@ -108,11 +108,10 @@ impl<'a> Compiler<'a> {
     }
 
     /// A security group without rules of its own: each rule is a resource, so that it can refer to other groups, and
-    /// whatever else appears in the group is drift.
+    /// whatever else appears in the group is drift. Without a name of ours a replacement can stand beside the old one.
     fn security_group(&mut self, component: &str, name: &str, description: &str) -> Address {
         let address = Address::of(component, "security-group");
         let spec = json!({
-            "GroupName": self.name(name),
             "GroupDescription": description,
             "VpcId": self.vpc_id(),
             "SecurityGroupIngress": [],
