@@ -4,6 +4,7 @@ use aws_sdk_ec2::types::{self, IcmpTypeCode, RuleAction};
 use serde::{Deserialize, Serialize};
 
 use super::ec2::{self, Cidr};
+use super::scalar::Number;
 use crate::address::PhysicalId;
 use crate::cloud::Cx;
 use crate::fault::Fault;
@@ -28,27 +29,27 @@ pub struct Spec {
     network_acl_id: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     port_range: Option<PortRange>,
-    protocol: i32,
+    protocol: Number,
     rule_action: String,
-    rule_number: i32,
+    rule_number: Number,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Icmp {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    code: Option<i32>,
+    code: Option<Number>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    r#type: Option<i32>,
+    r#type: Option<Number>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct PortRange {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    from: Option<i32>,
+    from: Option<Number>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    to: Option<i32>,
+    to: Option<Number>,
 }
 
 /// An entry and the network ACL that it is in.
@@ -93,15 +94,17 @@ impl Kind for NetworkAclEntry {
         Spec {
             cidr_block: Cidr::read(entry.cidr_block()),
             egress: entry.egress,
-            icmp: entry.icmp_type_code().map(|icmp| Icmp { code: icmp.code, r#type: icmp.r#type }),
+            icmp: entry
+                .icmp_type_code()
+                .map(|icmp| Icmp { code: icmp.code.map(Number), r#type: icmp.r#type.map(Number) }),
             ipv6_cidr_block: Cidr::read(entry.ipv6_cidr_block()),
             network_acl_id: live.network_acl_id.clone(),
             port_range: entry
                 .port_range()
-                .map(|ports| PortRange { from: ports.from, to: ports.to }),
-            protocol,
+                .map(|ports| PortRange { from: ports.from.map(Number), to: ports.to.map(Number) }),
+            protocol: Number(protocol),
             rule_action: entry.rule_action().map_or("", |action| action.as_str()).into(),
-            rule_number: entry.rule_number.unwrap_or_default(),
+            rule_number: Number(entry.rule_number.unwrap_or_default()),
         }
     }
 
@@ -132,9 +135,9 @@ impl Kind for NetworkAclEntry {
         cx.ec2
             .create_network_acl_entry()
             .network_acl_id(&spec.network_acl_id)
-            .rule_number(spec.rule_number)
+            .rule_number(spec.rule_number.0)
             .egress(spec.egress.unwrap_or_default())
-            .protocol(spec.protocol.to_string())
+            .protocol(spec.protocol.0.to_string())
             .rule_action(RuleAction::from(spec.rule_action.as_str()))
             .set_cidr_block(Cidr::send(spec.cidr_block.as_ref()))
             .set_ipv6_cidr_block(Cidr::send(spec.ipv6_cidr_block.as_ref()))
@@ -151,9 +154,9 @@ impl Kind for NetworkAclEntry {
         cx.ec2
             .replace_network_acl_entry()
             .network_acl_id(&to.network_acl_id)
-            .rule_number(to.rule_number)
+            .rule_number(to.rule_number.0)
             .egress(to.egress.unwrap_or_default())
-            .protocol(to.protocol.to_string())
+            .protocol(to.protocol.0.to_string())
             .rule_action(RuleAction::from(to.rule_action.as_str()))
             .set_cidr_block(Cidr::send(to.cidr_block.as_ref()))
             .set_ipv6_cidr_block(Cidr::send(to.ipv6_cidr_block.as_ref()))
@@ -174,7 +177,7 @@ impl Kind for NetworkAclEntry {
             .ec2
             .delete_network_acl_entry()
             .network_acl_id(&recorded.network_acl_id)
-            .rule_number(recorded.rule_number)
+            .rule_number(recorded.rule_number.0)
             .egress(recorded.egress.unwrap_or_default());
         ec2::gone(deletion.send().await)
     }
@@ -182,19 +185,22 @@ impl Kind for NetworkAclEntry {
 
 impl From<Icmp> for IcmpTypeCode {
     fn from(icmp: Icmp) -> Self {
-        Self::builder().set_code(icmp.code).set_type(icmp.r#type).build()
+        Self::builder()
+            .set_code(icmp.code.map(i32::from))
+            .set_type(icmp.r#type.map(i32::from))
+            .build()
     }
 }
 
 impl From<PortRange> for types::PortRange {
     fn from(ports: PortRange) -> Self {
-        Self::builder().set_from(ports.from).set_to(ports.to).build()
+        Self::builder().set_from(ports.from.map(i32::from)).set_to(ports.to.map(i32::from)).build()
     }
 }
 
 fn key(spec: &Spec) -> PhysicalId {
     let direction = if spec.egress == Some(true) { "egress" } else { "ingress" };
-    PhysicalId::joined([&spec.network_acl_id, direction, &spec.rule_number.to_string()])
+    PhysicalId::joined([&spec.network_acl_id, direction, &spec.rule_number.0.to_string()])
 }
 
 #[cfg(test)]
@@ -214,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_live_entry_is_seen_in_full() {
-        let ports = PortRange { from: Some(443), to: Some(443) };
+        let ports = PortRange { from: Some(Number(443)), to: Some(Number(443)) };
         let entry = types::NetworkAclEntry::builder()
             .cidr_block("10.0.0.0/8")
             .egress(true)

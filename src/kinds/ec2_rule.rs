@@ -12,6 +12,7 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::ec2::{self, Cidr};
+use super::scalar::Text;
 use crate::address::PhysicalId;
 use crate::cloud::Cx;
 use crate::cloud::tags::{TagChange, Tags};
@@ -64,7 +65,7 @@ impl Rule {
         let foreign =
             |owner: &String| live.group_owner_id().is_some_and(|own| own != owner.as_str());
         let rule = Self {
-            protocol: Protocol::from(live.ip_protocol().unwrap_or("-1").to_owned()),
+            protocol: Protocol::from(Text::from(live.ip_protocol().unwrap_or("-1"))),
             from_port: live.from_port,
             to_port: live.to_port,
             cidr_ip: Cidr::read(live.cidr_ipv4()),
@@ -137,11 +138,11 @@ impl Rule {
 
 /// A protocol by the name that EC2 gives it, or by its number where it gives none; `-1` is all of them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
+#[serde(from = "Text", into = "String")]
 pub(super) struct Protocol(String);
 
-impl From<String> for Protocol {
-    fn from(text: String) -> Self {
+impl From<Text> for Protocol {
+    fn from(Text(text): Text) -> Self {
         Self(match text.as_str() {
             "1" => "icmp".into(),
             "6" => "tcp".into(),
@@ -189,8 +190,12 @@ impl<'a> Change<'a> {
         for rule in wanted {
             match there.remove(&rule.identity()) {
                 None => change.authorize.push(rule),
-                Some((_, description)) if description == rule.description => {}
-                Some((id, _)) => change.redescribe.push((id, rule)),
+                // A description that is left out is not managed.
+                Some((id, description)) => {
+                    if rule.description.is_some() && rule.description != description {
+                        change.redescribe.push((id, rule));
+                    }
+                }
             }
         }
         change.revoke = there.into_values().map(|(id, _)| id).collect();
@@ -342,7 +347,7 @@ pub(super) mod tests {
         let every = SecurityGroupRule::builder().ip_protocol("-1").from_port(-1).to_port(-1);
         let rule = Rule::read(&every.cidr_ipv4("0.0.0.0/0").description("").build());
         assert_eq!((rule.from_port, rule.to_port, &rule.description), (None, None, &None));
-        let ping = Rule { protocol: Protocol::from("58".to_owned()), ..rule };
+        let ping = Rule { protocol: Protocol::from(Text::from("58")), ..rule };
         let ping = ping.canonical();
         assert_eq!((&*ping.protocol, ping.from_port, ping.to_port), ("icmpv6", Some(-1), Some(-1)));
     }

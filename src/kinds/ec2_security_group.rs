@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ec2::{self, Cidr};
 use super::ec2_rule::{self, Change, Direction, Protocol, Rule};
+use super::scalar::Number;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, ADDRESS_TAG, Tags};
@@ -45,7 +46,7 @@ struct Ingress {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    from_port: Option<i32>,
+    from_port: Option<Number>,
     ip_protocol: Protocol,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source_prefix_list_id: Option<String>,
@@ -54,7 +55,7 @@ struct Ingress {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source_security_group_owner_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    to_port: Option<i32>,
+    to_port: Option<Number>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -71,10 +72,10 @@ struct Egress {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     destination_security_group_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    from_port: Option<i32>,
+    from_port: Option<Number>,
     ip_protocol: Protocol,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    to_port: Option<i32>,
+    to_port: Option<Number>,
 }
 
 /// A group with all its rules.
@@ -276,8 +277,8 @@ impl From<Ingress> for Rule {
     fn from(rule: Ingress) -> Self {
         let rule = Self {
             protocol: rule.ip_protocol,
-            from_port: rule.from_port,
-            to_port: rule.to_port,
+            from_port: rule.from_port.map(i32::from),
+            to_port: rule.to_port.map(i32::from),
             cidr_ip: rule.cidr_ip,
             cidr_ipv6: rule.cidr_ipv6,
             prefix_list_id: rule.source_prefix_list_id,
@@ -295,12 +296,12 @@ impl From<Rule> for Ingress {
             cidr_ip: rule.cidr_ip,
             cidr_ipv6: rule.cidr_ipv6,
             description: rule.description,
-            from_port: rule.from_port,
+            from_port: rule.from_port.map(Number),
             ip_protocol: rule.protocol,
             source_prefix_list_id: rule.prefix_list_id,
             source_security_group_id: rule.group_id,
             source_security_group_owner_id: rule.group_owner_id,
-            to_port: rule.to_port,
+            to_port: rule.to_port.map(Number),
         }
     }
 }
@@ -309,8 +310,8 @@ impl From<Egress> for Rule {
     fn from(rule: Egress) -> Self {
         let rule = Self {
             protocol: rule.ip_protocol,
-            from_port: rule.from_port,
-            to_port: rule.to_port,
+            from_port: rule.from_port.map(i32::from),
+            to_port: rule.to_port.map(i32::from),
             cidr_ip: rule.cidr_ip,
             cidr_ipv6: rule.cidr_ipv6,
             prefix_list_id: rule.destination_prefix_list_id,
@@ -330,9 +331,9 @@ impl From<Rule> for Egress {
             description: rule.description,
             destination_prefix_list_id: rule.prefix_list_id,
             destination_security_group_id: rule.group_id,
-            from_port: rule.from_port,
+            from_port: rule.from_port.map(Number),
             ip_protocol: rule.protocol,
-            to_port: rule.to_port,
+            to_port: rule.to_port.map(Number),
         }
     }
 }
@@ -392,7 +393,7 @@ mod tests {
                 "Description": "",
             }],
             "SecurityGroupEgress": [{
-                "IpProtocol": "-1", "FromPort": 0, "ToPort": 65535, "CidrIpv6": "0:0::/0",
+                "IpProtocol": -1, "FromPort": "0", "ToPort": 65535, "CidrIpv6": "0:0::/0",
             }],
         }))
         .unwrap();

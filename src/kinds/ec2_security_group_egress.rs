@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ec2::{self, Cidr};
 use super::ec2_rule::{self, Direction, Protocol, Rule};
+use super::scalar::Number;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
@@ -30,13 +31,13 @@ pub struct Spec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     destination_security_group_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    from_port: Option<i32>,
+    from_port: Option<Number>,
     group_id: String,
     ip_protocol: Protocol,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tags: Option<Tags>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    to_port: Option<i32>,
+    to_port: Option<Number>,
 }
 
 impl Kind for SecurityGroupEgress {
@@ -83,11 +84,11 @@ impl Kind for SecurityGroupEgress {
             description: rule.description,
             destination_prefix_list_id: rule.prefix_list_id,
             destination_security_group_id: rule.group_id,
-            from_port: live.from_port.or(Some(-1)),
+            from_port: Some(Number(live.from_port.unwrap_or(-1))),
             group_id: live.group_id().unwrap_or_default().into(),
             ip_protocol: rule.protocol,
             tags: Some(ec2::tags(live.tags())),
-            to_port: live.to_port.or(Some(-1)),
+            to_port: Some(Number(live.to_port.unwrap_or(-1))),
         }
     }
 
@@ -131,8 +132,8 @@ impl Kind for SecurityGroupEgress {
 fn rule(spec: &Spec) -> Rule {
     let rule = Rule {
         protocol: spec.ip_protocol.clone(),
-        from_port: spec.from_port,
-        to_port: spec.to_port,
+        from_port: spec.from_port.map(i32::from),
+        to_port: spec.to_port.map(i32::from),
         cidr_ip: spec.cidr_ip.clone(),
         cidr_ipv6: spec.cidr_ipv6.clone(),
         prefix_list_id: spec.destination_prefix_list_id.clone(),
