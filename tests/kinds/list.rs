@@ -1,0 +1,17 @@
+kinds! {
+    ec2_eip,
+    ec2_internet_gateway,
+    ec2_nat_gateway,
+    ec2_route,
+    ec2_route_table,
+    ec2_subnet,
+    ec2_subnet_route_table_association,
+    ec2_vpc_gateway_attachment,
+    iam_managed_policy,
+    iam_oidc_provider,
+    iam_role,
+    iam_role_policy,
+    rds_db_instance,
+    rds_db_parameter_group,
+    rds_db_subnet_group,
+}
