@@ -12,6 +12,7 @@ kinds! {
     ec2_subnet,
     ec2_subnet_network_acl_association,
     ec2_subnet_route_table_association,
+    ec2_vpc,
     ec2_vpc_gateway_attachment,
     iam_managed_policy,
     iam_oidc_provider,
