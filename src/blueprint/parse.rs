@@ -120,9 +120,9 @@ enum Stop {
 struct Builder<'a, 'p> {
     parser: Parser<'a, StrInput<'a>>,
     file: FileId,
-    /// Where the parsed text begins in the file, and where it ends.
+    text: &'a str,
+    /// Where the parsed text begins in the file.
     from: usize,
-    end: usize,
     problems: &'p mut Vec<Diagnostic>,
     /// The anchored nodes that are complete.
     anchors: BTreeMap<usize, Node>,
@@ -141,8 +141,8 @@ impl<'a, 'p> Builder<'a, 'p> {
         Self {
             parser: Parser::new_from_str_with_options(text, options),
             file,
+            text,
             from,
-            end: from + text.len(),
             problems,
             anchors: BTreeMap::new(),
             nodes: 0,
@@ -318,67 +318,85 @@ impl<'a, 'p> Builder<'a, 'p> {
 
     fn span(&self, span: YamlSpan) -> Span {
         let range = span.byte_range().unwrap_or_default();
-        Span::new(self.file, self.from + range.start..self.from + range.end)
+        self.place(range.start, range.end)
     }
 
     /// What a syntax error means to somebody who has never read the YAML specification.
     fn syntax(&self, error: &ScanError) -> Diagnostic {
-        let at = error.marker().byte_offset().map_or(self.end, |at| self.from + at);
-        let here = Span::new(self.file, at..at);
-        let unclosed = |label: &str| {
-            let open = self.brackets.last().copied();
-            match open {
-                Some(open) => Diagnostic::error("a bracket is never closed")
-                    .at(open, "opened here")
-                    .also(here, label),
-                None => Diagnostic::error("the file ends too early").at(here, label),
-            }
-        };
+        let at = error.marker().byte_offset().unwrap_or(self.text.len()).min(self.text.len());
+        let here = self.place(at, at);
         match error.kind() {
             ErrorKind::TabNotAllowed
             | ErrorKind::TabInBlockIndentation
             | ErrorKind::TabInIndentation
-            | ErrorKind::TabAtBlockScalarStart => Diagnostic::error("a tab cannot indent")
-                .at(here, "here")
-                .hint("YAML indents with spaces only. Replace the tab by spaces."),
-            ErrorKind::UnclosedFlowCollection { .. }
-            | ErrorKind::UnexpectedEofFlowMapping
-            | ErrorKind::UnexpectedEofFlowSequence
-            | ErrorKind::UnexpectedEofImplicitFlowMapping => unclosed("still open here"),
-            ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator => {
-                unclosed("expected a comma or the closing bracket")
+            | ErrorKind::TabAtBlockScalarStart => {
+                let start = self.text[..at].trim_end_matches('\t').len();
+                Diagnostic::error("a tab cannot indent")
+                    .at(self.place(start, at), "a tab")
+                    .hint("YAML indents with spaces only. Replace the tab by spaces.")
+            }
+            ErrorKind::UnclosedFlowCollection { .. } => {
+                Diagnostic::error("a bracket is never closed").at(here, "opened here")
             }
             ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
-                let problem = Diagnostic::error(format!("`{open}` is closed by `{close}`"));
-                let problem = problem.at(here, format!("expected the end of `{open}`"));
-                match self.brackets.last() {
-                    Some(open) => problem.also(*open, "opened here"),
-                    None => problem,
-                }
+                Diagnostic::error(format!("`{open}` is closed by `{close}`"))
+                    .at(here, "opened here")
             }
+            ErrorKind::UnexpectedEofFlowMapping
+            | ErrorKind::UnexpectedEofFlowSequence
+            | ErrorKind::UnexpectedEofImplicitFlowMapping
+            | ErrorKind::ExpectedFlowMappingSeparator
+            | ErrorKind::ExpectedFlowSequenceSeparator
+            | ErrorKind::InvalidColonPlacement => match self.brackets.last() {
+                Some(open) => Diagnostic::error("a bracket is never closed")
+                    .at(*open, "opened here")
+                    .also(here, "expected a comma or the closing bracket"),
+                None => Diagnostic::error("a bracket is never closed").at(here, "still open here"),
+            },
             ErrorKind::UnclosedQuotedScalar => {
-                Diagnostic::error("a quote is never closed").at(here, "opened or still open here")
+                Diagnostic::error("a quote is never closed").at(here, "opened here")
             }
             ErrorKind::RecursionLimitExceeded => {
-                Diagnostic::error(format!("more than {DEPTH_MAX} levels of nesting"))
-                    .at(here, "too deep")
+                let summary = format!("more than {DEPTH_MAX} levels of nesting");
+                Diagnostic::error(summary).at(here, "too deep")
             }
             ErrorKind::UnknownAnchor => Diagnostic::error("an alias without an anchor")
                 .at(here, "refers to nothing")
                 .hint("An anchor, `&name`, must come before its alias, `*name`."),
+            ErrorKind::MappingValueNotAllowed => self.unexpected_colon(at),
             ErrorKind::InvalidIndentation
             | ErrorKind::ExpectedBlockMappingKey
             | ErrorKind::ExpectedBlockSequenceEntry => {
                 Diagnostic::error("this line does not fit the lines before it")
-                    .at(here, "unexpected indentation, or a missing `key:` or `- `")
+                    .at(here, "another indentation was expected")
             }
             ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
-                Diagnostic::error("a `:` is missing or there is one too many")
-                    .at(here, "expected `key: value`")
-                    .hint("A value that has a colon and a space needs quotes.")
+                Diagnostic::error("a `:` is missing").at(here, "expected `key: value`")
             }
             _ => Diagnostic::error(format!("invalid YAML: {}", error.info())).at(here, "here"),
         }
+    }
+
+    /// A colon in a value, or in a line that continues the value of the line before.
+    fn unexpected_colon(&self, colon: usize) -> Diagnostic {
+        let start = self.text[..colon].rfind('\n').map_or(0, |at| at + 1);
+        let line = &self.text[start..colon];
+        match line.find(": ") {
+            Some(first) => Diagnostic::error("a value has a colon")
+                .at(self.place(colon, colon + 1), "ends a key once more")
+                .also(self.place(start + first, start + first + 1), "ended the key")
+                .hint("Put the value in quotes."),
+            None => {
+                let word = start + line.len() - line.trim_start().len();
+                Diagnostic::error("this line does not fit the lines before it")
+                    .at(self.place(word, colon), "indented too far")
+            }
+        }
+    }
+
+    /// A range of the parsed text as a span of the file.
+    fn place(&self, start: usize, end: usize) -> Span {
+        Span::new(self.file, self.from + start..self.from + end)
     }
 }
 

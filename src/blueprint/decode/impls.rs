@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Decode, Decoder, Invalid, Word};
+use super::{Decode, Decoder, Word};
 use crate::blueprint::node::{Node, Plain, Scalar, Value};
-use crate::blueprint::shape::{self, Shape};
-use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::blueprint::shape::Shape;
+use crate::diagnostic::Diagnostic;
 use crate::source::Spanned;
 
 impl<T: Word> Decode for T {
@@ -15,16 +15,6 @@ impl<T: Word> Decode for T {
 
     fn shape() -> Shape {
         <T as Word>::shape()
-    }
-}
-
-impl Invalid {
-    /// A word that is none of a choice.
-    pub(crate) fn choice(text: &str, words: &[&'static str]) -> Self {
-        match did_you_mean(text, words.iter().copied()) {
-            Some(word) => Self::new(format!("did you mean `{word}`?")),
-            None => Self::new("not one of the known words"),
-        }
     }
 }
 
@@ -39,7 +29,7 @@ impl Decode for String {
     }
 
     fn shape() -> Shape {
-        Shape::Word(shape::Word { what: "text".to_owned(), examples: &[] })
+        Shape::word("text", &[])
     }
 }
 
@@ -151,7 +141,7 @@ pub(crate) fn decode_map<K: Word, V: Decode>(
     node: &Node,
     decoder: &mut Decoder,
 ) -> Option<Vec<(Option<Spanned<K>>, Option<V>)>> {
-    let mapping = decoder.mapping(node)?;
+    let mapping = decoder.mapping(node, "Write `{}` for none.")?;
     let entries = mapping.entries.iter().map(|entry| {
         let key = Node {
             value: Value::Scalar(Scalar { text: entry.key.value.clone(), plain: false }),
