@@ -18,7 +18,8 @@ pub mod shape;
 pub mod value;
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use crate::diagnostic::{Diagnostic, Severity, listed};
@@ -161,13 +162,9 @@ pub struct Loaded {
 
 /// Reads a blueprint from a file.
 pub fn load(path: &Path, selection: Selection<'_>) -> Loaded {
-    match std::fs::read(path) {
+    match contents(path) {
         Ok(bytes) => load_bytes(&path.display().to_string(), &bytes, selection),
-        Err(error) => Loaded {
-            blueprint: None,
-            diagnostics: vec![unreadable(path, &error)],
-            sources: SourceMap::default(),
-        },
+        Err(error) => Loaded::new(None, vec![unreadable(path, &error)], SourceMap::default()),
     }
 }
 
@@ -184,9 +181,9 @@ pub fn load_bytes(name: &str, bytes: &[u8], selection: Selection<'_>) -> Loaded 
 ///
 /// There is no blueprint in the answer, even if all is well: no stack was chosen.
 pub fn validate(path: &Path, sets: &[(String, String)]) -> Loaded {
-    match std::fs::read(path) {
+    match contents(path) {
         Ok(bytes) => validate_bytes(&path.display().to_string(), &bytes, sets),
-        Err(_) => load(path, Selection::default()),
+        Err(error) => Loaded::new(None, vec![unreadable(path, &error)], SourceMap::default()),
     }
 }
 
@@ -382,6 +379,13 @@ fn hash(mut root: Node) -> String {
         mapping.remove("environments");
     }
     root.hash()
+}
+
+/// The bytes of a file, one more than allowed if there are more: not every path is a file that ends.
+fn contents(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(parse::BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {

@@ -164,13 +164,13 @@ impl<'a> Rendered<'a> {
             let file = self.sources.file(label.span.file);
             let text = (!label.text.is_empty()).then_some(label.text.as_str());
             let annotation = kind.span(first_line(file.text(), label.span)).label(text);
-            match snippets.iter_mut().find(|(id, _)| *id == label.span.file) {
-                Some((_, snippet)) => *snippet = snippet.clone().annotation(annotation),
-                None => {
-                    let snippet = Snippet::source(file.text()).path(file.name());
-                    snippets.push((label.span.file, snippet.annotation(annotation)));
-                }
-            }
+            let at = snippets.iter().position(|(id, _)| *id == label.span.file);
+            let snippet = match at {
+                Some(at) => snippets.remove(at).1,
+                None => Snippet::source(file.text()).path(file.name()),
+            };
+            let at = at.unwrap_or(snippets.len());
+            snippets.insert(at, (label.span.file, snippet.annotation(annotation)));
         }
         snippets.into_iter().map(|(_, snippet)| snippet).collect()
     }

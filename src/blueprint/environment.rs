@@ -148,15 +148,12 @@ fn keys(path: &str, file: FileId, problems: &mut Vec<Diagnostic>) -> Option<Vec<
     let mut at = 0;
     loop {
         let rest = &path[at..];
-        let (start, length, next) = match rest.strip_prefix('"') {
-            Some(quoted) => {
-                let length = quoted.find('"').unwrap_or(quoted.len());
-                (at + 1, length, at + length + 2)
-            }
-            None => {
-                let length = rest.find('.').unwrap_or(rest.len());
-                (at, length, at + length)
-            }
+        let (start, length, next) = if let Some(quoted) = rest.strip_prefix('"') {
+            let length = quoted.find('"').unwrap_or(quoted.len());
+            (at + 1, length, at + length + 2)
+        } else {
+            let length = rest.find('.').unwrap_or(rest.len());
+            (at, length, at + length)
         };
         let span = Span::new(file, start..start + length);
         let separated = next == path.len() || path[next.min(path.len())..].starts_with('.');

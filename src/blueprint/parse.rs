@@ -15,7 +15,7 @@ use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, SourceMap, Span, Spanned};
 
 /// A blueprint of thousands of components is smaller.
-const BYTES_MAX: usize = 1 << 20;
+pub(crate) const BYTES_MAX: usize = 1 << 20;
 /// Counted after aliases are expanded, which is what makes small files explode.
 const NODES_MAX: usize = 100_000;
 /// Collections within collections. The language itself needs fewer than ten.
@@ -127,6 +127,8 @@ struct Builder<'a, 'p> {
     /// The anchored nodes that are complete.
     anchors: BTreeMap<usize, Node>,
     nodes: usize,
+    /// How many collections are open.
+    depth: usize,
     /// The brackets that are open, for the message when one is not closed.
     brackets: Vec<Span>,
 }
@@ -146,6 +148,7 @@ impl<'a, 'p> Builder<'a, 'p> {
             problems,
             anchors: BTreeMap::new(),
             nodes: 0,
+            depth: 0,
             brackets: Vec::new(),
         }
     }
@@ -249,15 +252,15 @@ impl<'a, 'p> Builder<'a, 'p> {
                     .at(key.span, "not supported")
                     .hint("Repeat the values, or put what differs under `environments`.")
             }
-            Value::Scalar(Scalar { text, .. }) => match mapping.entry(&text) {
-                Some(first) => Diagnostic::error(format!("duplicate key `{text}`"))
-                    .at(key.span, "written again here")
-                    .also(first.key.span, "first written here"),
-                None => {
+            Value::Scalar(Scalar { text, .. }) => {
+                let Some(first) = mapping.entry(&text) else {
                     let key = Spanned::new(text, key.span);
                     return mapping.entries.push(Entry { key, value });
-                }
-            },
+                };
+                Diagnostic::error(format!("duplicate key `{text}`"))
+                    .at(key.span, "written again here")
+                    .also(first.key.span, "first written here")
+            }
             Value::Null => Diagnostic::error("a key is empty").at(key.span, "expected a word"),
             Value::Sequence(_) | Value::Mapping(_) => {
                 Diagnostic::error("a key must be a word").at(key.span, "not a word")
@@ -273,13 +276,18 @@ impl<'a, 'p> Builder<'a, 'p> {
             return Err(Stop::Reported);
         };
         self.count(size(&node), span)?;
+        if self.depth + depth(&node) > DEPTH_MAX {
+            self.problems.push(too_deep(span));
+            return Err(Stop::Reported);
+        }
         Ok(node)
     }
 
     fn count(&mut self, nodes: usize, span: Span) -> Result<(), Stop> {
         self.nodes += nodes;
         if self.nodes > NODES_MAX {
-            let problem = Diagnostic::error("the blueprint has more than 100000 values");
+            let problem =
+                Diagnostic::error(format!("the blueprint has more than {NODES_MAX} values"));
             self.problems
                 .push(problem.at(span, "with all aliases replaced by what they stand for"));
             return Err(Stop::Reported);
@@ -300,6 +308,7 @@ impl<'a, 'p> Builder<'a, 'p> {
     }
 
     fn open(&mut self, style: StructureStyle, start: Span) {
+        self.depth += 1;
         if style == StructureStyle::Flow {
             self.brackets.push(start);
         }
@@ -307,6 +316,7 @@ impl<'a, 'p> Builder<'a, 'p> {
 
     /// The closing bracket, where there is one.
     fn close(&mut self, style: StructureStyle, end: YamlSpan) -> Option<Span> {
+        self.depth -= 1;
         match style {
             StructureStyle::Flow => {
                 self.brackets.pop();
@@ -356,10 +366,7 @@ impl<'a, 'p> Builder<'a, 'p> {
             ErrorKind::UnclosedQuotedScalar => {
                 Diagnostic::error("a quote is never closed").at(here, "opened here")
             }
-            ErrorKind::RecursionLimitExceeded => {
-                let summary = format!("more than {DEPTH_MAX} levels of nesting");
-                Diagnostic::error(summary).at(here, "too deep")
-            }
+            ErrorKind::RecursionLimitExceeded => too_deep(here),
             ErrorKind::UnknownAnchor => Diagnostic::error("an alias without an anchor")
                 .at(here, "refers to nothing")
                 .hint("An anchor, `&name`, must come before its alias, `*name`."),
@@ -381,22 +388,35 @@ impl<'a, 'p> Builder<'a, 'p> {
     fn unexpected_colon(&self, colon: usize) -> Diagnostic {
         let start = self.text[..colon].rfind('\n').map_or(0, |at| at + 1);
         let line = &self.text[start..colon];
-        match line.find(": ") {
-            Some(first) => Diagnostic::error("a value has a colon")
+        if let Some(first) = line.find(": ") {
+            return Diagnostic::error("a value has a colon")
                 .at(self.place(colon, colon + 1), "ends a key once more")
                 .also(self.place(start + first, start + first + 1), "ended the key")
-                .hint("Put the value in quotes."),
-            None => {
-                let word = start + line.len() - line.trim_start().len();
-                Diagnostic::error("this line does not fit the lines before it")
-                    .at(self.place(word, colon), "indented too far")
-            }
+                .hint("Put the value in quotes.");
         }
+        let word = start + line.len() - line.trim_start().len();
+        Diagnostic::error("this line does not fit the lines before it")
+            .at(self.place(word, colon), "indented too far")
     }
 
     /// A range of the parsed text as a span of the file.
     fn place(&self, start: usize, end: usize) -> Span {
         Span::new(self.file, self.from + start..self.from + end)
+    }
+}
+
+fn too_deep(span: Span) -> Diagnostic {
+    Diagnostic::error(format!("more than {DEPTH_MAX} levels of nesting")).at(span, "too deep")
+}
+
+/// How many collections a tree has within each other.
+fn depth(node: &Node) -> usize {
+    match &node.value {
+        Value::Null | Value::Scalar(_) => 0,
+        Value::Sequence(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Mapping(mapping) => {
+            1 + mapping.entries.iter().map(|it| depth(&it.value)).max().unwrap_or(0)
+        }
     }
 }
 

@@ -136,11 +136,14 @@ impl<K: Word + Ord, V: Decode> Decode for BTreeMap<K, V> {
     }
 }
 
-/// The entries of a mapping whose keys the author chooses; `None` stands for what is invalid.
+/// The keys and values of a mapping; `None` stands for what is invalid.
+type Entries<K, V> = Vec<(Option<Spanned<K>>, Option<V>)>;
+
+/// Decodes a mapping whose keys the author chooses.
 pub(crate) fn decode_map<K: Word, V: Decode>(
     node: &Node,
     decoder: &mut Decoder,
-) -> Option<Vec<(Option<Spanned<K>>, Option<V>)>> {
+) -> Option<Entries<K, V>> {
     let mapping = decoder.mapping(node, "Write `{}` for none.")?;
     let entries = mapping.entries.iter().map(|entry| {
         let key = Node {
@@ -157,27 +160,29 @@ pub(crate) fn decode_map<K: Word, V: Decode>(
 
 /// Any YAML, as JSON: for what platctl hands on without looking inside.
 impl Decode for serde_json::Value {
-    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
-        Some(match &node.value {
-            Value::Null => Self::Null,
-            Value::Scalar(scalar) => match scalar.resolve() {
-                Plain::Boolean(value) => value.into(),
-                Plain::Integer(value) => value.into(),
-                Plain::Float(value) => value.into(),
-                Plain::Text => scalar.text.clone().into(),
-            },
-            Value::Sequence(items) => {
-                items.iter().map(|item| Self::decode(item, decoder)).collect::<Option<_>>()?
-            }
-            Value::Mapping(mapping) => mapping
-                .entries
-                .iter()
-                .map(|entry| Some((entry.key.value.clone(), Self::decode(&entry.value, decoder)?)))
-                .collect::<Option<_>>()?,
-        })
+    fn decode(node: &Node, _decoder: &mut Decoder) -> Option<Self> {
+        Some(json(node))
     }
 
     fn shape() -> Shape {
         Shape::Any
+    }
+}
+
+fn json(node: &Node) -> serde_json::Value {
+    match &node.value {
+        Value::Null => serde_json::Value::Null,
+        Value::Scalar(scalar) => match scalar.resolve() {
+            Plain::Boolean(value) => value.into(),
+            Plain::Integer(value) => value.into(),
+            Plain::Float(value) => value.into(),
+            Plain::Text => scalar.text.clone().into(),
+        },
+        Value::Sequence(items) => items.iter().map(json).collect(),
+        Value::Mapping(mapping) => mapping
+            .entries
+            .iter()
+            .map(|entry| (entry.key.value.clone(), json(&entry.value)))
+            .collect(),
     }
 }
