@@ -89,6 +89,9 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     // IAM is eventually consistent: a fresh role is unknown to other services for some seconds.
     ("InvalidParameterException", "assume", Class::NotYet),
     ("InvalidParameterException", "role with arn", Class::NotYet),
+    ("InvalidParameterException", "role with name", Class::NotYet),
+    ("InvalidParameterException", "role provided in the request does not exist", Class::NotYet),
+    ("InvalidParameterException", "invalid principal", Class::NotYet),
     ("InvalidParameterValue", "iam instance profile", Class::NotYet),
     ("InvalidParameterValueException", "cannot be assumed", Class::NotYet),
     ("MalformedPolicyDocument", "invalid principal", Class::NotYet),
@@ -97,12 +100,19 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     ("InvalidRequestException", "currently in progress", Class::Busy),
     ("InvalidRequestException", "cluster is not in", Class::Busy),
     ("InvalidRequestException", "not active", Class::Busy),
+    ("InvalidRequestException", "not in active", Class::Busy),
     ("ValidationError", "rate exceeded", Class::Throttled),
     ("InvalidParameterCombination", "no modifications", Class::Stale),
+    // EKS refuses updates that change nothing.
+    ("InvalidParameterException", "already at the desired configuration", Class::Stale),
+    ("InvalidParameterException", "no changes needed", Class::Stale),
+    ("InvalidRequestException", "no changes needed", Class::Stale),
     ("AccessDenied", "expired", Class::Credentials),
-    // EKS says "in use" of names that are taken, too.
+    // EKS says "in use" of names that are taken, too, and of what is being updated.
     ("ResourceInUseException", "already exists", Class::Exists),
+    ("ResourceInUseException", "already in use", Class::Exists),
     ("ResourceInUseException", "in progress", Class::Busy),
+    ("ResourceInUseException", "cannot be updated", Class::Busy),
 ];
 
 const BY_CODE: &[(&str, Class)] = &[
@@ -263,6 +273,33 @@ mod tests {
         let message = "The role with arn x cannot be assumed by principal eks";
         assert_eq!(classify(Some("InvalidParameterException"), message, 400), Class::NotYet);
         assert_eq!(classify(Some("InvalidParameterException"), "bad size", 400), Class::Invalid);
+        for (code, message, class) in [
+            ("ResourceInUseException", "Cluster has nodegroups attached", Class::InUse),
+            ("ResourceInUseException", "Cluster already exists with name: a", Class::Exists),
+            (
+                "ResourceInUseException",
+                "The specified access entry resource is already in use on this cluster.",
+                Class::Exists,
+            ),
+            (
+                "ResourceInUseException",
+                "Addon vpc-cni cannot be updated as it is currently in UPDATING state",
+                Class::Busy,
+            ),
+            (
+                "InvalidParameterException",
+                "Cluster is already at the desired configuration with endpointPrivateAccess: true",
+                Class::Stale,
+            ),
+            (
+                "InvalidParameterException",
+                "The specified principalArn is invalid: invalid principal.",
+                Class::NotYet,
+            ),
+            ("InvalidRequestException", "Cluster 'a' is not in ACTIVE status", Class::Busy),
+        ] {
+            assert_eq!(classify(Some(code), message, 400), class, "{message}");
+        }
     }
 
     #[test]
