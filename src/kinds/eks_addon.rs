@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_eks::types::{
-    self, AddonHealth, AddonNamespaceConfigRequest, AddonPodIdentityAssociations, AddonStatus,
-    ResolveConflicts,
+    self, AddonHealth, AddonIssueCode, AddonNamespaceConfigRequest, AddonPodIdentityAssociations,
+    AddonStatus, ResolveConflicts,
 };
 use futures::future::try_join_all;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -126,7 +126,7 @@ impl Kind for Addon {
 
     fn readiness(live: &Live) -> Readiness {
         let issues = live.addon.health().map(AddonHealth::issues).unwrap_or_default();
-        let issues = issues.iter().map(|it| (it.code().map(|code| code.as_str()), it.message()));
+        let issues = issues.iter().map(|it| (it.code().map(AddonIssueCode::as_str), it.message()));
         let status = live.addon.status().map_or("", AddonStatus::as_str);
         match live.addon.status() {
             Some(AddonStatus::Active) => Readiness::Ready,

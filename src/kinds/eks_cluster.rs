@@ -6,10 +6,10 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_eks::types::{
-    self, AuthenticationMode, BlockStorage, ClusterStatus, ComputeConfigRequest,
+    self, AuthenticationMode, BlockStorage, ClusterIssueCode, ClusterStatus, ComputeConfigRequest,
     CreateAccessConfigRequest, ElasticLoadBalancing, IpFamily, KubernetesNetworkConfigRequest,
     LogSetup, LogType, Provider, StorageConfigRequest, SupportType, UpdateAccessConfigRequest,
-    UpgradePolicyRequest, VpcConfigRequest, ZonalShiftConfigRequest,
+    UpgradePolicyRequest, VpcConfigRequest, VpcConfigResponse, ZonalShiftConfigRequest,
 };
 use serde::{Deserialize, Serialize};
 
@@ -347,7 +347,7 @@ impl Kind for Cluster {
             Some(ClusterStatus::Failed) => {
                 let issues = live.health().map(types::ClusterHealth::issues).unwrap_or_default();
                 let issues =
-                    issues.iter().map(|it| (it.code().map(|code| code.as_str()), it.message()));
+                    issues.iter().map(|it| (it.code().map(ClusterIssueCode::as_str), it.message()));
                 Readiness::Failed(eks::reason(status, issues))
             }
             _ => Readiness::Pending(status.to_owned().into()),
@@ -439,8 +439,12 @@ impl Kind for Cluster {
             return Ok(());
         }
         if live.deletion_protection() == Some(true) {
-            let call = cx.eks.update_cluster_config().name(name);
-            call.deletion_protection(false).send().await?;
+            // An update like any other: the deletion has to wait for its end.
+            if live.status() == Some(&ClusterStatus::Active) {
+                let call = cx.eks.update_cluster_config().name(name);
+                call.deletion_protection(false).send().await?;
+            }
+            return Err(eks::busy(name));
         }
         gone(cx.eks.delete_cluster().name(name).send().await)
     }
@@ -501,10 +505,10 @@ async fn send(cx: &Cx, name: &str, step: Step, to: &Spec) -> Result<(), Fault> {
 
 // From the answer to the spec.
 
-fn vpc_config(live: Option<&types::VpcConfigResponse>) -> VpcConfig {
+fn vpc_config(live: Option<&VpcConfigResponse>) -> VpcConfig {
     let set = |texts: &[String]| texts.iter().cloned().collect();
     VpcConfig {
-        subnet_ids: set(live.map(|vpc| vpc.subnet_ids()).unwrap_or_default()),
+        subnet_ids: set(live.map(VpcConfigResponse::subnet_ids).unwrap_or_default()),
         security_group_ids: live.map(|vpc| set(vpc.security_group_ids())),
         endpoint_public_access: live.map(|vpc| vpc.endpoint_public_access),
         endpoint_private_access: live.map(|vpc| vpc.endpoint_private_access),

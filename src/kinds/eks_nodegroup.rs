@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 
 use aws_sdk_eks::types::{
     self, AmiTypes, CapacityTypes, LaunchTemplateSpecification, NodegroupHealth,
-    NodegroupScalingConfig, NodegroupStatus, NodegroupUpdateConfig, NodegroupUpdateStrategies,
-    RemoteAccessConfig, TaintEffect, UpdateLabelsPayload, UpdateTaintsPayload,
+    NodegroupIssueCode, NodegroupScalingConfig, NodegroupStatus, NodegroupUpdateConfig,
+    NodegroupUpdateStrategies, RemoteAccessConfig, TaintEffect, UpdateLabelsPayload,
+    UpdateTaintsPayload,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -65,6 +66,7 @@ pub struct Spec {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "CloudFormation's names")]
 struct ScalingConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     min_size: Option<i32>,
@@ -250,7 +252,8 @@ impl Kind for Nodegroup {
 
     fn readiness(live: &types::Nodegroup) -> Readiness {
         let issues = live.health().map(NodegroupHealth::issues).unwrap_or_default();
-        let issues = issues.iter().map(|it| (it.code().map(|code| code.as_str()), it.message()));
+        let issues =
+            issues.iter().map(|it| (it.code().map(NodegroupIssueCode::as_str), it.message()));
         let status = live.status().map_or("", NodegroupStatus::as_str);
         match live.status() {
             Some(NodegroupStatus::Active) => Readiness::Ready,
