@@ -270,7 +270,7 @@ mod tests {
 
     fn live(status: AddonStatus) -> Live {
         let issue = types::AddonIssue::builder()
-            .code(types::AddonIssueCode::InsufficientNumberOfReplicas)
+            .code(AddonIssueCode::InsufficientNumberOfReplicas)
             .message("no node");
         let addon = types::Addon::builder()
             .cluster_name("main")

@@ -631,7 +631,7 @@ mod tests {
     use super::*;
 
     fn live() -> types::Cluster {
-        let vpc = types::VpcConfigResponse::builder()
+        let vpc = VpcConfigResponse::builder()
             .subnet_ids("subnet-b")
             .subnet_ids("subnet-a")
             .security_group_ids("sg-1")
@@ -681,9 +681,8 @@ mod tests {
 
     #[test]
     fn a_failed_cluster_tells_why() {
-        let issue = types::ClusterIssue::builder()
-            .code(types::ClusterIssueCode::AccessDenied)
-            .message("no role");
+        let issue =
+            types::ClusterIssue::builder().code(ClusterIssueCode::AccessDenied).message("no role");
         let health = types::ClusterHealth::builder().issues(issue.build()).build();
         let mut failed = live();
         (failed.status, failed.health) = (Some(ClusterStatus::Failed), Some(health));

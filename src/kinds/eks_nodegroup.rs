@@ -578,7 +578,7 @@ mod tests {
     #[test]
     fn issues_are_the_reason() {
         let issue = types::Issue::builder()
-            .code(types::NodegroupIssueCode::AsgInstanceLaunchFailures)
+            .code(NodegroupIssueCode::AsgInstanceLaunchFailures)
             .message("no capacity");
         let mut group = live();
         group.health = Some(NodegroupHealth::builder().issues(issue.build()).build());
