@@ -24,6 +24,12 @@ pub mod ec2_subnet_route_table_association;
 pub mod ec2_vpc;
 pub mod ec2_vpc_gateway_attachment;
 pub mod ecr_repository;
+mod eks;
+pub mod eks_access_entry;
+pub mod eks_addon;
+pub mod eks_cluster;
+pub mod eks_nodegroup;
+pub mod eks_pod_identity_association;
 mod iam;
 pub mod iam_managed_policy;
 pub mod iam_oidc_provider;
@@ -66,6 +72,11 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &ec2_vpc::Vpc,
     &ec2_vpc_gateway_attachment::VpcGatewayAttachment,
     &ecr_repository::Repository,
+    &eks_access_entry::AccessEntry,
+    &eks_addon::Addon,
+    &eks_cluster::Cluster,
+    &eks_nodegroup::Nodegroup,
+    &eks_pod_identity_association::PodIdentityAssociation,
     &iam_managed_policy::ManagedPolicy,
     &iam_oidc_provider::OidcProvider,
     &iam_role::Role,

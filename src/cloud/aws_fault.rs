@@ -89,6 +89,9 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     // IAM is eventually consistent: a fresh role is unknown to other services for some seconds.
     ("InvalidParameterException", "assume", Class::NotYet),
     ("InvalidParameterException", "role with arn", Class::NotYet),
+    ("InvalidParameterException", "role with name", Class::NotYet),
+    ("InvalidParameterException", "role provided in the request does not exist", Class::NotYet),
+    ("InvalidParameterException", "invalid principal", Class::NotYet),
     ("InvalidParameterValue", "iam instance profile", Class::NotYet),
     ("InvalidParameterValueException", "cannot be assumed", Class::NotYet),
     ("MalformedPolicyDocument", "invalid principal", Class::NotYet),
@@ -100,13 +103,19 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     ("InvalidRequestException", "currently in progress", Class::Busy),
     ("InvalidRequestException", "cluster is not in", Class::Busy),
     ("InvalidRequestException", "not active", Class::Busy),
+    ("InvalidRequestException", "not in active", Class::Busy),
     ("ValidationError", "rate exceeded", Class::Throttled),
     ("InvalidParameterCombination", "no modifications", Class::Stale),
+    // EKS refuses updates that change nothing.
+    ("InvalidParameterException", "already at the desired configuration", Class::Stale),
+    ("InvalidParameterException", "no changes needed", Class::Stale),
+    ("InvalidRequestException", "no changes needed", Class::Stale),
     ("AccessDenied", "expired", Class::Credentials),
     // EC2's answer when an address or an interface is held by a service: a NAT gateway on its way out, mostly.
     ("AuthFailure", "permission to access the specified resource", Class::InUse),
-    // EKS says "in use" of names that are taken, too.
+    // EKS says "in use" of names that are taken, too, and of what is being updated.
     ("ResourceInUseException", "already exists", Class::Exists),
+    ("ResourceInUseException", "already in use", Class::Exists),
     ("ResourceInUseException", "in progress", Class::Busy),
     // A key that is scheduled for deletion counts as gone.
     ("KMSInvalidStateException", "pending deletion", Class::NotFound),
@@ -114,6 +123,7 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     ("InvalidChangeBatch", "already exists", Class::Exists),
     ("InvalidChangeBatch", "not found", Class::NotFound),
     ("InvalidChangeBatch", "do not match the current values", Class::Stale),
+    ("ResourceInUseException", "cannot be updated", Class::Busy),
 ];
 
 const BY_CODE: &[(&str, Class)] = &[
@@ -300,6 +310,29 @@ mod tests {
             ),
             ("KMSInvalidStateException", "arn:key is pending deletion.", Class::NotFound),
             ("KMSInvalidStateException", "arn:key is creating.", Class::Busy),
+            ("ResourceInUseException", "Cluster has nodegroups attached", Class::InUse),
+            ("ResourceInUseException", "Cluster already exists with name: a", Class::Exists),
+            (
+                "ResourceInUseException",
+                "The specified access entry resource is already in use on this cluster.",
+                Class::Exists,
+            ),
+            (
+                "ResourceInUseException",
+                "Addon vpc-cni cannot be updated as it is currently in UPDATING state",
+                Class::Busy,
+            ),
+            (
+                "InvalidParameterException",
+                "Cluster is already at the desired configuration with endpointPrivateAccess: true",
+                Class::Stale,
+            ),
+            (
+                "InvalidParameterException",
+                "The specified principalArn is invalid: invalid principal.",
+                Class::NotYet,
+            ),
+            ("InvalidRequestException", "Cluster 'a' is not in ACTIVE status", Class::Busy),
         ] {
             assert_eq!(classify(Some(code), message, 400), class, "{message}");
         }
