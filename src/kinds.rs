@@ -8,6 +8,11 @@ mod document;
 mod ec2;
 pub mod ec2_vpc;
 pub mod ecr_repository;
+mod elbv2;
+mod elbv2_action;
+pub mod elbv2_listener;
+pub mod elbv2_load_balancer;
+pub mod elbv2_target_group;
 pub mod logs_log_group;
 mod rds;
 pub mod rds_db_instance;
@@ -20,6 +25,9 @@ mod scalar;
 pub static KINDS: &[&dyn AnyKind] = &[
     &ec2_vpc::Vpc,
     &ecr_repository::Repository,
+    &elbv2_listener::Listener,
+    &elbv2_load_balancer::LoadBalancer,
+    &elbv2_target_group::TargetGroup,
     &logs_log_group::Group,
     &rds_db_instance::Instance,
     &rds_db_parameter_group::ParameterGroup,

@@ -90,6 +90,7 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     ("InvalidParameterException", "assume", Class::NotYet),
     ("InvalidParameterException", "role with arn", Class::NotYet),
     ("InvalidParameterValue", "iam instance profile", Class::NotYet),
+    ("InvalidParameterValue", "enhanced_monitoring", Class::NotYet),
     ("InvalidParameterValueException", "cannot be assumed", Class::NotYet),
     ("MalformedPolicyDocument", "invalid principal", Class::NotYet),
     ("MalformedPolicyDocumentException", "invalid principal", Class::NotYet),
@@ -155,6 +156,12 @@ const BY_CODE: &[(&str, Class)] = &[
     ("BucketAlreadyOwnedByYou", Class::Exists),
     ("ResourceExistsException", Class::Exists),
     ("ConflictingDomainExists", Class::Exists),
+    ("DuplicateListener", Class::Exists),
+    ("DuplicateLoadBalancerName", Class::Exists),
+    ("DuplicateTargetGroupName", Class::Exists),
+    ("TooManyListeners", Class::Quota),
+    ("TooManyLoadBalancers", Class::Quota),
+    ("TooManyTargetGroups", Class::Quota),
     ("NoSuchEntity", Class::NotFound),
     ("NoSuchHostedZone", Class::NotFound),
     ("NoSuchHealthCheck", Class::NotFound),
@@ -249,6 +256,11 @@ mod tests {
             ("DBParameterGroupAlreadyExists", Class::Exists),
             ("ThrottlingException", Class::Throttled),
             ("Throttling", Class::Throttled),
+            ("DuplicateListener", Class::Exists),
+            ("DuplicateTargetGroupName", Class::Exists),
+            ("TooManyLoadBalancers", Class::Quota),
+            ("TargetGroupNotFound", Class::NotFound),
+            ("RepositoryPolicyNotFoundException", Class::NotFound),
             ("DependencyViolation", Class::InUse),
             ("VpcLimitExceeded", Class::Quota),
             ("UnauthorizedOperation", Class::Denied),
@@ -263,6 +275,8 @@ mod tests {
         let message = "The role with arn x cannot be assumed by principal eks";
         assert_eq!(classify(Some("InvalidParameterException"), message, 400), Class::NotYet);
         assert_eq!(classify(Some("InvalidParameterException"), "bad size", 400), Class::Invalid);
+        let message = "IAM role ARN value is invalid or does not include permissions for: ENHANCED_MONITORING";
+        assert_eq!(classify(Some("InvalidParameterValue"), message, 400), Class::NotYet);
     }
 
     #[test]
