@@ -45,10 +45,11 @@ pub(super) async fn retag(cx: &Cx, arn: &str, change: TagChange) -> Result<(), F
 
 /// The attributes to send. One that the spec no longer names keeps its value: there is no call that takes it back.
 pub(super) fn attributes_to_set(
-    from: &Option<Attributes>,
-    to: &Option<Attributes>,
+    from: Option<&Attributes>,
+    to: Option<&Attributes>,
 ) -> BTreeMap<String, String> {
-    tags::change_of(from, to).set
+    let none = Attributes::default();
+    tags::change(&from.unwrap_or(&none).0, &to.unwrap_or(&none).0).set
 }
 
 /// Attributes of a reply.
@@ -58,7 +59,7 @@ pub(super) fn attributes(
     Tags::read(pairs.into_iter().filter_map(|(key, value)| key.zip(value)))
 }
 
-/// The part of an ARN after its type: `app/shop/50dc6c495c0c9188` of a load balancer. CloudWatch's name for it.
+/// What stands in an ARN after `until`: a load balancer's name in metrics, `app/shop/50dc6c495c0c9188`.
 pub(super) fn full_name<'a>(arn: &'a str, until: &str) -> Option<&'a str> {
     arn.split_once(until).map(|(_, name)| name)
 }
@@ -101,12 +102,12 @@ mod tests {
     #[test]
     fn only_attributes_that_differ_are_set() {
         let of = |pairs: &[(&str, &str)]| {
-            Some(attributes(pairs.iter().map(|&(k, v)| (Some(k.into()), Some(v.into())))))
+            attributes(pairs.iter().map(|&(k, v)| (Some(k.into()), Some(v.into()))))
         };
         let from = of(&[("a", "1"), ("b", "1"), ("c", "1")]);
-        let set = attributes_to_set(&from, &of(&[("a", "1"), ("b", "2")]));
+        let set = attributes_to_set(Some(&from), Some(&of(&[("a", "1"), ("b", "2")])));
         assert_eq!(set, BTreeMap::from([("b".into(), "2".into())]));
-        assert_eq!(attributes_to_set(&None, &from).len(), 3);
+        assert_eq!(attributes_to_set(None, Some(&from)).len(), 3);
     }
 
     #[test]

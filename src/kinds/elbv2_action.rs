@@ -33,8 +33,7 @@ pub struct Action {
     redirect_config: Option<Redirect>,
     #[serde(skip_serializing_if = "Option::is_none")]
     target_group_arn: Option<String>,
-    #[serde(rename = "Type")]
-    action_type: String,
+    r#type: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,7 +168,7 @@ impl From<&types::Action> for Action {
             order: action.order.map(Number),
             redirect_config: action.redirect_config().map(Into::into),
             target_group_arn: only_target_group(action),
-            action_type: action.r#type().map_or_else(String::new, |kind| kind.as_str().into()),
+            r#type: action.r#type().map_or_else(String::new, |kind| kind.as_str().into()),
         }
     }
 }
@@ -202,7 +201,7 @@ fn only_target_group(action: &types::Action) -> Option<String> {
 impl From<&Action> for types::Action {
     fn from(action: &Action) -> Self {
         Self::builder()
-            .r#type(ActionTypeEnum::from(action.action_type.as_str()))
+            .r#type(ActionTypeEnum::from(action.r#type.as_str()))
             .set_order(action.order.map(Into::into))
             .set_authenticate_cognito_config(
                 action.authenticate_cognito_config.as_ref().map(Into::into),

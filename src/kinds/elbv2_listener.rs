@@ -209,8 +209,10 @@ impl Kind for Listener {
                 .await?;
         }
         if update.has("ListenerAttributes") {
-            let set =
-                elbv2::attributes_to_set(&update.from.listener_attributes, &to.listener_attributes);
+            let set = elbv2::attributes_to_set(
+                update.from.listener_attributes.as_ref(),
+                to.listener_attributes.as_ref(),
+            );
             let attribute =
                 |(key, value)| ListenerAttribute::builder().key(key).value(value).build();
             let modify = elb.modify_listener_attributes().listener_arn(&arn);

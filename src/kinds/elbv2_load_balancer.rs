@@ -40,8 +40,8 @@ pub struct Spec {
     subnets: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tags: Option<Tags>,
-    #[serde(rename = "Type", skip_serializing_if = "Option::is_none")]
-    load_balancer_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -72,8 +72,8 @@ impl Kind for LoadBalancer {
     const NAME: &'static str = "AWS::ElasticLoadBalancingV2::LoadBalancer";
     const DOC: &'static str = "An application, network or gateway load balancer. \
         It is `provisioning` for some minutes and has its DNS name at once. \
-        Deletion takes its listeners along, after deletion protection is switched off; its network interfaces leave the \
-        subnets and security groups some minutes later. A VPC endpoint service on it blocks its deletion.";
+        Deletion takes its listeners along, after deletion protection is switched off; its network interfaces \
+        leave the subnets and security groups some minutes later. A VPC endpoint service on it blocks it.";
     const FIELDS: &'static [Field] = &[
         Field::updates(
             "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic",
@@ -134,7 +134,7 @@ impl Kind for LoadBalancer {
             subnets: Some(subnet_mappings.iter().map(|subnet| subnet.subnet_id.clone()).collect()),
             subnet_mappings: Some(subnet_mappings),
             tags: Some(live.tags.clone()),
-            load_balancer_type: balancer.r#type().map(|kind| kind.as_str().into()),
+            r#type: balancer.r#type().map(|kind| kind.as_str().into()),
         }
     }
 
@@ -179,13 +179,12 @@ impl Kind for LoadBalancer {
     }
 
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
-        let found = match wanted {
-            [Lookup::Id(id)] => find(cx, id).await?.into_iter().collect(),
-            _ => {
-                // The whole list: of several names, one that is not there is a fault.
-                let pages = cx.elb.describe_load_balancers().page_size(400).into_paginator();
-                collect(pages.items().send()).await?
-            }
+        let found = if let [Lookup::Id(id)] = wanted {
+            find(cx, id).await?.into_iter().collect()
+        } else {
+            // The whole list: of several names, one that is not there is a fault.
+            let pages = cx.elb.describe_load_balancers().page_size(400).into_paginator();
+            collect(pages.items().send()).await?
         };
         let is_wanted = |balancer: &types::LoadBalancer| {
             wanted.iter().any(|lookup| match lookup {
@@ -208,7 +207,7 @@ impl Kind for LoadBalancer {
             .set_subnet_mappings(mapping_list(spec))
             .set_subnets(spec.subnets.clone())
             .set_tags(elbv2::tag_list(spec.tags.as_ref()))
-            .set_type(spec.load_balancer_type.as_deref().map(LoadBalancerTypeEnum::from))
+            .set_type(spec.r#type.as_deref().map(LoadBalancerTypeEnum::from))
             .send()
             .await?;
         Ok(PhysicalId::new(&spec.name))
@@ -247,8 +246,8 @@ impl Kind for LoadBalancer {
         }
         if update.has("LoadBalancerAttributes") {
             let set = elbv2::attributes_to_set(
-                &update.from.load_balancer_attributes,
-                &to.load_balancer_attributes,
+                update.from.load_balancer_attributes.as_ref(),
+                to.load_balancer_attributes.as_ref(),
             );
             let attributes = set.iter().map(|(key, value)| attribute(key, value)).collect();
             let modify = elb.modify_load_balancer_attributes().load_balancer_arn(&arn);

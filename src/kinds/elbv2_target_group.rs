@@ -184,13 +184,12 @@ impl Kind for TargetGroup {
     }
 
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
-        let found = match wanted {
-            [Lookup::Id(id)] => find(cx, id).await?.into_iter().collect(),
-            _ => {
-                // The whole list: of several names, one that is not there is a fault.
-                let pages = cx.elb.describe_target_groups().page_size(400).into_paginator();
-                collect(pages.items().send()).await?
-            }
+        let found = if let [Lookup::Id(id)] = wanted {
+            find(cx, id).await?.into_iter().collect()
+        } else {
+            // The whole list: of several names, one that is not there is a fault.
+            let pages = cx.elb.describe_target_groups().page_size(400).into_paginator();
+            collect(pages.items().send()).await?
         };
         let is_wanted = |group: &types::TargetGroup| {
             wanted.iter().any(|lookup| match lookup {
@@ -275,8 +274,8 @@ impl Kind for TargetGroup {
         }
         if update.has("TargetGroupAttributes") {
             let set = elbv2::attributes_to_set(
-                &update.from.target_group_attributes,
-                &to.target_group_attributes,
+                update.from.target_group_attributes.as_ref(),
+                to.target_group_attributes.as_ref(),
             );
             let attribute =
                 |(key, value)| TargetGroupAttribute::builder().key(key).value(value).build();
