@@ -161,6 +161,14 @@ impl Output {
         Self { name, doc, known: Need::Id }
     }
 
+    /// Whether it is the output of that name; a table's name that ends in `*` stands for all with its beginning.
+    pub fn gives(&self, name: &str) -> bool {
+        match self.name.strip_suffix('*') {
+            Some(beginning) => name.starts_with(beginning),
+            None => self.name == name,
+        }
+    }
+
     /// An output that is known only once the resource works: an endpoint, say.
     pub const fn when_ready(name: &'static str, doc: &'static str) -> Self {
         Self { name, doc, known: Need::Ready }
