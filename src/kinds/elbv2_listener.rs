@@ -215,8 +215,12 @@ impl Kind for Listener {
             );
             let attribute =
                 |(key, value)| ListenerAttribute::builder().key(key).value(value).build();
-            let modify = elb.modify_listener_attributes().listener_arn(&arn);
-            modify.set_attributes(Some(set.into_iter().map(attribute).collect())).send().await?;
+            // The call refuses an empty list.
+            if !set.is_empty() {
+                let attributes = set.into_iter().map(attribute).collect();
+                let modify = elb.modify_listener_attributes().listener_arn(&arn);
+                modify.set_attributes(Some(attributes)).send().await?;
+            }
         }
         if update.has("Tags") {
             elbv2::retag(cx, &arn, tags::change_of(&update.from.tags, &to.tags)).await?;

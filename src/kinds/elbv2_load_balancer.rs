@@ -249,9 +249,12 @@ impl Kind for LoadBalancer {
                 update.from.load_balancer_attributes.as_ref(),
                 to.load_balancer_attributes.as_ref(),
             );
-            let attributes = set.iter().map(|(key, value)| attribute(key, value)).collect();
-            let modify = elb.modify_load_balancer_attributes().load_balancer_arn(&arn);
-            modify.set_attributes(Some(attributes)).send().await?;
+            // The call refuses an empty list.
+            if !set.is_empty() {
+                let attributes = set.iter().map(|(key, value)| attribute(key, value)).collect();
+                let modify = elb.modify_load_balancer_attributes().load_balancer_arn(&arn);
+                modify.set_attributes(Some(attributes)).send().await?;
+            }
         }
         if update.has("Tags") {
             elbv2::retag(cx, &arn, tags::change_of(&update.from.tags, &to.tags)).await?;

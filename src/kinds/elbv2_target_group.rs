@@ -279,8 +279,12 @@ impl Kind for TargetGroup {
             );
             let attribute =
                 |(key, value)| TargetGroupAttribute::builder().key(key).value(value).build();
-            let modify = elb.modify_target_group_attributes().target_group_arn(&arn);
-            modify.set_attributes(Some(set.into_iter().map(attribute).collect())).send().await?;
+            // The call refuses an empty list.
+            if !set.is_empty() {
+                let attributes = set.into_iter().map(attribute).collect();
+                let modify = elb.modify_target_group_attributes().target_group_arn(&arn);
+                modify.set_attributes(Some(attributes)).send().await?;
+            }
         }
         if update.has("Tags") {
             elbv2::retag(cx, &arn, tags::change_of(&update.from.tags, &to.tags)).await?;

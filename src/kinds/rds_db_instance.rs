@@ -168,8 +168,9 @@ impl Kind for Instance {
         `MaxAllocatedStorage`, and with `AutoMinorVersionUpgrade` the version rises in the maintenance window: \
         more storage or a higher version than asked for is no drift, for neither can be taken back. Keys are \
         compared as RDS tells them: name a key by its ARN, not by an alias.\n\n\
-        A read replica cannot be created with `BackupRetentionPeriod`, `ManageMasterUserPassword`, \
-        `PreferredBackupWindow` or `PreferredMaintenanceWindow`.\n\n\
+        A read replica starts with what its source has wherever its specification is silent; engine, version, \
+        user and windows are the source's in any case. It cannot be created with `BackupRetentionPeriod` or \
+        `ManageMasterUserPassword`.\n\n\
         Deletion waits for a snapshot or a modification that is under way; deletion protection is switched off \
         first. The policy `Snapshot` leaves a final snapshot `<identifier>-final-<hash>`, except of replicas and of \
         instances that failed.";
@@ -595,8 +596,8 @@ async fn create(cx: &Cx, spec: &Spec) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Engine, version, user and character sets are the source's and are not sent; if the spec names others, the next plan
-/// says so.
+/// Engine, version, user, character sets and windows are the source's and are not sent; if the spec names others, the
+/// next plan says so.
 async fn create_replica(cx: &Cx, spec: &Spec, source: &LowerCase) -> Result<(), Fault> {
     if let Some(property) = refused_of_replicas(spec) {
         let message = format!("a read replica cannot be created with `{property}`");
@@ -645,13 +646,12 @@ async fn create_replica(cx: &Cx, spec: &Spec, source: &LowerCase) -> Result<(), 
     Ok(())
 }
 
-/// The property that a replica's creation has no place for, and that is not the source's either.
+/// The property that a replica's creation has no place for, and that is not the source's: it starts without backups
+/// and without a password of its own.
 fn refused_of_replicas(spec: &Spec) -> Option<&'static str> {
     let named = [
         ("BackupRetentionPeriod", spec.backup_retention_period.is_some_and(|days| days.0 > 0)),
         ("ManageMasterUserPassword", spec.manage_master_user_password == Some(true)),
-        ("PreferredBackupWindow", spec.preferred_backup_window.is_some()),
-        ("PreferredMaintenanceWindow", spec.preferred_maintenance_window.is_some()),
     ];
     named.into_iter().find(|(_, named)| *named).map(|(property, _)| property)
 }
