@@ -1,5 +1,7 @@
 //! All integration tests, one binary.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+
 mod blueprint;
 mod engine;
 mod kinds;

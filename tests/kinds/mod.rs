@@ -140,10 +140,13 @@ async fn drift_of_properties(
     let sides = Sides { desired: &edited, observed: &live.spec, record: None };
     let rows: BTreeSet<String> =
         differences(kind.fields(), sides).into_iter().map(|field| field.row).collect();
-    // What cannot be read cannot be seen to drift.
+    // What cannot be read cannot be seen to drift, and what the blueprint does not name is not managed.
     let seen = |path: &&'static str| {
         let field = kind.fields().iter().find(|field| field.path == *path);
-        rows.contains(*path) && field.is_some_and(|field| field.compare != Compare::WriteOnly)
+        let name = path.split('.').next().unwrap_or_default();
+        rows.contains(*path)
+            && field.is_some_and(|field| field.compare != Compare::WriteOnly)
+            && base.nodes[&subject()].spec.get(name).is_some()
     };
     let changed: Vec<&'static str> =
         kind.fields().iter().map(|field| field.path).filter(seen).collect();

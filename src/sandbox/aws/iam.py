@@ -1,4 +1,5 @@
-"""Restores that IAM keeps a managed policy while something refers to it, and that it reads policies that it is given."""
+"""Restores that IAM keeps a managed policy while something refers to it, that it reads policies that it is given, and the
+clients of OIDC providers, which moto cannot change."""
 
 import json
 
@@ -38,3 +39,24 @@ def _check_trust(document):
         valid = False
     if not valid:
         raise fault("MalformedPolicyDocument", "This policy contains invalid Json")
+
+
+@operation("iam", "AddClientIDToOpenIDConnectProvider")
+def add_client_id(call):
+    """Adding a client that is there is a success."""
+    provider = _provider(call)
+    if call.params["ClientID"] not in provider.client_id_list:
+        provider.client_id_list.append(call.params["ClientID"])
+    return {}
+
+
+@operation("iam", "RemoveClientIDFromOpenIDConnectProvider")
+def remove_client_id(call):
+    """Removing a client that is not there is a success."""
+    provider = _provider(call)
+    provider.client_id_list = [client for client in provider.client_id_list if client != call.params["ClientID"]]
+    return {}
+
+
+def _provider(call):
+    return call.backend("iam").get_open_id_connect_provider(call.params["OpenIDConnectProviderArn"])

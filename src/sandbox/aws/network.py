@@ -7,6 +7,7 @@ entries of network ACLs, attributes and filters that moto drops; as the EC2 API 
 from fnmatch import fnmatchcase
 
 from moto.ec2.models.core import TaggedEC2Resource
+from moto.ec2.models.network_acls import NetworkAcl
 from moto.ec2.models.route_tables import Route
 from moto.ec2.models.subnets import Subnet
 
@@ -297,6 +298,21 @@ def _state(route):
 
 
 Route.state = property(_state)
+
+
+# Network ACL
+
+
+def _acl_filter_value(known):
+    """Filters by `network-acl-id`, which moto knows only of associations."""
+
+    def value(acl, name, method_name=None):
+        return acl.id if name == "network-acl-id" else known(acl, name, method_name)
+
+    return value
+
+
+NetworkAcl.get_filter_value = _acl_filter_value(NetworkAcl.get_filter_value)
 
 
 @operation("ec2", "CreateRoute", "ReplaceRoute")
