@@ -30,6 +30,11 @@ pub mod eks_addon;
 pub mod eks_cluster;
 pub mod eks_nodegroup;
 pub mod eks_pod_identity_association;
+mod elbv2;
+mod elbv2_action;
+pub mod elbv2_listener;
+pub mod elbv2_load_balancer;
+pub mod elbv2_target_group;
 mod iam;
 pub mod iam_managed_policy;
 pub mod iam_oidc_provider;
@@ -77,6 +82,9 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &eks_cluster::Cluster,
     &eks_nodegroup::Nodegroup,
     &eks_pod_identity_association::PodIdentityAssociation,
+    &elbv2_listener::Listener,
+    &elbv2_load_balancer::LoadBalancer,
+    &elbv2_target_group::TargetGroup,
     &iam_managed_policy::ManagedPolicy,
     &iam_oidc_provider::OidcProvider,
     &iam_role::Role,

@@ -93,6 +93,7 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     ("InvalidParameterException", "role provided in the request does not exist", Class::NotYet),
     ("InvalidParameterException", "invalid principal", Class::NotYet),
     ("InvalidParameterValue", "iam instance profile", Class::NotYet),
+    ("InvalidParameterValue", "enhanced_monitoring", Class::NotYet),
     ("InvalidParameterValueException", "cannot be assumed", Class::NotYet),
     ("MalformedPolicyDocument", "invalid principal", Class::NotYet),
     ("MalformedPolicyDocumentException", "invalid principal", Class::NotYet),
@@ -180,6 +181,12 @@ const BY_CODE: &[(&str, Class)] = &[
     ("BucketAlreadyOwnedByYou", Class::Exists),
     ("ResourceExistsException", Class::Exists),
     ("ConflictingDomainExists", Class::Exists),
+    ("DuplicateListener", Class::Exists),
+    ("DuplicateLoadBalancerName", Class::Exists),
+    ("DuplicateTargetGroupName", Class::Exists),
+    ("TooManyListeners", Class::Quota),
+    ("TooManyLoadBalancers", Class::Quota),
+    ("TooManyTargetGroups", Class::Quota),
     ("NoSuchEntity", Class::NotFound),
     ("NoSuchHostedZone", Class::NotFound),
     ("NoSuchHealthCheck", Class::NotFound),
@@ -274,6 +281,11 @@ mod tests {
             ("DBParameterGroupAlreadyExists", Class::Exists),
             ("ThrottlingException", Class::Throttled),
             ("Throttling", Class::Throttled),
+            ("DuplicateListener", Class::Exists),
+            ("DuplicateTargetGroupName", Class::Exists),
+            ("TooManyLoadBalancers", Class::Quota),
+            ("TargetGroupNotFound", Class::NotFound),
+            ("RepositoryPolicyNotFoundException", Class::NotFound),
             ("DependencyViolation", Class::InUse),
             ("VpcLimitExceeded", Class::Quota),
             ("UnauthorizedOperation", Class::Denied),
@@ -288,6 +300,8 @@ mod tests {
         let message = "The role with arn x cannot be assumed by principal eks";
         assert_eq!(classify(Some("InvalidParameterException"), message, 400), Class::NotYet);
         assert_eq!(classify(Some("InvalidParameterException"), "bad size", 400), Class::Invalid);
+        let message = "IAM role ARN value is invalid or does not include permissions for: ENHANCED_MONITORING";
+        assert_eq!(classify(Some("InvalidParameterValue"), message, 400), Class::NotYet);
         let message = "You do not have permission to access the specified resource.";
         assert_eq!(classify(Some("AuthFailure"), message, 403), Class::InUse);
         let message = "AWS was not able to validate the provided access credentials";

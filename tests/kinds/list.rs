@@ -14,16 +14,25 @@ kinds! {
     ec2_subnet_route_table_association,
     ec2_vpc,
     ec2_vpc_gateway_attachment,
+<<<<<<< HEAD
     eks_access_entry,
     eks_addon,
     eks_cluster,
     eks_nodegroup,
     eks_pod_identity_association,
+=======
+    ecr_repository,
+    elbv2_listener,
+    elbv2_load_balancer,
+    elbv2_target_group,
+>>>>>>> kinds-c
     iam_managed_policy,
     iam_oidc_provider,
     iam_role,
     iam_role_policy,
+    logs_log_group,
     rds_db_instance,
+    rds_db_instance_replica,
     rds_db_parameter_group,
     rds_db_subnet_group,
 }

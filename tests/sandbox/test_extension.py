@@ -1136,6 +1136,12 @@ class Keys(Case):
         self.iam.delete_policy(PolicyArn=arn)
         self.refused("MalformedPolicyDocument", self.iam.create_role, RoleName="r", AssumeRolePolicyDocument="nonsense")
 
+    def test_a_repository_is_no_longer_scanned_when_nothing_is_said(self):
+        self.ecr.create_repository(repositoryName="app", imageScanningConfiguration={"scanOnPush": True})
+        self.ecr.put_image_scanning_configuration(repositoryName="app", imageScanningConfiguration={})
+        shown = self.ecr.describe_repositories(repositoryNames=["app"])["repositories"][0]
+        self.assertEqual(shown["imageScanningConfiguration"], {"scanOnPush": False})
+
 
 class Tokens(Case):
     def test_ec2_answers_the_same_object(self):
