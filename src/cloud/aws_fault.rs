@@ -103,6 +103,8 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     ("ValidationError", "rate exceeded", Class::Throttled),
     ("InvalidParameterCombination", "no modifications", Class::Stale),
     ("AccessDenied", "expired", Class::Credentials),
+    // EC2's answer when an address or an interface is held by a service: a NAT gateway on its way out, mostly.
+    ("AuthFailure", "permission to access the specified resource", Class::InUse),
     // EKS says "in use" of names that are taken, too.
     ("ResourceInUseException", "already exists", Class::Exists),
     ("ResourceInUseException", "in progress", Class::Busy),
@@ -276,6 +278,10 @@ mod tests {
         let message = "The role with arn x cannot be assumed by principal eks";
         assert_eq!(classify(Some("InvalidParameterException"), message, 400), Class::NotYet);
         assert_eq!(classify(Some("InvalidParameterException"), "bad size", 400), Class::Invalid);
+        let message = "You do not have permission to access the specified resource.";
+        assert_eq!(classify(Some("AuthFailure"), message, 403), Class::InUse);
+        let message = "AWS was not able to validate the provided access credentials";
+        assert_eq!(classify(Some("AuthFailure"), message, 401), Class::Credentials);
         for (code, message, class) in [
             (
                 "InvalidChangeBatch",
