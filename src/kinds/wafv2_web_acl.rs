@@ -11,7 +11,7 @@ use aws_sdk_wafv2::types::{
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::ec2::gone;
+use super::reply::gone;
 use super::tagging;
 use super::wafv2::{Rules, Shaped};
 use crate::address::{Owner, PhysicalId};

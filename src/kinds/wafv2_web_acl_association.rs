@@ -3,10 +3,10 @@
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::ec2::gone;
+use super::reply::{gone, present};
 use crate::address::PhysicalId;
 use crate::cloud::Cx;
-use crate::fault::{Class, Fault};
+use crate::fault::Fault;
 use crate::kind::{
     DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, Tagging, Token,
     Typical, Update, outputs,
@@ -96,13 +96,9 @@ impl Kind for WebAclAssociation {
 
 /// The association of a resource; `None` if it has none, or is gone itself.
 async fn live(cx: &Cx, arn: &str) -> Result<Option<Spec>, Fault> {
-    let reply = cx.waf.get_web_acl_for_resource().resource_arn(arn).send().await;
-    match reply.map_err(Fault::from) {
-        Err(fault) if fault.is(Class::NotFound) => Ok(None),
-        reply => {
-            Ok(reply?.web_acl.map(|acl| Spec { resource_arn: arn.into(), web_acl_arn: acl.arn }))
-        }
-    }
+    let reply = present(cx.waf.get_web_acl_for_resource().resource_arn(arn).send().await)?;
+    let acl = reply.and_then(|reply| reply.web_acl);
+    Ok(acl.map(|acl| Spec { resource_arn: arn.into(), web_acl_arn: acl.arn }))
 }
 
 #[cfg(test)]
