@@ -112,7 +112,7 @@ impl Kind for Key {
         Spec {
             bypass_policy_lockout_safety_check: None,
             description: key.description.clone(),
-            enable_key_rotation: rotation.map(|rotation| rotation.key_rotation_enabled),
+            enable_key_rotation: Some(rotation.is_some_and(|status| status.key_rotation_enabled)),
             enabled: Some(key.enabled),
             key_policy: live.policy.as_deref().map(document::from_text),
             key_spec: key.key_spec().map(ToString::to_string),
@@ -181,17 +181,17 @@ impl Kind for Key {
 
     async fn update(cx: &Cx, id: &PhysicalId, update: Update<'_, Spec>) -> Result<(), Fault> {
         let (key, to) = (id.as_str(), update.to);
-        // A disabled key refuses changes of its rotation: switching on goes first, switching off last.
-        if update.has("Enabled") && to.enabled == Some(true) {
+        // A disabled key refuses changes of its rotation: switching on goes first, switching off last. A fresh key is
+        // enabled and does not rotate: it is spared calls that not every sort of key accepts.
+        if update.has("Enabled") && to.enabled == Some(true) && update.from.enabled.is_some() {
             cx.kms.enable_key().key_id(key).send().await?;
         }
         if update.has("EnableKeyRotation") || update.has("RotationPeriodInDays") {
-            if to.enable_key_rotation == Some(false) {
-                cx.kms.disable_key_rotation().key_id(key).send().await?;
-            } else {
-                let days = to.rotation_period_in_days;
+            if to.enable_key_rotation != Some(false) {
                 let ask = cx.kms.enable_key_rotation().key_id(key);
-                ask.set_rotation_period_in_days(days).send().await?;
+                ask.set_rotation_period_in_days(to.rotation_period_in_days).send().await?;
+            } else if update.from.enable_key_rotation.is_some() {
+                cx.kms.disable_key_rotation().key_id(key).send().await?;
             }
         }
         if update.has("Description") {
@@ -204,6 +204,7 @@ impl Kind for Key {
             cx.kms
                 .put_key_policy()
                 .key_id(key)
+                .policy_name(POLICY)
                 .policy(document::to_text(policy))
                 .set_bypass_policy_lockout_safety_check(to.bypass_policy_lockout_safety_check)
                 .send()
@@ -244,6 +245,8 @@ impl Kind for Key {
 /// KMS accepts windows of 7 to 30 days.
 const WINDOW_MIN_DAYS: i32 = 7;
 const WINDOW_MAX_DAYS: i32 = 30;
+/// The only name that a key's policy can have.
+const POLICY: &str = "default";
 
 /// A key, unless it is not there or scheduled for deletion.
 async fn live(cx: &Cx, id: &str) -> Result<Option<Live>, Fault> {
@@ -254,7 +257,8 @@ async fn live(cx: &Cx, id: &str) -> Result<Option<Live>, Fault> {
     if key.key_state().is_some_and(|state| leaving.contains(state)) {
         return Ok(None);
     }
-    let policy = async { Ok(cx.kms.get_key_policy().key_id(id).send().await?.policy) };
+    let policy =
+        async { Ok(cx.kms.get_key_policy().key_id(id).policy_name(POLICY).send().await?.policy) };
     let tags = collect(cx.kms.list_resource_tags().key_id(id).into_paginator().items().send());
     let rotation = async {
         if !rotates(&key) {
@@ -328,6 +332,6 @@ mod tests {
         assert!(!rotates(&key));
         let live = Live { key, policy: None, rotation: None, tags: Tags::default() };
         assert_eq!(Key::readiness(&live), Readiness::Pending("Updating".into()));
-        assert_eq!(Key::spec(&live).enable_key_rotation, None);
+        assert_eq!(Key::spec(&live).enable_key_rotation, Some(false));
     }
 }
