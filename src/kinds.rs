@@ -57,6 +57,9 @@ mod secretsmanager;
 pub mod secretsmanager_rotation_schedule;
 pub mod secretsmanager_secret;
 mod tagging;
+mod wafv2;
+pub mod wafv2_web_acl;
+pub mod wafv2_web_acl_association;
 
 /// All kinds, alphabetical by name; a test keeps them so.
 pub static KINDS: &[&dyn AnyKind] = &[
@@ -100,6 +103,8 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &route53_record_set::RecordSet,
     &secretsmanager_rotation_schedule::RotationSchedule,
     &secretsmanager_secret::Secret,
+    &wafv2_web_acl::WebAcl,
+    &wafv2_web_acl_association::WebAclAssociation,
 ];
 
 /// The kind of that name (`AWS::EC2::VPC`).
