@@ -118,7 +118,7 @@ impl Engine {
         }
     }
 
-    /// Major versions that RDS has offered, the oldest and newest parts that are still plausible.
+    /// Refuses what RDS no longer offers; which later versions there are, RDS itself knows.
     fn accepts(self, version: &Version) -> Result<(), &'static str> {
         match self {
             Self::Postgres if version.major() < 11 => Err("RDS offers PostgreSQL 11 and later"),
@@ -139,12 +139,11 @@ impl Engine {
         }
     }
 
-    /// The longest name of a master user.
+    /// The longest name of a master user: `MasterUsername` of `AWS::RDS::DBInstance`.
     const fn username_max(self) -> usize {
         match self {
             Self::Postgres => 63,
-            Self::Mysql => 32,
-            Self::Mariadb => 16,
+            Self::Mysql | Self::Mariadb => 16,
         }
     }
 }
