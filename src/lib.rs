@@ -10,8 +10,19 @@
 
 // Words
 pub mod address;
+pub mod diagnostic;
 pub mod fault;
+pub mod source;
 // The seam to the cloud
 pub mod cloud;
 pub mod kind;
 pub mod kinds;
+// The stages
+pub mod blueprint;
+pub mod graph;
+pub mod state;
+pub mod observe;
+pub mod plan;
+pub mod apply;
+// A cloud to rehearse against
+pub mod sandbox;

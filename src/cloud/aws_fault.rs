@@ -97,6 +97,9 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     ("MalformedPolicyDocument", "invalid principal", Class::NotYet),
     ("MalformedPolicyDocumentException", "invalid principal", Class::NotYet),
     ("InvalidRequestException", "scheduled for deletion", Class::Busy),
+    ("InvalidRequestException", "marked for deletion", Class::Busy),
+    ("InvalidRequestException", "replica regions", Class::Busy),
+    ("InvalidRequestException", "rotation isn't complete", Class::Busy),
     ("InvalidRequestException", "currently in progress", Class::Busy),
     ("InvalidRequestException", "cluster is not in", Class::Busy),
     ("InvalidRequestException", "not active", Class::Busy),
@@ -108,11 +111,19 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     ("InvalidParameterException", "no changes needed", Class::Stale),
     ("InvalidRequestException", "no changes needed", Class::Stale),
     ("AccessDenied", "expired", Class::Credentials),
+    // EC2's answer when an address or an interface is held by a service: a NAT gateway on its way out, mostly.
+    ("AuthFailure", "permission to access the specified resource", Class::InUse),
     // EKS says "in use" of names that are taken, too, and of what is being updated.
     ("ResourceInUseException", "already exists", Class::Exists),
     ("ResourceInUseException", "already in use", Class::Exists),
     ("ResourceInUseException", "in progress", Class::Busy),
     ("ResourceInUseException", "cannot be updated", Class::Busy),
+    // A key that is scheduled for deletion counts as gone.
+    ("KMSInvalidStateException", "pending deletion", Class::NotFound),
+    // Route 53 has one code for all that is wrong with a change of records.
+    ("InvalidChangeBatch", "already exists", Class::Exists),
+    ("InvalidChangeBatch", "not found", Class::NotFound),
+    ("InvalidChangeBatch", "do not match the current values", Class::Stale),
 ];
 
 const BY_CODE: &[(&str, Class)] = &[
@@ -133,7 +144,11 @@ const BY_CODE: &[(&str, Class)] = &[
     ("RequestLimitExceeded", Class::Throttled),
     ("TooManyRequestsException", Class::Throttled),
     ("PriorRequestNotComplete", Class::Busy),
+    ("KMSInvalidStateException", Class::Busy),
+    ("RequestInProgressException", Class::Busy),
     ("LimitExceededException", Class::Quota),
+    ("TooManyHostedZones", Class::Quota),
+    ("TooManyHealthChecks", Class::Quota),
     ("DependencyViolation", Class::InUse),
     ("DeleteConflict", Class::InUse),
     ("DeleteConflictException", Class::InUse),
@@ -297,6 +312,31 @@ mod tests {
                 Class::NotYet,
             ),
             ("InvalidRequestException", "Cluster 'a' is not in ACTIVE status", Class::Busy),
+        ] {
+            assert_eq!(classify(Some(code), message, 400), class, "{message}");
+        }
+        let message = "You do not have permission to access the specified resource.";
+        assert_eq!(classify(Some("AuthFailure"), message, 403), Class::InUse);
+        let message = "AWS was not able to validate the provided access credentials";
+        assert_eq!(classify(Some("AuthFailure"), message, 401), Class::Credentials);
+        for (code, message, class) in [
+            (
+                "InvalidChangeBatch",
+                "[Tried to create resource record set [name='a.', type='A'] but it already exists]",
+                Class::Exists,
+            ),
+            (
+                "InvalidChangeBatch",
+                "[Tried to delete resource record set [name='a.', type='A'] but it was not found]",
+                Class::NotFound,
+            ),
+            (
+                "InvalidRequestException",
+                "A previous rotation isn't complete. That rotation will be reattempted.",
+                Class::Busy,
+            ),
+            ("KMSInvalidStateException", "arn:key is pending deletion.", Class::NotFound),
+            ("KMSInvalidStateException", "arn:key is creating.", Class::Busy),
         ] {
             assert_eq!(classify(Some(code), message, 400), class, "{message}");
         }

@@ -32,6 +32,9 @@ pub enum Compare {
     Set,
     /// An IAM policy document, as text or as an object: one-element lists, order and case of keys have no meaning.
     Document,
+    /// A number or a version (`18.1`) that the service may raise by itself and that nobody can lower: what is observed
+    /// satisfies what is desired unless it is less, compared part by part (`18.3` satisfies `18.1` and `18`).
+    AtLeast,
     /// Key/value pairs of which we manage those that we name (or once named): tags, mostly. Foreign keys are left alone.
     OwnedKeys,
     /// Cannot be read back: compared with what was recorded, never with what is observed.
@@ -103,6 +106,13 @@ impl Field {
         self
     }
 
+    /// A number or a version that only ever grows.
+    #[must_use]
+    pub const fn at_least(mut self) -> Self {
+        self.compare = Compare::AtLeast;
+        self
+    }
+
     /// Key/value pairs of which only ours are managed.
     #[must_use]
     pub const fn owned_keys(mut self) -> Self {
@@ -149,6 +159,14 @@ impl Output {
     /// An output that is known as soon as the resource has an id.
     pub const fn with_id(name: &'static str, doc: &'static str) -> Self {
         Self { name, doc, known: Need::Id }
+    }
+
+    /// Whether it is the output of that name; a table's name that ends in `*` stands for all with its beginning.
+    pub fn gives(&self, name: &str) -> bool {
+        match self.name.strip_suffix('*') {
+            Some(beginning) => name.starts_with(beginning),
+            None => self.name == name,
+        }
     }
 
     /// An output that is known only once the resource works: an endpoint, say.

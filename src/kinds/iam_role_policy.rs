@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ec2::gone;
-use super::iam;
+use super::{document, iam};
 use crate::address::PhysicalId;
 use crate::cloud::Cx;
 use crate::fault::Fault;
@@ -24,7 +24,7 @@ pub struct RolePolicy;
 pub struct Spec {
     role_name: String,
     policy_name: String,
-    #[serde(deserialize_with = "iam::de_document")]
+    #[serde(deserialize_with = "document::deserialize")]
     policy_document: Value,
 }
 
@@ -128,7 +128,7 @@ async fn put(cx: &Cx, spec: &Spec) -> Result<(), Fault> {
         .put_role_policy()
         .role_name(&spec.role_name)
         .policy_name(&spec.policy_name)
-        .policy_document(iam::document_text(&spec.policy_document))
+        .policy_document(document::to_text(&spec.policy_document))
         .send()
         .await?;
     Ok(())

@@ -1,0 +1,249 @@
+//! What is wrong although every value by itself is right: what components say of each other, and
+//! the limits of AWS.
+
+use std::collections::BTreeMap;
+
+use super::Blueprint;
+use super::component::Component;
+use super::component::network::Tier;
+use super::node::Node;
+use super::reference::{ComponentType, Mention};
+use super::value::{Duration, Name, Region, Size};
+use crate::diagnostic::{Diagnostic, did_you_mean, listed};
+use crate::source::{Span, Spanned};
+
+/// Checks a decoded blueprint. Components that could not be decoded are absent from it but are
+/// `declared`, so that one problem does not look like two.
+pub(crate) fn check(
+    blueprint: &Blueprint,
+    known: Known<'_>,
+    declared: &Declared,
+    mentions: &[Mention],
+) -> Vec<Diagnostic> {
+    let mut check = Check {
+        blueprint,
+        region: known.region,
+        stack: known.stack,
+        declared,
+        problems: Vec::new(),
+    };
+    check.tags();
+    for mention in mentions {
+        check.resolve(mention);
+    }
+    blueprint.check_components(&mut check);
+    check.problems
+}
+
+/// The parts of a blueprint's identity that are valid.
+pub(crate) struct Known<'a> {
+    pub(crate) region: Option<&'a Region>,
+    pub(crate) stack: &'a str,
+}
+
+/// The names of all components, whether their blocks are valid or not, with their places.
+pub(crate) struct Declared(BTreeMap<ComponentType, BTreeMap<String, Span>>);
+
+impl Declared {
+    pub(crate) fn of(root: &Node) -> Self {
+        let section = |component: &ComponentType| {
+            let section = root.mapping()?.entry(component.section())?;
+            let names = match component {
+                ComponentType::Network | ComponentType::Cluster => {
+                    BTreeMap::from([(component.to_string(), section.key.span)])
+                }
+                ComponentType::Certificate
+                | ComponentType::Database
+                | ComponentType::Firewall
+                | ComponentType::Identity
+                | ComponentType::Key
+                | ComponentType::LoadBalancer
+                | ComponentType::Log
+                | ComponentType::Registry
+                | ComponentType::Secret
+                | ComponentType::Zone => {
+                    let entries = section.value.mapping().into_iter().flat_map(|it| &it.entries);
+                    entries.map(|it| (it.key.value.clone(), it.key.span)).collect()
+                }
+            };
+            Some((*component, names))
+        };
+        Self(ComponentType::ALL.iter().filter_map(section).collect())
+    }
+
+    fn names(&self, component: ComponentType) -> impl Iterator<Item = &str> {
+        self.0.get(&component).into_iter().flatten().map(|(name, _)| name.as_str())
+    }
+
+    fn has(&self, component: ComponentType) -> bool {
+        self.0.contains_key(&component)
+    }
+}
+
+/// What a component's check sees, and where it reports.
+pub struct Check<'a> {
+    pub(crate) blueprint: &'a Blueprint,
+    /// Absent if it is invalid.
+    pub(crate) region: Option<&'a Region>,
+    pub(crate) stack: &'a str,
+    declared: &'a Declared,
+    problems: Vec<Diagnostic>,
+}
+
+impl Check<'_> {
+    pub(crate) fn report(&mut self, problem: Diagnostic) {
+        self.problems.push(problem);
+    }
+
+    pub(crate) fn needs_network(&mut self, what: &str, at: Span) {
+        if !self.declared.has(ComponentType::Network) {
+            self.report(
+                Diagnostic::error(format!("{what} needs a network"))
+                    .at(at, "stands in its subnets")
+                    .hint("Add a `network`."),
+            );
+        }
+    }
+
+    pub(crate) fn needs_cluster(&mut self, what: &str, at: Span) {
+        if !self.declared.has(ComponentType::Cluster) {
+            self.report(
+                Diagnostic::error(format!("{what} needs a cluster"))
+                    .at(at, "the blueprint has no `cluster`"),
+            );
+        }
+    }
+
+    /// The network must have subnets of the tier in so many zones.
+    pub(crate) fn tier_has_zones(&mut self, tier: &Spanned<Tier>, zones: usize, reason: &str) {
+        let Some(network) = &self.blueprint.network else { return };
+        let count = network.subnets_of(tier.value).len();
+        if count >= zones {
+            return;
+        }
+        let problem = if count == 0 {
+            Diagnostic::error(format!("the network has no `{tier}` subnets"))
+                .at(tier.span, format!("stands in `{tier}` subnets"))
+                .also(network.subnets.span, "the network's subnets")
+        } else {
+            Diagnostic::error(reason)
+                .at(tier.span, format!("the `{tier}` subnets are in {count}"))
+                .also(network.zones.span, "the network's zones")
+        };
+        self.report(problem);
+    }
+
+    /// Names are unique in an account, so the stack is part of them.
+    pub(crate) fn name_length(&mut self, name: &str, at: Span, max: usize, what: &str) {
+        let full = format!("{}-{name}", self.stack);
+        if full.len() > max {
+            let over = full.len() - max;
+            self.report(
+                Diagnostic::error(format!("the name `{full}` is too long for {what}"))
+                    .at(at, format!("{over} of {} characters too many", full.len()))
+                    .hint("Shorten this name or that of the blueprint."),
+            );
+        }
+    }
+
+    pub(crate) fn whole_days(&mut self, value: &Spanned<Duration>, min: u64, max: u64, what: &str) {
+        let valid = value.as_days().is_some_and(|days| (min..=max).contains(&days));
+        self.between(valid, value, &Duration::days(min), &Duration::days(max), "whole days", what);
+    }
+
+    pub(crate) fn seconds(&mut self, value: &Spanned<Duration>, min: u64, max: u64, what: &str) {
+        let valid = (min..=max).contains(&value.seconds);
+        let (min, max) = (Duration::seconds(min), Duration::seconds(max));
+        self.between(valid, value, &min, &max, "a duration", what);
+    }
+
+    pub(crate) fn whole_gib(&mut self, value: &Spanned<Size>, min: u64, max: u64, what: &str) {
+        let valid = value.as_gib().is_some_and(|gib| (min..=max).contains(&gib));
+        self.between(valid, value, &Size::gib(min), &Size::gib(max), "whole `Gi`", what);
+    }
+
+    fn between<T: std::fmt::Display>(
+        &mut self,
+        valid: bool,
+        value: &Spanned<T>,
+        min: &T,
+        max: &T,
+        unit: &str,
+        what: &str,
+    ) {
+        if !valid {
+            self.report(
+                Diagnostic::error(format!("`{value}` is out of range for {what}"))
+                    .at(value.span, format!("must be {unit} between `{min}` and `{max}`")),
+            );
+        }
+    }
+
+    fn resolve(&mut self, mention: &Mention) {
+        let Mention { component, name, span } = mention;
+        let names: Vec<&str> = self.declared.names(*component).collect();
+        if names.contains(&name.as_str()) {
+            return;
+        }
+        let noun = component.noun();
+        let problem = Diagnostic::error(format!("no {noun} is called `{name}`"));
+        let section = component.section();
+        self.report(match did_you_mean(name, names.iter().copied()) {
+            Some(meant) => problem.at(*span, format!("did you mean `{meant}`?")),
+            None if names.is_empty() => {
+                problem.at(*span, format!("the blueprint has no `{section}`"))
+            }
+            None => problem
+                .at(*span, format!("not one of the `{section}`"))
+                .hint(format!("The blueprint has {}.", listed(&names))),
+        });
+    }
+
+    fn tags(&mut self) {
+        const TAGS_MAX: usize = 45;
+        const VALUE_MAX: usize = 256;
+        let tags = &self.blueprint.tags;
+        if let Some((key, value)) = tags.iter().nth(TAGS_MAX) {
+            self.report(
+                Diagnostic::error(format!("more than {TAGS_MAX} tags"))
+                    .at(value.span, format!("`{key}` is one too many"))
+                    .hint("AWS allows 50 on a resource, and platctl needs some."),
+            );
+        }
+        for (key, value) in tags.iter().filter(|(_, value)| value.chars().count() > VALUE_MAX) {
+            self.report(
+                Diagnostic::error(format!("the value of tag `{key}` is too long"))
+                    .at(value.span, format!("must have at most {VALUE_MAX} characters")),
+            );
+        }
+        if let Some(region) = self.region.filter(|region| !region.is_known()) {
+            let problem = Diagnostic::warning(format!("`{region}` is not a region platctl knows"));
+            let span = self.blueprint.region.span;
+            self.report(match region.nearest() {
+                Some(meant) => problem.at(span, format!("did you mean `{meant}`?")),
+                None => problem.at(span, "taken as it is"),
+            });
+        }
+    }
+}
+
+/// Runs the check of one component, if there is one.
+pub(crate) fn single<C: Component<Name = Name>>(
+    component: Option<&Spanned<C>>,
+    check: &mut Check<'_>,
+) {
+    if let Some(component) = component {
+        let name = C::TYPE.as_str().parse().expect("the type of a single component is a name");
+        component.value.check(&name, component.span, check);
+    }
+}
+
+/// Runs the checks of all components of a type.
+pub(crate) fn named<C: Component>(
+    components: &BTreeMap<C::Name, Spanned<C>>,
+    check: &mut Check<'_>,
+) {
+    for (name, component) in components {
+        component.value.check(name, component.span, check);
+    }
+}

@@ -1,0 +1,83 @@
+//! The components: one file for each type, with its language, its defaults and its checks.
+
+pub mod certificate;
+pub mod cluster;
+pub mod database;
+pub mod dns;
+pub mod firewall;
+pub mod identity;
+pub mod key;
+pub mod load_balancer;
+pub mod log;
+pub mod network;
+pub mod registry;
+pub mod secret;
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use super::check::Check;
+use super::decode::{Decode, Decoder, Word, decode_map};
+use super::node::Node;
+use super::reference::ComponentType;
+use super::shape::Shape;
+use crate::source::{Span, Spanned};
+
+/// What every type of component has.
+#[allow(private_bounds, private_interfaces, reason = "sealed: components are declared here")]
+pub trait Component: Decode {
+    const TYPE: ComponentType;
+
+    /// What its components are called by.
+    type Name: Word + Clone + Debug + Ord;
+
+    /// Reports what is wrong although every value by itself is right. `at` is the place of the
+    /// component's key.
+    fn check(&self, name: &Self::Name, at: Span, check: &mut Check<'_>);
+}
+
+/// The components of one type. One that cannot be decoded is left out after its problems were
+/// reported, so that the others are still checked. The span of each is that of its key.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Named<C: Component>(pub(crate) BTreeMap<C::Name, Spanned<C>>);
+
+impl<C: Component> Decode for Named<C> {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let entries = decode_map::<C::Name, C>(node, decoder).unwrap_or_default();
+        let valid = entries.into_iter().filter_map(|(name, value)| {
+            let name = name?;
+            Some((name.value, Spanned::new(value?, name.span)))
+        });
+        Some(Self(valid.collect()))
+    }
+
+    fn shape() -> Shape {
+        Shape::Map { key: Box::new(<C::Name as Word>::shape()), value: Box::new(C::shape()) }
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Self(BTreeMap::new()))
+    }
+}
+
+/// A part of the blueprint without which the rest can still be checked.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Single<T>(pub(crate) Option<T>);
+
+impl<T: Decode> Decode for Single<T> {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        Some(Self(T::decode(node, decoder)))
+    }
+
+    fn shape() -> Shape {
+        T::shape()
+    }
+
+    fn absent() -> Option<Self> {
+        T::absent().map(|value| Self(Some(value)))
+    }
+
+    fn missing() -> Option<Self> {
+        Some(Self(None))
+    }
+}

@@ -1,0 +1,321 @@
+//! `databases`: RDS instances with standby, replicas, backups and a password that AWS manages.
+
+use std::collections::BTreeMap;
+
+use super::Component;
+use super::key::Key;
+use super::network::Tier;
+use crate::blueprint::check::Check;
+use crate::blueprint::decode::schema;
+use crate::blueprint::reference::{ComponentType, Link};
+use crate::blueprint::value::{
+    DailyWindow, DatabaseIdentifier, Duration, InstanceType, Int, Name, ParameterName, Port, Range,
+    Size, Version, WeeklyWindow,
+};
+use crate::diagnostic::{Diagnostic, listed};
+use crate::source::{Span, Spanned};
+
+schema! {
+    /// A relational database of RDS: encrypted, not public, its master password in Secrets Manager.
+    pub struct Database("a database") {
+        /// What kind of database it is.
+        pub engine: Spanned<Engine>,
+        /// The engine's version: a major one, or one with all its parts.
+        pub version: Spanned<Version>,
+        /// The instance class.
+        pub class: Spanned<InstanceType>,
+        /// The storage; the upper end of a range is how far it may grow by itself.
+        pub storage: Spanned<Range<Size>>,
+        /// Keeps a standby in another zone and fails over to it.
+        pub multi_az: Spanned<bool> = "true",
+        /// How many read replicas to run.
+        pub replicas: Spanned<Int<0, 15>> = "0",
+        /// How long automatic backups are kept, up to 35 days; `0d` turns them off.
+        pub backups: Spanned<Duration> = "7d",
+        /// The port; the engine's usual one if nothing is said.
+        pub port: Option<Port>,
+        /// The database to create in it.
+        pub database_name: Option<Spanned<DatabaseIdentifier>>,
+        /// The name of the master user.
+        pub username: Spanned<DatabaseIdentifier> = "dbadmin",
+        /// Parameters that differ from the engine's defaults.
+        pub parameters: BTreeMap<ParameterName, Parameter>,
+        /// The logs to send to CloudWatch; those that the engine always writes if nothing is said.
+        pub logs: Option<Vec<Spanned<DatabaseLog>>>,
+        /// How often to change the master password; RDS does it every 7 days if nothing is said.
+        pub rotation: Option<Spanned<Duration>>,
+        /// Keeps query statistics in Performance Insights.
+        pub insights: bool = "true",
+        /// How often the operating system is measured; `0s` turns it off.
+        pub monitoring: Spanned<Duration> = "60s",
+        /// The key that encrypts storage, backups and the password; AWS's own if nothing is said.
+        pub key: Option<Spanned<Link<Key>>>,
+        /// The tier of its network interfaces.
+        pub subnets: Spanned<Tier> = "data",
+        /// Who may connect.
+        pub from: Vec<Spanned<Peer>> = "[cluster]",
+        /// Refuses to delete the database.
+        pub deletion_protection: bool = "true",
+        /// Takes a snapshot before the database is deleted.
+        pub final_snapshot: bool = "true",
+        /// When changes that interrupt may be made; RDS chooses if nothing is said.
+        pub maintenance_window: Option<Spanned<WeeklyWindow>>,
+        /// When backups are taken; RDS chooses if nothing is said.
+        pub backup_window: Option<Spanned<DailyWindow>>,
+    }
+}
+
+/// The value of a database parameter, as it was written.
+pub type Parameter = String;
+
+schema! {
+    /// A database engine of RDS.
+    pub enum Engine {
+        /// PostgreSQL.
+        Postgres = "postgres",
+        /// MySQL.
+        Mysql = "mysql",
+        /// MariaDB.
+        Mariadb = "mariadb",
+    }
+}
+
+impl Engine {
+    pub const fn port(self) -> u16 {
+        match self {
+            Self::Postgres => 5432,
+            Self::Mysql | Self::Mariadb => 3306,
+        }
+    }
+
+    /// The logs that can be sent to CloudWatch.
+    pub const fn logs(self) -> &'static [DatabaseLog] {
+        use DatabaseLog::{Audit, Error, General, IamAuthError, Postgresql, Slowquery, Upgrade};
+        match self {
+            Self::Postgres => &[Postgresql, Upgrade, IamAuthError],
+            Self::Mysql => &[Error, Audit, General, Slowquery, IamAuthError],
+            Self::Mariadb => &[Error, Audit, General, Slowquery],
+        }
+    }
+
+    /// The logs that are written without any parameter being set.
+    pub const fn default_logs(self) -> &'static [DatabaseLog] {
+        match self {
+            Self::Postgres => &[DatabaseLog::Postgresql, DatabaseLog::Upgrade],
+            Self::Mysql | Self::Mariadb => &[DatabaseLog::Error],
+        }
+    }
+
+    /// The name of the parameter group family: `postgres18`, `mysql8.0`.
+    pub fn family(self, version: &Version) -> String {
+        match (self, version.minor()) {
+            (Self::Mysql | Self::Mariadb, Some(minor)) => {
+                format!("{self}{}.{minor}", version.major())
+            }
+            (Self::Postgres | Self::Mysql | Self::Mariadb, _) => {
+                format!("{self}{}", version.major())
+            }
+        }
+    }
+
+    /// Major versions that RDS has offered, the oldest and newest parts that are still plausible.
+    fn accepts(self, version: &Version) -> Result<(), &'static str> {
+        match self {
+            Self::Postgres if version.major() < 11 => Err("RDS offers PostgreSQL 11 and later"),
+            Self::Mysql if version.major() < 8 => Err("RDS offers MySQL 8.0 and later"),
+            Self::Mysql | Self::Mariadb if version.minor().is_none() => {
+                Err("needs a major and a minor part, such as `8.0`")
+            }
+            Self::Mariadb if version.major() < 10 => Err("RDS offers MariaDB 10.6 and later"),
+            Self::Postgres | Self::Mysql | Self::Mariadb => Ok(()),
+        }
+    }
+
+    /// The names that RDS does not accept for the master user.
+    const fn reserved_users(self) -> &'static [&'static str] {
+        match self {
+            Self::Postgres => &["admin", "rdsadmin", "rdsrepladmin", "rdstopmgr", "public"],
+            Self::Mysql | Self::Mariadb => &["rdsadmin", "rdsrepladmin", "public"],
+        }
+    }
+
+    /// The longest name of a master user.
+    const fn username_max(self) -> usize {
+        match self {
+            Self::Postgres => 63,
+            Self::Mysql => 32,
+            Self::Mariadb => 16,
+        }
+    }
+
+    /// The most read replicas of one instance.
+    const REPLICAS_MAX: u32 = 15;
+}
+
+schema! {
+    /// A log of a database.
+    pub enum DatabaseLog {
+        /// Messages of PostgreSQL.
+        Postgresql = "postgresql",
+        /// Upgrades of PostgreSQL.
+        Upgrade = "upgrade",
+        /// Failed logins with IAM.
+        IamAuthError = "iam-db-auth-error",
+        /// Errors of MySQL and MariaDB.
+        Error = "error",
+        /// Connections and queries, once an option group turns it on.
+        Audit = "audit",
+        /// Every statement, once a parameter turns it on.
+        General = "general",
+        /// Slow statements, once a parameter turns it on.
+        Slowquery = "slowquery",
+    }
+}
+
+schema! {
+    /// Who may connect to a database.
+    pub enum Peer {
+        /// The pods and nodes of the cluster.
+        Cluster = "cluster",
+    }
+}
+
+impl Database {
+    pub fn port(&self) -> u16 {
+        self.port
+            .and_then(|port| u16::try_from(port.get()).ok())
+            .unwrap_or_else(|| self.engine.port())
+    }
+
+    /// The logs to send to CloudWatch.
+    pub fn logs(&self) -> Vec<DatabaseLog> {
+        match &self.logs {
+            Some(logs) => logs.iter().map(|log| log.value).collect(),
+            None => self.engine.default_logs().to_vec(),
+        }
+    }
+}
+
+impl Component for Database {
+    const TYPE: ComponentType = ComponentType::Database;
+    type Name = Name;
+
+    fn check(&self, name: &Name, at: Span, check: &mut Check<'_>) {
+        check.needs_network("a database", at);
+        check.tier_has_zones(&self.subnets, 2, "RDS needs subnets in at least two zones");
+        check.name_length(name.as_str(), at, 63, "an RDS instance");
+        self.check_engine(check);
+        self.check_storage(check);
+        self.check_backups(check);
+        self.check_user(check);
+        self.check_times(check);
+        for peer in &self.from {
+            match peer.value {
+                Peer::Cluster => check.needs_cluster("`from: [cluster]`", peer.span),
+            }
+        }
+    }
+}
+
+impl Database {
+    fn check_engine(&self, check: &mut Check<'_>) {
+        if let Err(reason) = self.engine.accepts(&self.version) {
+            check.report(
+                Diagnostic::error(format!("{} has no version {}", self.engine, self.version))
+                    .at(self.version.span, reason),
+            );
+        }
+        if !self.class.is_database_class() {
+            check.report(
+                Diagnostic::error(format!("`{}` is not a database instance class", self.class))
+                    .at(self.class.span, "must start with `db.`")
+                    .hint(format!("Write `db.{}`.", self.class)),
+            );
+        }
+        for log in self.logs.iter().flatten() {
+            let known = self.engine.logs();
+            if !known.contains(&log.value) {
+                check.report(
+                    Diagnostic::error(format!("{} has no log `{log}`", self.engine))
+                        .at(log.span, "a log of another engine")
+                        .hint(format!("The logs of {} are {}.", self.engine, listed(known))),
+                );
+            }
+        }
+        debug_assert!(self.replicas.get() <= Engine::REPLICAS_MAX);
+    }
+
+    fn check_storage(&self, check: &mut Check<'_>) {
+        for end in [self.storage.min, self.storage.max] {
+            check.whole_gib(&Spanned::new(end, self.storage.span), 20, 65_536, "gp3 storage");
+            if self.storage.min == self.storage.max {
+                break;
+            }
+        }
+        // RDS refuses a limit that is less than a tenth above what is allocated.
+        let Range { min, max } = self.storage.value;
+        if min != max && max.bytes < min.bytes / 10 * 11 {
+            check.report(
+                Diagnostic::error("the storage has too little room to grow")
+                    .at(self.storage.span, "the upper end must be at least 10% above the lower"),
+            );
+        }
+    }
+
+    fn check_backups(&self, check: &mut Check<'_>) {
+        check.whole_days(&self.backups, 0, 35, "backups of RDS");
+        if self.backups.seconds == 0 && self.replicas.get() > 0 {
+            check.report(
+                Diagnostic::error("read replicas need automatic backups")
+                    .at(self.backups.span, "turned off here")
+                    .also(self.replicas.span, "asks for replicas")
+                    .hint("Set `backups` to at least `1d`."),
+            );
+        }
+        if let (Some(backup), Some(maintenance)) = (self.backup_window, self.maintenance_window)
+            && backup.overlaps(maintenance.value)
+        {
+            check.report(
+                Diagnostic::error("the backup window overlaps the maintenance window")
+                    .at(backup.span, "overlaps")
+                    .also(maintenance.span, "the maintenance window"),
+            );
+        }
+    }
+
+    fn check_user(&self, check: &mut Check<'_>) {
+        let user = &self.username;
+        let reserved = self.engine.reserved_users();
+        if reserved.contains(&user.as_str().to_lowercase().as_str()) {
+            check.report(
+                Diagnostic::error(format!("`{user}` cannot be the master user"))
+                    .at(user.span, format!("reserved by RDS for {}", self.engine)),
+            );
+        }
+        let max = self.engine.username_max();
+        if user.as_str().len() > max {
+            check.report(
+                Diagnostic::error(format!("`{user}` is too long for a user of {}", self.engine))
+                    .at(user.span, format!("must have at most {max} characters")),
+            );
+        }
+    }
+
+    fn check_times(&self, check: &mut Check<'_>) {
+        const MONITORING_SECONDS: [u64; 7] = [0, 1, 5, 10, 15, 30, 60];
+        if !MONITORING_SECONDS.contains(&self.monitoring.seconds) {
+            let offered = MONITORING_SECONDS.map(|it| Duration::seconds(it).to_string());
+            check.report(
+                Diagnostic::error(format!(
+                    "enhanced monitoring cannot run every {}",
+                    self.monitoring
+                ))
+                .at(self.monitoring.span, "not an interval that RDS offers")
+                .hint(format!("Choose one of {}.", listed(offered))),
+            );
+        }
+        if let Some(rotation) = &self.rotation {
+            check.whole_days(rotation, 1, 1000, "the rotation of a secret");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! `firewalls`: web ACLs of AWS WAF.
+
+use super::Component;
+use crate::blueprint::check::Check;
+use crate::blueprint::decode::{Decode, Decoder, schema};
+use crate::blueprint::node::{Node, Value};
+use crate::blueprint::reference::ComponentType;
+use crate::blueprint::shape::Shape;
+use crate::blueprint::value::{CountryCode, Duration, Int, Name};
+use crate::diagnostic::{Diagnostic, listed};
+use crate::source::{Span, Spanned};
+
+schema! {
+    /// A web ACL. Its rules are asked in the order in which they are written.
+    pub struct Firewall("a firewall") {
+        /// What it can protect.
+        pub scope: Spanned<Scope> = "regional",
+        /// What happens to requests that no rule matches.
+        pub default: Verdict = "allow",
+        /// Names of rule sets, or rules of your own.
+        pub rules: Spanned<Vec<Spanned<Rule>>>,
+    }
+}
+
+schema! {
+    /// What a firewall can protect.
+    pub enum Scope {
+        /// Load balancers and other resources of the region.
+        Regional = "regional",
+        /// CloudFront distributions.
+        Cloudfront = "cloudfront",
+    }
+}
+
+schema! {
+    /// What happens to a request.
+    pub enum Verdict {
+        /// It passes.
+        Allow = "allow",
+        /// It is refused.
+        Block = "block",
+    }
+}
+
+/// One rule of a firewall.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rule {
+    RuleSet(RuleSetRule),
+    Rate(RateRule),
+    Countries(CountryRule),
+}
+
+impl Decode for Rule {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        if let Value::Scalar(_) = node.value {
+            let rule_set = Spanned::decode(node, decoder)?;
+            return Some(Self::RuleSet(RuleSetRule { rule_set, mode: Mode::Block }));
+        }
+        if node.get("rate").is_some() {
+            RateRule::decode(node, decoder).map(Self::Rate)
+        } else if node.get("countries").is_some() {
+            CountryRule::decode(node, decoder).map(Self::Countries)
+        } else if node.get("ruleSet").is_some() {
+            RuleSetRule::decode(node, decoder).map(Self::RuleSet)
+        } else {
+            decoder.mapping(node)?;
+            decoder.report(
+                Diagnostic::error("a rule needs a `ruleSet`, a `rate` or `countries`")
+                    .at(decoder.owner(node), "matches nothing")
+                    .hint(format!("Rule sets are {}.", listed(RuleSet::ALL))),
+            );
+            None
+        }
+    }
+
+    fn shape() -> Shape {
+        let rules = [RuleSetRule::shape(), RateRule::shape(), CountryRule::shape()];
+        Shape::Either([RuleSet::shape()].into_iter().chain(rules).collect())
+    }
+}
+
+schema! {
+    /// The rules of a rule set.
+    pub struct RuleSetRule("a rule set") {
+        /// The rule set.
+        pub rule_set: Spanned<RuleSet>,
+        /// Whether to block what it matches or only to count it.
+        pub mode: Mode = "block",
+    }
+}
+
+schema! {
+    /// Rules that AWS maintains.
+    pub enum RuleSet {
+        /// SQL injection.
+        SqlInjection = "sql-injection",
+        /// Cross-site scripting in the query, the body, cookies and the path.
+        CrossSiteScripting = "cross-site-scripting",
+        /// Addresses that AWS has seen attacking.
+        IpReputation = "ip-reputation",
+        /// Addresses of anonymous proxies and hosting providers.
+        AnonymousIp = "anonymous-ip",
+        /// Requests that exploit known vulnerabilities.
+        KnownBadInputs = "known-bad-inputs",
+        /// What threatens web applications in general, as OWASP describes it.
+        Common = "common",
+        /// Access to pages of administration.
+        AdminProtection = "admin-protection",
+        /// Attacks on Linux hosts.
+        Linux = "linux",
+    }
+}
+
+schema! {
+    /// What a rule does with what it matches.
+    pub enum Mode {
+        /// Refuses it.
+        Block = "block",
+        /// Lets it pass and counts it, to try a rule out.
+        Count = "count",
+    }
+}
+
+schema! {
+    /// Refuses an address that sends too many requests.
+    pub struct RateRule("a rate rule") {
+        /// How many requests an address may send.
+        pub rate: Spanned<Int<10, 2_000_000_000>>,
+        /// In what time: `1m`, `2m`, `5m` or `10m`.
+        pub per: Spanned<Duration> = "5m",
+        /// Whether to refuse further requests or only to count them.
+        pub mode: Mode = "block",
+    }
+}
+
+schema! {
+    /// Decides by the country of a request's address.
+    pub struct CountryRule("a country rule") {
+        /// ISO 3166 codes of countries.
+        pub countries: Spanned<Vec<Spanned<CountryCode>>>,
+        /// What happens to requests from there.
+        pub then: Verdict = "block",
+    }
+}
+
+impl Component for Firewall {
+    const TYPE: ComponentType = ComponentType::Firewall;
+    type Name = Name;
+
+    fn check(&self, _name: &Name, _at: Span, check: &mut Check<'_>) {
+        let mut seen: Vec<Spanned<RuleSet>> = Vec::new();
+        for rule in &self.rules.value {
+            match &rule.value {
+                Rule::RuleSet(RuleSetRule { rule_set, mode: _ }) => {
+                    if let Some(first) = seen.iter().find(|it| it.value == rule_set.value) {
+                        check.report(
+                            Diagnostic::error(format!("rule set `{rule_set}` is used twice"))
+                                .at(rule_set.span, "used again")
+                                .also(first.span, "first used here"),
+                        );
+                    }
+                    seen.push(*rule_set);
+                }
+                Rule::Rate(RateRule { rate: _, per, mode: _ }) => {
+                    let offered = [1, 2, 5, 10].map(Duration::minutes);
+                    if !offered.contains(&per.value) {
+                        check.report(
+                            Diagnostic::error(format!("a rate cannot be counted per {per}"))
+                                .at(per.span, "not a time that WAF offers")
+                                .hint(format!("Choose one of {}.", listed(offered))),
+                        );
+                    }
+                }
+                Rule::Countries(CountryRule { countries, then: _ }) if countries.is_empty() => {
+                    check.report(
+                        Diagnostic::error("a country rule needs a country")
+                            .at(countries.span, "the list is empty"),
+                    );
+                }
+                Rule::Countries(_) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! From the tree to typed values: the one mechanism by which every part of the language is
+//! declared, decoded and described.
+//!
+//! [`schema!`] declares a mapping or a choice with its documentation and defaults; [`Word`] makes a
+//! scalar from anything that parses from a string. Both give [`Decode`], which reports every
+//! problem of a tree and can describe what it accepts.
+
+mod impls;
+mod schema;
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use super::node::{Mapping, Node, Plain, Value};
+use super::parse;
+use super::reference::Mention;
+use super::shape::{self, Shape};
+use crate::diagnostic::{Diagnostic, did_you_mean, listed};
+use crate::source::Span;
+
+pub(crate) use impls::decode_map;
+pub(crate) use schema::{key_of, schema};
+
+/// A type of the blueprint language.
+pub(crate) trait Decode: Sized {
+    /// Reads the value. `None` means that a problem was reported.
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self>;
+
+    /// What [`Decode::decode`] accepts.
+    fn shape() -> Shape;
+
+    /// The value of a key that was not written and has no default; `None` if it is required.
+    fn absent() -> Option<Self> {
+        None
+    }
+
+    /// What stands for a required value once it was reported as missing, so that decoding goes on.
+    fn missing() -> Option<Self> {
+        None
+    }
+}
+
+/// A scalar that a person writes by hand, such as `30d` or `10.0.0.0/16`.
+pub(crate) trait Word: FromStr<Err = Invalid> + Display {
+    /// With its article: `a duration`.
+    const WHAT: &'static str;
+    const EXAMPLES: &'static [&'static str];
+    /// Refuses numbers without quotes, for text of which YAML tools drop digits: `1.30` → `1.3`.
+    const QUOTED: bool = false;
+
+    fn shape() -> Shape {
+        Shape::Word(shape::Word { what: Self::WHAT.to_owned(), examples: Self::EXAMPLES })
+    }
+}
+
+/// Why a text is not a value of a type.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Invalid {
+    /// A fragment: `a unit is missing`.
+    pub reason: String,
+    /// A sentence: ``Write `30s`.``
+    pub hint: Option<String>,
+}
+
+impl Invalid {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), hint: None }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// The state of one decoding: the problems so far and where in the blueprint it is.
+#[derive(Debug, Default)]
+pub(crate) struct Decoder {
+    pub(crate) problems: Vec<Diagnostic>,
+    /// Every reference to a component, to be resolved once all names are known.
+    pub(crate) mentions: Vec<Mention>,
+    /// The path of each value that was not written, with the default that it got.
+    pub(crate) defaults: BTreeMap<String, &'static str>,
+    path: Vec<(String, Span)>,
+}
+
+impl Decoder {
+    pub(crate) fn report(&mut self, problem: Diagnostic) {
+        self.problems.push(problem);
+    }
+
+    /// Where decoding is: `databases.orders.storage`.
+    fn path(&self) -> String {
+        let mut path = String::new();
+        for (key, _) in &self.path {
+            if !path.is_empty() && !key.starts_with('[') {
+                path.push('.');
+            }
+            path.push_str(key);
+        }
+        path
+    }
+
+    pub(crate) fn within<T>(
+        &mut self,
+        key: &str,
+        span: Span,
+        decode: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        self.path.push((key.to_owned(), span));
+        let value = decode(self);
+        self.path.pop();
+        value
+    }
+
+    /// Decodes one scalar by its `FromStr`.
+    pub(crate) fn word<T: Word>(&mut self, node: &Node) -> Option<T> {
+        let what = T::shape().describe();
+        let Value::Scalar(scalar) = &node.value else {
+            self.wrong_type(node, &what);
+            return None;
+        };
+        if T::QUOTED && scalar.resolve() != Plain::Text {
+            let text = &scalar.text;
+            self.report(
+                Diagnostic::error(format!("expected {what}, found {}", node.describe()))
+                    .at(node.span, "quotes are missing")
+                    .hint(format!(
+                        "Put it in quotes, `\"{text}\"`: YAML tools take it for a number and may \
+                         drop a trailing zero."
+                    )),
+            );
+            return None;
+        }
+        match T::from_str(&scalar.text) {
+            Ok(value) => Some(value),
+            Err(Invalid { reason, hint }) => {
+                let summary = format!("`{}` is not {what}", scalar.excerpt());
+                let problem = Diagnostic::error(summary).at(node.span, reason);
+                self.report(match (hint, T::EXAMPLES) {
+                    (Some(hint), _) => problem.hint(hint),
+                    (None, []) => problem,
+                    (None, examples) => problem.hint(format!("Examples are {}.", listed(examples))),
+                });
+                None
+            }
+        }
+    }
+
+    pub(crate) fn wrong_type(&mut self, node: &Node, expected: &str) {
+        let summary = format!("expected {expected}, found {}", node.describe());
+        self.report(Diagnostic::error(summary).at(node.span, format!("expected {expected}")));
+    }
+
+    /// The entries of a node that must be a mapping.
+    pub(crate) fn mapping<'n>(&mut self, node: &'n Node) -> Option<&'n Mapping> {
+        match &node.value {
+            Value::Mapping(mapping) => Some(mapping),
+            Value::Null => {
+                self.report(
+                    Diagnostic::error("expected a mapping, found nothing")
+                        .at(node.span, "has no value")
+                        .hint("Write `{}` to take every default."),
+                );
+                None
+            }
+            Value::Scalar(_) | Value::Sequence(_) => {
+                self.wrong_type(node, "a mapping");
+                None
+            }
+        }
+    }
+
+    /// Starts to decode a mapping with fixed keys.
+    pub(crate) fn fields<'n>(&mut self, node: &'n Node, what: &'static str) -> Option<Fields<'n>> {
+        let mapping = self.mapping(node)?;
+        let owner = self.owner(node);
+        Some(Fields { mapping, what, owner, known: Vec::new(), missing: Vec::new() })
+    }
+
+    /// What to blame for something missing in a node: the key at which it stands.
+    pub(crate) fn owner(&self, node: &Node) -> Span {
+        self.path.last().map_or(node.span, |(_, span)| *span)
+    }
+}
+
+/// A mapping with fixed keys while it is decoded.
+pub(crate) struct Fields<'n> {
+    mapping: &'n Mapping,
+    what: &'static str,
+    /// The key of the mapping itself, to be blamed for what is missing.
+    owner: Span,
+    known: Vec<String>,
+    missing: Vec<String>,
+}
+
+impl Fields<'_> {
+    /// Decodes the value of one key, or its default, which is YAML text.
+    pub(crate) fn field<T: Decode>(
+        &mut self,
+        key: String,
+        default: Option<&'static str>,
+        decoder: &mut Decoder,
+    ) -> Option<T> {
+        let value = match (self.mapping.entry(&key), default) {
+            (Some(entry), _) => {
+                decoder.within(&key, entry.key.span, |it| T::decode(&entry.value, it))
+            }
+            (None, Some(default)) => {
+                let node = parse::literal(default, self.owner);
+                decoder.within(&key, self.owner, |it| {
+                    it.defaults.insert(it.path(), default);
+                    T::decode(&node, it)
+                })
+            }
+            (None, None) => T::absent().or_else(|| {
+                self.missing.push(key.clone());
+                T::missing()
+            }),
+        };
+        self.known.push(key);
+        value
+    }
+
+    /// Reports the keys that are missing and those that nobody asked for.
+    pub(crate) fn finish(self, decoder: &mut Decoder) {
+        if !self.missing.is_empty() {
+            let keys = if self.missing.len() == 1 { "key" } else { "keys" };
+            let missing = listed(&self.missing);
+            decoder.report(
+                Diagnostic::error(format!("missing {keys} {missing} in {}", self.what))
+                    .at(self.owner, format!("needs {missing}")),
+            );
+        }
+        for entry in &self.mapping.entries {
+            let key = entry.key.value.as_str();
+            if self.known.iter().any(|known| known == key) {
+                continue;
+            }
+            let problem = Diagnostic::error(format!("unknown key `{key}` in {}", self.what));
+            let known = self.known.iter().map(String::as_str);
+            decoder.report(match did_you_mean(key, known) {
+                Some(known) => problem.at(entry.key.span, format!("did you mean `{known}`?")),
+                None => problem
+                    .at(entry.key.span, "not a key of this mapping")
+                    .hint(format!("Known keys are {}.", listed(&self.known))),
+            });
+        }
+    }
+}

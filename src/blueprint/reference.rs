@@ -1,0 +1,335 @@
+//! How components name each other: `database.orders:connect`, or a plain name where only one type
+//! can be meant.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use super::component::Component;
+use super::decode::{Decode, Decoder, Invalid, Word, schema};
+use super::node::{Node, Value};
+use super::shape::{self, Shape};
+use super::value::Name;
+use crate::diagnostic::{did_you_mean, listed};
+use crate::source::Span;
+
+schema! {
+    /// The types of components, as a reference spells them.
+    pub enum ComponentType {
+        /// The VPC with its subnets.
+        Network = "network",
+        /// The EKS cluster.
+        Cluster = "cluster",
+        /// A relational database.
+        Database = "database",
+        /// An application load balancer.
+        LoadBalancer = "loadBalancer",
+        /// A DNS zone.
+        Zone = "zone",
+        /// A TLS certificate.
+        Certificate = "certificate",
+        /// A web application firewall.
+        Firewall = "firewall",
+        /// A container registry.
+        Registry = "registry",
+        /// A secret.
+        Secret = "secret",
+        /// An encryption key.
+        Key = "key",
+        /// A log group.
+        Log = "log",
+        /// An IAM role.
+        Identity = "identity",
+    }
+}
+
+impl ComponentType {
+    /// The key of the blueprint that holds the components of this type.
+    pub const fn section(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Cluster => "cluster",
+            Self::Database => "databases",
+            Self::LoadBalancer => "loadBalancers",
+            Self::Zone => "dns",
+            Self::Certificate => "certificates",
+            Self::Firewall => "firewalls",
+            Self::Registry => "registries",
+            Self::Secret => "secrets",
+            Self::Key => "keys",
+            Self::Log => "logs",
+            Self::Identity => "identities",
+        }
+    }
+
+    /// As a sentence has it: `load balancer`.
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Cluster => "cluster",
+            Self::Database => "database",
+            Self::LoadBalancer => "load balancer",
+            Self::Zone => "DNS zone",
+            Self::Certificate => "certificate",
+            Self::Firewall => "firewall",
+            Self::Registry => "registry",
+            Self::Secret => "secret",
+            Self::Key => "key",
+            Self::Log => "log group",
+            Self::Identity => "identity",
+        }
+    }
+
+    /// What a user of such a component may ask for; the first is meant when nothing is said.
+    pub const fn accesses(self) -> &'static [Access] {
+        match self {
+            Self::Database => &[Access::Connect, Access::Secret],
+            Self::Secret => &[Access::Read, Access::Write],
+            Self::Registry => &[Access::Pull, Access::Push],
+            Self::Log => &[Access::Write, Access::Read],
+            Self::Key => &[Access::Decrypt, Access::Encrypt],
+            Self::Network
+            | Self::Cluster
+            | Self::LoadBalancer
+            | Self::Zone
+            | Self::Certificate
+            | Self::Firewall
+            | Self::Identity => &[],
+        }
+    }
+}
+
+schema! {
+    /// What a reference asks for.
+    pub enum Access {
+        /// A network path, and for identities the permission to log in with IAM.
+        Connect = "connect",
+        /// To read the credentials that AWS keeps for it.
+        Secret = "secret",
+        /// To read its values.
+        Read = "read",
+        /// To write to it.
+        Write = "write",
+        /// To pull images.
+        Pull = "pull",
+        /// To push and pull images.
+        Push = "push",
+        /// To decrypt with it.
+        Decrypt = "decrypt",
+        /// To encrypt and decrypt with it.
+        Encrypt = "encrypt",
+    }
+}
+
+/// A component and what is asked of it: `type.name` or `type.name:access`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reference {
+    pub component: ComponentType,
+    pub name: Name,
+    /// As written, or the first access that the type offers; `None` if it offers none.
+    pub access: Option<Access>,
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.component, self.name)?;
+        self.access.map_or(Ok(()), |access| write!(f, ":{access}"))
+    }
+}
+
+impl FromStr for Reference {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let (path, access) = match text.split_once(':') {
+            Some((path, access)) => (path, Some(access)),
+            None => (text, None),
+        };
+        let Some((component, name)) = path.split_once('.') else {
+            return Err(Invalid::new("must be a type and a name with a dot between")
+                .hint(format!("Types are {}.", listed(REFERABLE))));
+        };
+        let component = component_type(component)?;
+        let name = name.parse()?;
+        let access = match access {
+            Some(access) => Some(access_of(component, access)?),
+            None => component.accesses().first().copied(),
+        };
+        Ok(Self { component, name, access })
+    }
+}
+
+/// The types that a [`Reference`] can name: those whose components have a [`Name`].
+const REFERABLE: [ComponentType; 9] = [
+    ComponentType::Certificate,
+    ComponentType::Database,
+    ComponentType::Firewall,
+    ComponentType::Identity,
+    ComponentType::Key,
+    ComponentType::LoadBalancer,
+    ComponentType::Log,
+    ComponentType::Registry,
+    ComponentType::Secret,
+];
+
+fn component_type(text: &str) -> Result<ComponentType, Invalid> {
+    if let Some(found) = REFERABLE.into_iter().find(|it| it.as_str() == text) {
+        return Ok(found);
+    }
+    let plural = REFERABLE.into_iter().find(|it| it.section() == text).map(ComponentType::as_str);
+    let meant = plural.or_else(|| did_you_mean(text, REFERABLE.map(ComponentType::as_str)));
+    Err(match meant {
+        Some(meant) => Invalid::new(format!("did you mean `{meant}`?")),
+        None => Invalid::new(format!("`{text}` is not a type of component"))
+            .hint(format!("Types are {}.", listed(REFERABLE))),
+    })
+}
+
+fn access_of(component: ComponentType, text: &str) -> Result<Access, Invalid> {
+    let offered = component.accesses();
+    if let Some(found) = offered.iter().find(|it| it.as_str() == text) {
+        return Ok(*found);
+    }
+    let noun = component.noun();
+    if offered.is_empty() {
+        return Err(Invalid::new(format!("a {noun} has no kinds of access"))
+            .hint(format!("Leave out `:{text}`.")));
+    }
+    let hint = format!("A {noun} offers {}.", listed(offered));
+    Err(match did_you_mean(text, offered.iter().map(|it| it.as_str())) {
+        Some(access) => Invalid::new(format!("did you mean `{access}`?")).hint(hint),
+        None => Invalid::new(format!("a {noun} does not offer `{text}`")).hint(hint),
+    })
+}
+
+impl Decode for Reference {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let Parsed(reference) = decoder.word(node)?;
+        let start = reference.component.as_str().len() + 1;
+        let span = node.part(start..start + reference.name.as_str().len());
+        decoder.mention(reference.component, reference.name.as_str(), span);
+        Some(reference)
+    }
+
+    fn shape() -> Shape {
+        <Parsed as Word>::shape()
+    }
+}
+
+/// A reference before it is recorded as a [`Mention`].
+struct Parsed(Reference);
+
+impl FromStr for Parsed {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        text.parse().map(Self)
+    }
+}
+
+impl fmt::Display for Parsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Word for Parsed {
+    const WHAT: &'static str = "a reference";
+    const EXAMPLES: &'static [&'static str] = &["database.orders", "secret.api:read"];
+}
+
+/// The plain name of a component whose type the place decides.
+pub struct Link<C: Component> {
+    pub name: C::Name,
+    component: PhantomData<fn() -> C>,
+}
+
+impl<C: Component> Decode for Link<C> {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        if let Value::Scalar(scalar) = &node.value {
+            // Written as in `uses`, which is understandable and wrong.
+            let typed = scalar.text.split_once('.').filter(|(component, _)| {
+                *component == C::TYPE.as_str() || *component == C::TYPE.section()
+            });
+            if let Some((component, name)) = typed {
+                let what = C::TYPE.noun();
+                decoder.report(
+                    crate::diagnostic::Diagnostic::error(format!(
+                        "expected the name of a {what}, found a reference"
+                    ))
+                    .at(node.part(0..component.len() + 1), "only the name is needed here")
+                    .hint(format!("Write `{name}`.")),
+                );
+                return None;
+            }
+        }
+        let name: C::Name = decoder.word(node)?;
+        decoder.mention(C::TYPE, &name.to_string(), node.span);
+        Some(Self { name, component: PhantomData })
+    }
+
+    fn shape() -> Shape {
+        let what = format!("the name of a {}", C::TYPE.noun());
+        Shape::Word(shape::Word { what, examples: &[] })
+    }
+}
+
+impl<C: Component> Clone for Link<C> {
+    fn clone(&self) -> Self {
+        Self { name: self.name.clone(), component: PhantomData }
+    }
+}
+
+impl<C: Component> PartialEq for Link<C> {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl<C: Component> fmt::Debug for Link<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", C::TYPE, self.name)
+    }
+}
+
+impl<C: Component> fmt::Display for Link<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name.fmt(f)
+    }
+}
+
+/// That a component is named somewhere, to be resolved once all names are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mention {
+    pub(crate) component: ComponentType,
+    pub(crate) name: String,
+    pub(crate) span: Span,
+}
+
+impl Decoder {
+    fn mention(&mut self, component: ComponentType, name: &str, span: Span) {
+        self.mentions.push(Mention { component, name: name.to_owned(), span });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blueprint::value::assert_round_trip;
+
+    #[test]
+    fn references() {
+        assert_round_trip::<Reference>("database.orders:secret");
+        let parse = |text: &str| text.parse::<Reference>();
+        assert_eq!(parse("database.orders").unwrap().access, Some(Access::Connect));
+        assert_eq!(parse("loadBalancer.public").unwrap().access, None);
+        let reason = |text: &str| parse(text).unwrap_err().reason;
+        assert_eq!(reason("databases.orders"), "did you mean `database`?");
+        assert_eq!(reason("secrt.api"), "did you mean `secret`?");
+        assert_eq!(reason("secret.api:raed"), "did you mean `read`?");
+        assert_eq!(reason("certificate.api:read"), "a certificate has no kinds of access");
+        for bad in ["", ".", "a", "secret.", "secret.A", "secret.a:", "secret.a:read:write"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

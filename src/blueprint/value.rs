@@ -1,0 +1,97 @@
+//! The values that people write by hand, each a type of its own that parses, checks and prints.
+
+mod aws;
+mod int;
+mod kubernetes;
+mod name;
+mod net;
+mod quantity;
+mod time;
+mod version;
+
+pub use super::decode::Invalid;
+pub use aws::{
+    AccessPolicy, AddonName, AddonVersion, Arn, CountryCode, DatabaseIdentifier, IamAction,
+    InstanceType, LogGroupName, ParameterName, Region, RoleArn, ServicePrincipal, SslPolicy,
+    TagKey, ZoneName,
+};
+pub use int::Int;
+pub use kubernetes::{LabelKey, LabelValue, ServiceAccount};
+pub use name::Name;
+pub use net::{Cidr, DomainName, HttpPath, Port, RecordName, StatusCodes};
+pub use quantity::{Percent, Range, Size};
+pub use time::{DailyWindow, Duration, OrNone, Retention, WeeklyWindow};
+pub use version::{KubernetesVersion, Version};
+
+/// Declares a string type: its name with article, examples, and what makes a text valid.
+macro_rules! word {
+    (
+        $(#[doc = $doc:literal])*
+        pub struct $name:ident($what:literal, $examples:expr, $check:expr);
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct $name(String);
+
+        impl $name {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::blueprint::decode::Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let check: fn(&str) -> Result<(), Self::Err> = $check;
+                check(text).map(|()| Self(text.to_owned()))
+            }
+        }
+
+        impl $crate::blueprint::decode::Word for $name {
+            const WHAT: &'static str = $what;
+            const EXAMPLES: &'static [&'static str] = &$examples;
+        }
+    };
+}
+pub(crate) use word;
+
+/// Fails with a reason unless a condition holds.
+fn ensure(condition: bool, reason: impl Into<String>) -> Result<(), Invalid> {
+    if condition { Ok(()) } else { Err(Invalid::new(reason)) }
+}
+
+/// Fails unless the text has `min` to `max` characters, all of them as `allowed` says.
+fn characters(
+    text: &str,
+    min: usize,
+    max: usize,
+    allowed: fn(char) -> bool,
+    which: &str,
+) -> Result<(), Invalid> {
+    ensure(!text.is_empty() || min == 0, "is empty")?;
+    if let Some(other) = text.chars().find(|c| !allowed(*c)) {
+        return Err(Invalid::new(format!("has `{}`", other.escape_debug()))
+            .hint(format!("Only {which} are allowed.")));
+    }
+    let length = text.chars().count();
+    ensure(
+        (min..=max).contains(&length),
+        format!("has {length} characters, must have {min} to {max}"),
+    )
+}
+
+#[cfg(test)]
+pub(crate) fn assert_round_trip<T>(text: &str)
+where
+    T: std::str::FromStr<Err = Invalid> + std::fmt::Display + PartialEq + std::fmt::Debug,
+{
+    let value: T = text.parse().unwrap();
+    assert_eq!(value.to_string().parse::<T>().unwrap(), value, "{text}");
+}

@@ -1,0 +1,212 @@
+use std::fmt;
+use std::str::FromStr;
+
+use super::int::whole_number;
+use crate::blueprint::decode::{Invalid, Word};
+use crate::blueprint::value::Int;
+
+/// An amount of storage. Printed in the largest unit that divides it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size {
+    pub bytes: u64,
+}
+
+/// The units of a [`Size`] and their bytes, the largest first.
+const SIZE_UNITS: [(&str, u64); 4] =
+    [("Ti", 1 << 40), ("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)];
+
+impl Size {
+    pub const fn gib(gib: u64) -> Self {
+        Self { bytes: gib << 30 }
+    }
+
+    /// In GiB, which is what AWS counts volumes in; `None` if it is not a whole number of them.
+    pub fn as_gib(self) -> Option<u64> {
+        self.bytes.is_multiple_of(1 << 30).then_some(self.bytes >> 30)
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = SIZE_UNITS
+            .iter()
+            .find(|(_, bytes)| self.bytes != 0 && self.bytes.is_multiple_of(*bytes))
+            .unwrap_or(&SIZE_UNITS[3]);
+        write!(f, "{}{}", self.bytes / unit.1, unit.0)
+    }
+}
+
+impl FromStr for Size {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let (number, unit) = split_unit(text);
+        let Some((_, bytes)) = SIZE_UNITS.iter().find(|(name, _)| *name == unit) else {
+            return Err(match unit.chars().next().map(|c| c.to_ascii_uppercase()) {
+                None => Invalid::new("a unit is missing")
+                    .hint(format!("Write `{text}Gi` for {text} GiB.")),
+                Some(c @ ('K' | 'M' | 'G' | 'T')) => Invalid::new(format!("unknown unit `{unit}`"))
+                    .hint(format!("Write `{number}{c}i`: units are powers of 1024.")),
+                Some(_) => Invalid::new(format!("unknown unit `{unit}`"))
+                    .hint("Units are `Ki`, `Mi`, `Gi` and `Ti`."),
+            });
+        };
+        let number = whole_number(number)?;
+        let bytes = number.checked_mul(*bytes).ok_or_else(|| Invalid::new("too large"))?;
+        Ok(Self { bytes })
+    }
+}
+
+impl Word for Size {
+    const WHAT: &'static str = "a size";
+    const EXAMPLES: &'static [&'static str] = &["20Gi", "1Ti"];
+}
+
+/// From a smallest to a largest value, both included: `2..10`. A single value is both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range<T> {
+    pub min: T,
+    pub max: T,
+}
+
+impl<T: fmt::Display + PartialEq> fmt::Display for Range<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.min == self.max {
+            write!(f, "{}", self.min)
+        } else {
+            write!(f, "{}..{}", self.min, self.max)
+        }
+    }
+}
+
+impl<T: FromStr<Err = Invalid> + fmt::Display + PartialOrd + Copy> FromStr for Range<T> {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let Some((min, max)) = text.split_once("..") else {
+            let value = text.parse()?;
+            return Ok(Self { min: value, max: value });
+        };
+        if max.starts_with(['.', '=']) {
+            return Err(Invalid::new("must be `min..max`").hint("The maximum is part of a range."));
+        }
+        if min.is_empty() || max.is_empty() {
+            return Err(Invalid::new("a range needs both ends"));
+        }
+        let (min, max): (T, T) = (min.trim().parse()?, max.trim().parse()?);
+        if max < min {
+            return Err(Invalid::new("the maximum is below the minimum")
+                .hint(format!("Write `{max}..{min}`.")));
+        }
+        Ok(Self { min, max })
+    }
+}
+
+impl Word for Range<Size> {
+    const WHAT: &'static str = "a size or a range of sizes";
+    const EXAMPLES: &'static [&'static str] = &["20Gi", "20Gi..1Ti"];
+}
+
+impl<const MIN: u32, const MAX: u32> Word for Range<Int<MIN, MAX>> {
+    const WHAT: &'static str = "a number or a range of numbers";
+    const EXAMPLES: &'static [&'static str] = &["3", "2..10"];
+}
+
+/// A share in whole percent, at most 100.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Percent(u8);
+
+impl Percent {
+    pub fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", self.0)
+    }
+}
+
+impl FromStr for Percent {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let Some(number) = text.strip_suffix('%') else {
+            return Err(Invalid::new("the `%` is missing").hint("Write a share such as `70%`."));
+        };
+        match u8::try_from(whole_number(number)?) {
+            Ok(share @ 0..=100) => Ok(Self(share)),
+            _ => Err(Invalid::new("must be at most 100%")),
+        }
+    }
+}
+
+impl Word for Percent {
+    const WHAT: &'static str = "a percentage";
+    const EXAMPLES: &'static [&'static str] = &["70%"];
+}
+
+/// The digits at the start of a text and what follows them.
+pub(super) fn split_unit(text: &str) -> (&str, &str) {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    text.split_at(digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blueprint::value::assert_round_trip;
+    use proptest::prelude::*;
+
+    fn reason<T: FromStr<Err = Invalid> + fmt::Debug>(text: &str) -> String {
+        text.parse::<T>().unwrap_err().reason
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!("20Gi".parse(), Ok(Size::gib(20)));
+        assert_eq!("1Ti".parse(), Ok(Size::gib(1024)));
+        assert_eq!(Size::gib(2048).to_string(), "2Ti");
+        assert_eq!("1536Mi".parse::<Size>().unwrap().as_gib(), None);
+        assert_eq!(reason::<Size>("20"), "a unit is missing");
+        assert_eq!(reason::<Size>("20GB"), "unknown unit `GB`");
+        assert_eq!(reason::<Size>("99999999999Ti"), "too large");
+        assert!("Gi".parse::<Size>().is_err() && "".parse::<Size>().is_err());
+    }
+
+    #[test]
+    fn ranges() {
+        type Count = Int<0, 100>;
+        assert_round_trip::<Range<Count>>("2..10");
+        assert_round_trip::<Range<Count>>("3");
+        assert_round_trip::<Range<Size>>("20Gi..1Ti");
+        assert_eq!(reason::<Range<Count>>("10..2"), "the maximum is below the minimum");
+        assert_eq!(reason::<Range<Count>>("2.."), "a range needs both ends");
+        assert_eq!(reason::<Range<Count>>("2...10"), "must be `min..max`");
+        assert_eq!(reason::<Range<Count>>("2..101"), "must be between 0 and 100");
+    }
+
+    #[test]
+    fn percentages() {
+        assert_round_trip::<Percent>("70%");
+        for bad in ["70", "101%", "%", "-1%", "300%"] {
+            assert!(bad.parse::<Percent>().is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sizes_round_trip(kib in 0u64..1 << 50) {
+            let size = Size { bytes: kib << 10 };
+            prop_assert_eq!(size.to_string().parse(), Ok(size));
+        }
+
+        #[test]
+        fn nothing_panics(text in ".{0,12}") {
+            let _ = text.parse::<Size>();
+            let _ = text.parse::<Range<Size>>();
+            let _ = text.parse::<Percent>();
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Stage 2: the desired side. Components become nodes `{address, kind, spec}`; references inside the specs, and a few
+//! explicit dependencies, become edges.
+
+pub mod compile;
+pub mod order;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::address::{Address, Owner, Stack};
+use crate::cloud::tags;
+use crate::kind::{AnyKind, DeletionPolicy, Need, Ref, Tagging, field, reference};
+use crate::kinds;
+
+/// What should be: every resource of a stack.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Graph {
+    pub stack: Stack,
+    pub nodes: BTreeMap<Address, Node>,
+}
+
+/// A desired resource.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// The name of its kind: `AWS::EC2::VPC`.
+    pub kind: String,
+    pub region: String,
+    /// In canonical form; owner tags are in it; [references](Ref) to other nodes stand as such.
+    pub spec: Value,
+    pub deletion: DeletionPolicy,
+    /// What it needs of others, from its references and from explicit dependencies.
+    pub needs: Needs,
+}
+
+/// What a resource needs of others, by their addresses.
+pub type Needs = BTreeMap<Address, Need>;
+
+/// Why nodes do not form a graph. All of these are defects of the compiler, or of raw resources in a blueprint.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum GraphError {
+    #[error("{address}: there is no kind `{kind}`")]
+    UnknownKind { address: Address, kind: String },
+    #[error("{address}: {reason}")]
+    Spec { address: Address, reason: String },
+    #[error("{address}: two resources have this address")]
+    Twice { address: Address },
+    #[error("{address}: `{path}` refers to `{to}`, which is not in the blueprint")]
+    NoSuchResource { address: Address, path: String, to: Address },
+    #[error("{address}: `{path}` refers to `{reference}`, but {kind} has no such output")]
+    NoSuchOutput { address: Address, path: String, reference: String, kind: String },
+    #[error("resources refer to each other in a circle: {}", .0.iter().map(Address::as_str).collect::<Vec<_>>().join(" → "))]
+    Cycle(Vec<Address>),
+}
+
+/// Collects nodes and makes a graph of them.
+#[derive(Debug)]
+pub struct Builder {
+    stack: Stack,
+    region: String,
+    tags: BTreeMap<String, String>,
+    nodes: BTreeMap<Address, Node>,
+    /// Explicit dependencies, whose other end may be added later.
+    after: BTreeMap<Address, Needs>,
+    errors: Vec<GraphError>,
+}
+
+impl Builder {
+    /// A builder for resources of `stack`, in `region` unless they say otherwise. `tags` go to everything taggable.
+    pub fn new(stack: Stack, region: &str, tags: BTreeMap<String, String>) -> Self {
+        Self {
+            stack,
+            region: region.into(),
+            tags,
+            nodes: BTreeMap::new(),
+            after: BTreeMap::new(),
+            errors: Vec::new(),
+        }
+    }
+
+    pub fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// Adds a resource. `spec` has the kind's properties; members that are `null` count as absent.
+    pub fn add(&mut self, address: Address, kind: &str, spec: Value) -> Added<'_> {
+        match self.node(&address, kind, spec) {
+            Ok(node) => {
+                if self.nodes.insert(address.clone(), node).is_some() {
+                    self.errors.push(GraphError::Twice { address: address.clone() });
+                }
+            }
+            Err(error) => self.errors.push(error),
+        }
+        Added { builder: self, address }
+    }
+
+    /// The graph, or everything that is wrong with it.
+    pub fn build(mut self) -> Result<Graph, Vec<GraphError>> {
+        for (address, needs) in std::mem::take(&mut self.after) {
+            for (to, need) in needs {
+                if !self.nodes.contains_key(&to) {
+                    let path = "depends on".into();
+                    self.errors.push(GraphError::NoSuchResource {
+                        address: address.clone(),
+                        path,
+                        to,
+                    });
+                } else if let Some(node) = self.nodes.get_mut(&address) {
+                    strengthen(&mut node.needs, to, need);
+                }
+            }
+        }
+        let addresses: Vec<Address> = self.nodes.keys().cloned().collect();
+        for address in addresses {
+            let needs = self.needs_of_references(&address);
+            let node = self.nodes.get_mut(&address).expect("its key was just listed");
+            needs.into_iter().for_each(|(to, need)| strengthen(&mut node.needs, to, need));
+        }
+        if self.errors.is_empty() {
+            let edges = self.nodes.iter().map(|(address, node)| (address, &node.needs));
+            self.errors.extend(order::cycles(edges).into_iter().map(GraphError::Cycle));
+        }
+        if self.errors.is_empty() {
+            Ok(Graph { stack: self.stack, nodes: self.nodes })
+        } else {
+            Err(self.errors)
+        }
+    }
+
+    fn node(&self, address: &Address, kind: &str, mut spec: Value) -> Result<Node, GraphError> {
+        let Some(found) = kinds::find(kind) else {
+            return Err(GraphError::UnknownKind { address: address.clone(), kind: kind.into() });
+        };
+        drop_nulls(&mut spec);
+        self.add_tags(found, address, &mut spec);
+        let spec = found.normalize(&spec).map_err(|error| {
+            let reason = format!("{error} (property of {kind})");
+            GraphError::Spec { address: address.clone(), reason }
+        })?;
+        Ok(Node {
+            kind: kind.into(),
+            region: self.region.clone(),
+            spec,
+            deletion: DeletionPolicy::Delete,
+            needs: Needs::new(),
+        })
+    }
+
+    /// The blueprint's tags, the resource's own, and the owner tags, later ones winning.
+    fn add_tags(&self, kind: &dyn AnyKind, address: &Address, spec: &mut Value) {
+        let Some(members) = spec.as_object_mut() else { return };
+        let owner = Owner { stack: self.stack.clone(), address: address.clone() };
+        let mut all = self.tags.clone();
+        match kind.tagging() {
+            Tagging::None => return,
+            Tagging::List => {
+                let own = members.remove("Tags").and_then(|own| serde_json::from_value(own).ok());
+                all.extend(own.unwrap_or_else(tags::Tags::default).0);
+                all.extend(tags::of_owner(&owner));
+                members.insert("Tags".into(), json!(tags::Tags(all)));
+            }
+            Tagging::Map => {
+                let own = members.remove("Tags").and_then(|own| serde_json::from_value(own).ok());
+                all.extend(own.unwrap_or_else(tags::TagMap::default).0);
+                all.extend(tags::of_owner(&owner));
+                members.insert("Tags".into(), json!(all));
+            }
+        }
+    }
+
+    fn needs_of_references(&mut self, address: &Address) -> Needs {
+        let node = &self.nodes[address];
+        let fields = kinds::find(&node.kind).map_or(&[][..], AnyKind::fields);
+        let mut needs = Needs::new();
+        let mut errors = Vec::new();
+        for (path, Ref { address: to, output }) in reference::all(&node.spec) {
+            let Some(target) = self.nodes.get(&to) else {
+                errors.push(GraphError::NoSuchResource { address: address.clone(), path, to });
+                continue;
+            };
+            let outputs = kinds::find(&target.kind).map_or(&[][..], AnyKind::outputs);
+            let Some(found) = outputs.iter().find(|known| known.gives(&output)) else {
+                errors.push(GraphError::NoSuchOutput {
+                    address: address.clone(),
+                    path,
+                    reference: format!("{to}.{output}"),
+                    kind: target.kind.clone(),
+                });
+                continue;
+            };
+            let of_field = field::ruling(fields, &path).map_or(Need::Id, |field| field.needs);
+            strengthen(&mut needs, to, of_field.max(found.known));
+        }
+        self.errors.extend(errors);
+        needs
+    }
+}
+
+/// A resource that was just added, to say more about it.
+#[derive(Debug)]
+pub struct Added<'a> {
+    builder: &'a mut Builder,
+    address: Address,
+}
+
+impl Added<'_> {
+    /// It starts only once `other` works, though it does not refer to it.
+    pub fn after(self, other: &Address) -> Self {
+        let needs = self.builder.after.entry(self.address.clone()).or_default();
+        strengthen(needs, other.clone(), Need::Ready);
+        self
+    }
+
+    pub fn after_all<'o>(self, others: impl IntoIterator<Item = &'o Address>) -> Self {
+        others.into_iter().fold(self, Self::after)
+    }
+
+    /// What its deletion leaves.
+    pub fn deletion(self, policy: DeletionPolicy) -> Self {
+        self.change(|node| node.deletion = policy)
+    }
+
+    /// It stands in another region than the blueprint's.
+    pub fn region(self, region: &str) -> Self {
+        self.change(|node| node.region = region.into())
+    }
+
+    pub fn address(self) -> Address {
+        self.address
+    }
+
+    /// A reference to one of its outputs.
+    pub fn output(&self, name: &str) -> Value {
+        Ref::new(&self.address, name).to_value()
+    }
+
+    fn change(self, change: impl FnOnce(&mut Node)) -> Self {
+        if let Some(node) = self.builder.nodes.get_mut(&self.address) {
+            change(node);
+        }
+        self
+    }
+}
+
+impl Graph {
+    /// The components of the graph, each with its resources.
+    pub fn components(&self) -> BTreeMap<&str, BTreeSet<&Address>> {
+        let mut components: BTreeMap<&str, BTreeSet<&Address>> = BTreeMap::new();
+        for address in self.nodes.keys() {
+            components.entry(address.component()).or_default().insert(address);
+        }
+        components
+    }
+}
+
+fn strengthen(needs: &mut Needs, to: Address, need: Need) {
+    let known = needs.entry(to).or_insert(need);
+    *known = need.max(*known);
+}
+
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            members.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn builder() -> Builder {
+        Builder::new(Stack::new("shop"), "eu-west-1", BTreeMap::new())
+    }
+
+    fn vpc() -> Value {
+        json!({"CidrBlock": "10.0.0.0/16", "EnableDnsSupport": null})
+    }
+
+    #[test]
+    fn owner_tags_are_in_every_taggable_spec_and_nulls_are_not() {
+        let mut builder = builder();
+        builder.add(Address::of("network", "vpc"), "AWS::EC2::VPC", vpc());
+        let graph = builder.build().unwrap();
+        let spec = &graph.nodes[&Address::of("network", "vpc")].spec;
+        assert_eq!(
+            spec["Tags"],
+            json!([{"Key": "platctl:address", "Value": "network/vpc"}, {"Key": "platctl:stack", "Value": "shop"}])
+        );
+        assert_eq!(spec.get("EnableDnsSupport"), None);
+    }
+
+    #[test]
+    fn all_errors_are_told_at_once() {
+        let mut builder = builder();
+        builder.add(Address::of("a", "x"), "AWS::EC2::Nothing", json!({}));
+        builder.add(Address::of("a", "y"), "AWS::EC2::VPC", json!({"Cidr": 1}));
+        let dangling = Ref::new(&Address::of("b", "z"), "VpcId").to_value();
+        builder.add(Address::of("a", "z"), "AWS::EC2::VPC", json!({"CidrBlock": dangling}));
+        let errors = builder.build().unwrap_err();
+        assert_eq!(errors.len(), 3, "{errors:?}");
+    }
+}

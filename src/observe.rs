@@ -1,0 +1,152 @@
+//! Stage 3: the observed side. Everything desired or recorded is looked up, grouped by kind and region, in as few calls
+//! as the APIs allow; a batch that the service refuses is split until the culprit is alone.
+
+use std::collections::BTreeMap;
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use crate::address::{Address, Owner};
+use crate::fault::{Class, Fault};
+use crate::graph::{Graph, Node};
+use crate::kind::{AnyKind, Cloud, Lookup, Observed, Outputs, Tagging, reference};
+use crate::kinds;
+use crate::state::{Record, State};
+
+/// What is live, by address. What was looked up and not found is not in it.
+pub type Observation = BTreeMap<Address, Observed>;
+
+/// A read that failed: nothing is known of these resources.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {kind} in {region} (for {address}{})", and_more(.others))]
+pub struct ObserveError {
+    pub kind: &'static str,
+    pub region: String,
+    pub address: Address,
+    /// How many further resources the same call was to read.
+    pub others: usize,
+    #[source]
+    pub fault: Fault,
+}
+
+/// Kinds read at the same time. The rate limits hold anyway; this bounds memory and open connections.
+const IN_FLIGHT_MAX: usize = 24;
+
+/// One resource to be looked up.
+struct Wanted {
+    address: Address,
+    lookup: Lookup,
+}
+
+/// Looks up everything that is desired or recorded. Any read that fails fails the whole: a plan from half a picture
+/// would create twice what it did not see.
+pub async fn observe(
+    cloud: &dyn Cloud,
+    graph: &Graph,
+    state: &State,
+) -> Result<Observation, ObserveError> {
+    let mut groups: BTreeMap<(&'static str, &str), Vec<Wanted>> = BTreeMap::new();
+    let mut want = |kind: &str, region, address: &Address, lookup: Option<Lookup>| {
+        if let (Some(kind), Some(lookup)) = (kinds::find(kind), lookup) {
+            let wanted = Wanted { address: address.clone(), lookup };
+            groups.entry((kind.name(), region)).or_default().push(wanted);
+        }
+    };
+    for (address, record) in &state.resources {
+        let lookup = lookup_of_record(state, address, record);
+        want(&record.kind, &record.region, address, lookup);
+    }
+    for (address, node) in &graph.nodes {
+        if !state.resources.contains_key(address) {
+            let lookup = lookup_of_node(graph, state, address, node);
+            want(&node.kind, &node.region, address, lookup);
+        }
+    }
+    let reads = groups.iter().map(|((kind, region), wanted)| read(cloud, kind, region, wanted));
+    let found: Vec<Vec<(Address, Observed)>> =
+        stream::iter(reads).buffer_unordered(IN_FLIGHT_MAX).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// How to find what is recorded: by its id, or, while its creation is open, by what the creation left.
+fn lookup_of_record(state: &State, address: &Address, record: &Record) -> Option<Lookup> {
+    match &record.id {
+        Some(id) => Some(Lookup::Id(id.clone())),
+        None => lookup_unknown(state, address, kinds::find(&record.kind)?, &record.spec),
+    }
+}
+
+/// How to find what should be there and is not recorded: it may be ours all the same, if state was lost.
+fn lookup_of_node(graph: &Graph, state: &State, address: &Address, node: &Node) -> Option<Lookup> {
+    debug_assert_eq!(graph.stack, state.stack);
+    let known = |reference: &reference::Ref| {
+        state.resources.get(&reference.address)?.outputs.get(&reference.output).cloned()
+    };
+    let spec = reference::resolve(&node.spec, &known);
+    lookup_unknown(state, address, kinds::find(&node.kind)?, &spec)
+}
+
+/// By the id that the spec determines, else by the owner tags; `None` where neither exists, which is only so while
+/// what the spec refers to does not exist either.
+pub(crate) fn lookup_unknown(
+    state: &State,
+    address: &Address,
+    kind: &dyn AnyKind,
+    spec: &serde_json::Value,
+) -> Option<Lookup> {
+    if let Some(id) = kind.natural_id(spec) {
+        return Some(Lookup::Id(id));
+    }
+    match kind.tagging() {
+        Tagging::None => None,
+        Tagging::List | Tagging::Map => {
+            let owner = Owner { stack: state.stack.clone(), address: address.clone() };
+            // Both halves of a replacement carry the same owner tags; the recorded one is not the one looked for.
+            let except = state.resources.values().filter_map(|record| record.id.clone()).collect();
+            Some(Lookup::Owner { owner, except })
+        }
+    }
+}
+
+async fn read(
+    cloud: &dyn Cloud,
+    kind: &'static str,
+    region: &str,
+    wanted: &[Wanted],
+) -> Result<Vec<(Address, Observed)>, ObserveError> {
+    let any = kinds::find(kind).expect("only known kinds are grouped");
+    let mut found = Vec::with_capacity(wanted.len());
+    let mut batches = vec![wanted];
+    while let Some(batch) = batches.pop() {
+        let lookups: Vec<Lookup> = batch.iter().map(|wanted| wanted.lookup.clone()).collect();
+        match cloud.read(any, region, &lookups).await {
+            Ok(answers) => {
+                let pairs = batch.iter().zip(answers);
+                found.extend(
+                    pairs.filter_map(|(wanted, seen)| Some((wanted.address.clone(), seen?))),
+                );
+            }
+            // One bad id spoils a batch for some services: halve it until that one is alone.
+            Err(fault)
+                if batch.len() > 1 && matches!(fault.class, Class::Invalid | Class::NotFound) =>
+            {
+                let (left, right) = batch.split_at(batch.len() / 2);
+                batches.extend([right, left]);
+            }
+            Err(fault) if fault.is(Class::NotFound) => {}
+            Err(fault) => {
+                let (address, others) = (batch[0].address.clone(), batch.len() - 1);
+                return Err(ObserveError { kind, region: region.into(), address, others, fault });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The outputs of what is live, for what refers to it.
+pub fn outputs(observation: &Observation) -> BTreeMap<&Address, &Outputs> {
+    observation.iter().map(|(address, observed)| (address, &observed.outputs)).collect()
+}
+
+fn and_more(others: &usize) -> String {
+    if *others == 0 { String::new() } else { format!(" and {others} more") }
+}
