@@ -377,4 +377,17 @@ mod tests {
         assert_eq!(spec.assume_role_policy_document, json!({}));
         assert_eq!(Role::natural_id(&spec), Some(PhysicalId::new("conf")));
     }
+
+    #[test]
+    fn only_an_open_name_leaves_the_identity_open() {
+        let open = json!({"Fn::GetAtt": ["conf/other", "Arn"]});
+        let id = |name: &Value| {
+            let spec = json!({"RoleName": name, "AssumeRolePolicyDocument": {"Federated": open}});
+            let role: &dyn crate::kind::AnyKind = &Role;
+            role.natural_id(&spec)
+        };
+        assert_eq!(id(&json!("conf")), Some(PhysicalId::new("conf")));
+        assert_eq!(id(&open), None);
+        assert_eq!(id(&json!({"Fn::Join": ["", ["conf-", open]]})), None);
+    }
 }
