@@ -30,6 +30,11 @@ pub mod eks_addon;
 pub mod eks_cluster;
 pub mod eks_nodegroup;
 pub mod eks_pod_identity_association;
+mod elbv2;
+mod elbv2_action;
+pub mod elbv2_listener;
+pub mod elbv2_load_balancer;
+pub mod elbv2_target_group;
 mod iam;
 pub mod iam_managed_policy;
 pub mod iam_oidc_provider;
@@ -52,6 +57,9 @@ mod secretsmanager;
 pub mod secretsmanager_rotation_schedule;
 pub mod secretsmanager_secret;
 mod tagging;
+mod wafv2;
+pub mod wafv2_web_acl;
+pub mod wafv2_web_acl_association;
 
 /// All kinds, alphabetical by name; a test keeps them so.
 pub static KINDS: &[&dyn AnyKind] = &[
@@ -77,6 +85,9 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &eks_cluster::Cluster,
     &eks_nodegroup::Nodegroup,
     &eks_pod_identity_association::PodIdentityAssociation,
+    &elbv2_listener::Listener,
+    &elbv2_load_balancer::LoadBalancer,
+    &elbv2_target_group::TargetGroup,
     &iam_managed_policy::ManagedPolicy,
     &iam_oidc_provider::OidcProvider,
     &iam_role::Role,
@@ -92,6 +103,8 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &route53_record_set::RecordSet,
     &secretsmanager_rotation_schedule::RotationSchedule,
     &secretsmanager_secret::Secret,
+    &wafv2_web_acl::WebAcl,
+    &wafv2_web_acl_association::WebAclAssociation,
 ];
 
 /// The kind of that name (`AWS::EC2::VPC`).

@@ -93,6 +93,7 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     ("InvalidParameterException", "role provided in the request does not exist", Class::NotYet),
     ("InvalidParameterException", "invalid principal", Class::NotYet),
     ("InvalidParameterValue", "iam instance profile", Class::NotYet),
+    ("InvalidParameterValue", "enhanced_monitoring", Class::NotYet),
     ("InvalidParameterValueException", "cannot be assumed", Class::NotYet),
     ("MalformedPolicyDocument", "invalid principal", Class::NotYet),
     ("MalformedPolicyDocumentException", "invalid principal", Class::NotYet),
@@ -117,13 +118,13 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     ("ResourceInUseException", "already exists", Class::Exists),
     ("ResourceInUseException", "already in use", Class::Exists),
     ("ResourceInUseException", "in progress", Class::Busy),
-    ("ResourceInUseException", "cannot be updated", Class::Busy),
     // A key that is scheduled for deletion counts as gone.
     ("KMSInvalidStateException", "pending deletion", Class::NotFound),
     // Route 53 has one code for all that is wrong with a change of records.
     ("InvalidChangeBatch", "already exists", Class::Exists),
     ("InvalidChangeBatch", "not found", Class::NotFound),
     ("InvalidChangeBatch", "do not match the current values", Class::Stale),
+    ("ResourceInUseException", "cannot be updated", Class::Busy),
 ];
 
 const BY_CODE: &[(&str, Class)] = &[
@@ -180,6 +181,12 @@ const BY_CODE: &[(&str, Class)] = &[
     ("BucketAlreadyOwnedByYou", Class::Exists),
     ("ResourceExistsException", Class::Exists),
     ("ConflictingDomainExists", Class::Exists),
+    ("DuplicateListener", Class::Exists),
+    ("DuplicateLoadBalancerName", Class::Exists),
+    ("DuplicateTargetGroupName", Class::Exists),
+    ("TooManyListeners", Class::Quota),
+    ("TooManyLoadBalancers", Class::Quota),
+    ("TooManyTargetGroups", Class::Quota),
     ("NoSuchEntity", Class::NotFound),
     ("NoSuchHostedZone", Class::NotFound),
     ("NoSuchHealthCheck", Class::NotFound),
@@ -274,6 +281,11 @@ mod tests {
             ("DBParameterGroupAlreadyExists", Class::Exists),
             ("ThrottlingException", Class::Throttled),
             ("Throttling", Class::Throttled),
+            ("DuplicateListener", Class::Exists),
+            ("DuplicateTargetGroupName", Class::Exists),
+            ("TooManyLoadBalancers", Class::Quota),
+            ("TargetGroupNotFound", Class::NotFound),
+            ("RepositoryPolicyNotFoundException", Class::NotFound),
             ("DependencyViolation", Class::InUse),
             ("VpcLimitExceeded", Class::Quota),
             ("UnauthorizedOperation", Class::Denied),
@@ -288,7 +300,30 @@ mod tests {
         let message = "The role with arn x cannot be assumed by principal eks";
         assert_eq!(classify(Some("InvalidParameterException"), message, 400), Class::NotYet);
         assert_eq!(classify(Some("InvalidParameterException"), "bad size", 400), Class::Invalid);
+        let message = "IAM role ARN value is invalid or does not include permissions for: ENHANCED_MONITORING";
+        assert_eq!(classify(Some("InvalidParameterValue"), message, 400), Class::NotYet);
+        let message = "You do not have permission to access the specified resource.";
+        assert_eq!(classify(Some("AuthFailure"), message, 403), Class::InUse);
+        let message = "AWS was not able to validate the provided access credentials";
+        assert_eq!(classify(Some("AuthFailure"), message, 401), Class::Credentials);
         for (code, message, class) in [
+            (
+                "InvalidChangeBatch",
+                "[Tried to create resource record set [name='a.', type='A'] but it already exists]",
+                Class::Exists,
+            ),
+            (
+                "InvalidChangeBatch",
+                "[Tried to delete resource record set [name='a.', type='A'] but it was not found]",
+                Class::NotFound,
+            ),
+            (
+                "InvalidRequestException",
+                "A previous rotation isn't complete. That rotation will be reattempted.",
+                Class::Busy,
+            ),
+            ("KMSInvalidStateException", "arn:key is pending deletion.", Class::NotFound),
+            ("KMSInvalidStateException", "arn:key is creating.", Class::Busy),
             ("ResourceInUseException", "Cluster has nodegroups attached", Class::InUse),
             ("ResourceInUseException", "Cluster already exists with name: a", Class::Exists),
             (
@@ -312,31 +347,6 @@ mod tests {
                 Class::NotYet,
             ),
             ("InvalidRequestException", "Cluster 'a' is not in ACTIVE status", Class::Busy),
-        ] {
-            assert_eq!(classify(Some(code), message, 400), class, "{message}");
-        }
-        let message = "You do not have permission to access the specified resource.";
-        assert_eq!(classify(Some("AuthFailure"), message, 403), Class::InUse);
-        let message = "AWS was not able to validate the provided access credentials";
-        assert_eq!(classify(Some("AuthFailure"), message, 401), Class::Credentials);
-        for (code, message, class) in [
-            (
-                "InvalidChangeBatch",
-                "[Tried to create resource record set [name='a.', type='A'] but it already exists]",
-                Class::Exists,
-            ),
-            (
-                "InvalidChangeBatch",
-                "[Tried to delete resource record set [name='a.', type='A'] but it was not found]",
-                Class::NotFound,
-            ),
-            (
-                "InvalidRequestException",
-                "A previous rotation isn't complete. That rotation will be reattempted.",
-                Class::Busy,
-            ),
-            ("KMSInvalidStateException", "arn:key is pending deletion.", Class::NotFound),
-            ("KMSInvalidStateException", "arn:key is creating.", Class::Busy),
         ] {
             assert_eq!(classify(Some(code), message, 400), class, "{message}");
         }

@@ -3,6 +3,7 @@
 //! Compiling is pure. What it must know of the account is given to it.
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::address::{Address, Stack};
 use crate::blueprint::Blueprint;
@@ -42,6 +43,9 @@ pub fn compile(blueprint: &Blueprint, account: &Account) -> Result<Graph, Vec<Gr
     compiler.builder.build()
 }
 
+/// `CreateRole` in the API reference.
+const ROLE_NAME_MAX: usize = 64;
+
 struct Compiler<'a> {
     blueprint: &'a Blueprint,
     account: &'a Account,
@@ -76,6 +80,22 @@ impl<'a> Compiler<'a> {
     /// A name that no other stack of the account uses: `<stack>-<name>`.
     fn name(&self, name: impl std::fmt::Display) -> String {
         format!("{}-{name}", self.blueprint.stack)
+    }
+
+    /// The same, for a service that takes no more than `max` characters: what is cut off is told apart by its hash.
+    fn name_within(&self, name: &str, max: usize) -> String {
+        let whole = self.name(name);
+        if whole.len() <= max {
+            return whole;
+        }
+        let hash = short_hash(&whole);
+        let kept = whole[..max - hash.len() - 1].trim_end_matches('-');
+        format!("{kept}-{hash}")
+    }
+
+    /// The name of an IAM role.
+    fn role_name(&self, name: &str) -> String {
+        self.name_within(name, ROLE_NAME_MAX)
     }
 
     /// The tag that consoles show.
@@ -132,6 +152,11 @@ impl<'a> Compiler<'a> {
     fn managed_policy(&self, name: &str) -> String {
         format!("arn:{}:iam::aws:policy/{name}", self.account.partition)
     }
+}
+
+/// Six hexadecimal digits that tell names apart.
+fn short_hash(text: &str) -> String {
+    hex::encode(&Sha256::digest(text)[..3])
 }
 
 struct Zone {

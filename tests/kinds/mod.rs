@@ -49,7 +49,10 @@ fn subject() -> Address {
 
 impl Fixture {
     fn load(file: &str) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kinds").join(file).with_extension("yaml");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/kinds")
+            .join(file)
+            .with_extension("yaml");
         let text = std::fs::read_to_string(&path).unwrap();
         serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
@@ -151,7 +154,8 @@ async fn drift_of_properties(
     let changed: Vec<&'static str> =
         kind.fields().iter().map(|field| field.path).filter(seen).collect();
     assert!(!changed.is_empty(), "the fixture's update changes nothing that can be read");
-    from_outside(stack, kind, &live, Update { from: &live.spec, to: &edited, changed: &changed }).await;
+    from_outside(stack, kind, &live, Update { from: &live.spec, to: &edited, changed: &changed })
+        .await;
 
     let plan = stack.plan(base, Intent::Apply).await;
     let touched: Vec<&Address> =
@@ -165,8 +169,13 @@ async fn drift_of_properties(
     let grown = |path: &&str| {
         kind.fields().iter().any(|field| field.path == *path && field.compare == Compare::AtLeast)
     };
-    let missing: Vec<&str> = expected.difference(&found).copied().filter(|path| !grown(path)).collect();
-    assert!(missing.is_empty() && found.is_subset(&expected), "{:?}, missing {missing:?}", changes(&plan));
+    let missing: Vec<&str> =
+        expected.difference(&found).copied().filter(|path| !grown(path)).collect();
+    assert!(
+        missing.is_empty() && found.is_subset(&expected),
+        "{:?}, missing {missing:?}",
+        changes(&plan)
+    );
     assert!(change.fields.iter().all(|field| field.cause == Cause::Drift), "{:?}", changes(&plan));
     stack.apply(base).await;
 }
@@ -208,7 +217,9 @@ async fn from_outside(
 }
 
 /// Repeats what passes with time, as a person would.
-async fn patiently<F: Future<Output = Result<(), platctl::fault::Fault>>>(mut effect: impl FnMut() -> F) {
+async fn patiently<F: Future<Output = Result<(), platctl::fault::Fault>>>(
+    mut effect: impl FnMut() -> F,
+) {
     for _ in 0..100 {
         match effect().await {
             Ok(()) => return,
@@ -239,7 +250,8 @@ include!("list.rs");
 #[test]
 fn every_kind_has_a_fixture_and_every_fixture_is_run() {
     let covered: BTreeSet<String> = FIXTURES.iter().map(|file| Fixture::load(file).kind).collect();
-    let registered: BTreeSet<String> = kinds::KINDS.iter().map(|kind| kind.name().to_owned()).collect();
+    let registered: BTreeSet<String> =
+        kinds::KINDS.iter().map(|kind| kind.name().to_owned()).collect();
     assert_eq!(covered, registered);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kinds");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

@@ -742,6 +742,14 @@ class Rds(Case):
         self.becomes("available", self.status)
         self.assertEqual(self.look()["EngineVersion"], "17.6")
 
+    def test_windows_may_touch_and_are_chosen_apart(self):
+        windows = {"PreferredBackupWindow": "03:00-04:00", "PreferredMaintenanceWindow": "sun:04:00-sun:05:00"}
+        self.database("both", wait=False, **windows)
+        self.refused("InvalidParameterValue", lambda: self.database(
+            "overlap", wait=False, **{**windows, "PreferredBackupWindow": "03:30-04:30"}))
+        self.database("one", wait=False, PreferredBackupWindow="06:00-07:00")
+        self.assertNotIn(":06:", self.look("one")["PreferredMaintenanceWindow"])
+
     def test_an_instance_goes_away_slowly(self):
         self.database()
         self.refused("InvalidParameterCombination", self.rds.delete_db_instance, DBInstanceIdentifier="main")
@@ -1134,7 +1142,24 @@ class Keys(Case):
         self.refused("DeleteConflict", self.iam.delete_policy, PolicyArn=arn)
         self.iam.delete_policy_version(PolicyArn=arn, VersionId="v1")
         self.iam.delete_policy(PolicyArn=arn)
+        self.iam.create_policy(PolicyName="limit", PolicyDocument=document)
+        limit = f"arn:aws:iam::{self.account}:policy/limit"
+        self.iam.put_role_permissions_boundary(RoleName="role", PermissionsBoundary=limit)
+        [shown] = self.iam.get_account_authorization_details(Filter=["Role"])["RoleDetailList"]
+        self.assertEqual(shown["PermissionsBoundary"]["PermissionsBoundaryArn"], limit)
+        provider = self.iam.create_open_id_connect_provider(Url="https://example.com", ClientIDList=["one"],
+                                                            ThumbprintList=["0" * 40])["OpenIDConnectProviderArn"]
+        self.iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=provider, ClientID="two")
+        self.iam.remove_client_id_from_open_id_connect_provider(OpenIDConnectProviderArn=provider, ClientID="one")
+        shown = self.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=provider)
+        self.assertEqual(shown["ClientIDList"], ["two"])
         self.refused("MalformedPolicyDocument", self.iam.create_role, RoleName="r", AssumeRolePolicyDocument="nonsense")
+
+    def test_a_repository_is_no_longer_scanned_when_nothing_is_said(self):
+        self.ecr.create_repository(repositoryName="app", imageScanningConfiguration={"scanOnPush": True})
+        self.ecr.put_image_scanning_configuration(repositoryName="app", imageScanningConfiguration={})
+        shown = self.ecr.describe_repositories(repositoryNames=["app"])["repositories"][0]
+        self.assertEqual(shown["imageScanningConfiguration"], {"scanOnPush": False})
 
 
 class Tokens(Case):

@@ -45,7 +45,8 @@ impl Server {
     fn start() -> Self {
         let sandbox = Sandbox::named(&format!("test-{}", std::process::id())).unwrap();
         let typical = |kind: &&dyn platctl::kind::AnyKind| {
-            let platctl::kind::Typical { create, update, delete } = kind.typical(&serde_json::Value::Null);
+            let platctl::kind::Typical { create, update, delete } =
+                kind.typical(&serde_json::Value::Null);
             (kind.name().to_owned(), Typical { create, update, delete })
         };
         let options = Options { speed: SPEED, durations: KINDS.iter().map(typical).collect() };
@@ -81,8 +82,7 @@ impl TestStack {
             url: server.running.endpoint.clone(),
             access_key_id: access_key_id(&account),
         };
-        let options =
-            aws::Options { region: REGION.into(), sandbox: Some(endpoint), speed: SPEED };
+        let options = aws::Options { region: REGION.into(), sandbox: Some(endpoint), speed: SPEED };
         let folder = tempfile::tempdir().unwrap();
         let name = Stack::new(name);
         Self {

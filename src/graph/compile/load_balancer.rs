@@ -2,13 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{Compiler, certificate, cluster, firewall, get};
+use super::{Compiler, certificate, cluster, firewall, get, short_hash};
 use crate::address::Address;
 use crate::blueprint::component::load_balancer::{
     LoadBalancer, Protocol, Scheme, Target, TargetType,
 };
 use crate::blueprint::component::network::Tier;
 use crate::blueprint::value::Name;
+
+/// `CreateTargetGroup` in the API reference.
+const TARGET_GROUP_NAME_MAX: usize = 32;
 
 impl Compiler<'_> {
     pub(super) fn load_balancer(&mut self, name: &Name, balancer: &LoadBalancer) {
@@ -42,7 +45,7 @@ impl Compiler<'_> {
             "SecurityGroups": [group_id],
             "LoadBalancerAttributes": [
                 {"Key": "deletion_protection.enabled", "Value": balancer.deletion_protection.to_string()},
-                {"Key": "idle_timeout.timeout_seconds", "Value": balancer.idle_timeout.seconds.to_string()},
+                {"Key": "idle_timeout.timeout_seconds", "Value": balancer.idle_timeout.get().to_string()},
                 {"Key": "routing.http.drop_invalid_header_fields.enabled", "Value": "true"},
             ],
         });
@@ -72,11 +75,17 @@ impl Compiler<'_> {
         }
     }
 
-    fn target(&mut self, balancer: &Name, name: &Name, target: &Target, group: &Address) {
+    fn target(&mut self, balancer: &Name, target_name: &Name, target: &Target, group: &Address) {
         let component = component(balancer);
         let port = target.port.get();
+        // What only a replacement can change is part of the name, so that the new group can stand beside the old one.
+        let fixed = format!("{port}{}{:?}", target.protocol, target.r#type);
+        let name = self.name_within(
+            &format!("{balancer}-{target_name}-{}", short_hash(&fixed)),
+            TARGET_GROUP_NAME_MAX,
+        );
         let mut spec = json!({
-            "Name": self.name(format!("{balancer}-{name}")),
+            "Name": name,
             "VpcId": self.vpc_id(),
             "Port": port,
             "Protocol": protocol(target.protocol),
@@ -87,17 +96,17 @@ impl Compiler<'_> {
             "HealthCheckEnabled": true,
             "HealthCheckProtocol": protocol(target.protocol),
             "HealthCheckPath": target.health.path.as_str(),
-            "HealthCheckIntervalSeconds": target.health.interval.seconds,
-            "HealthCheckTimeoutSeconds": target.health.timeout.seconds,
+            "HealthCheckIntervalSeconds": target.health.interval.get(),
+            "HealthCheckTimeoutSeconds": target.health.timeout.get(),
             "HealthyThresholdCount": target.health.healthy.get(),
             "UnhealthyThresholdCount": target.health.unhealthy.get(),
             "Matcher": {"HttpCode": target.health.matcher.as_str()},
         });
         spec["TargetGroupAttributes"] = json!([{
             "Key": "deregistration_delay.timeout_seconds",
-            "Value": target.deregistration_delay.seconds.to_string(),
+            "Value": target.deregistration_delay.get().to_string(),
         }]);
-        let address = target_group(balancer, name);
+        let address = target_group(balancer, target_name);
         self.add(&address, "AWS::ElasticLoadBalancingV2::TargetGroup", spec);
 
         // Requests may leave only towards where targets can be, and on their ports.
@@ -110,7 +119,7 @@ impl Compiler<'_> {
                 .extend(destination.as_object().cloned().unwrap_or_default());
             rule
         };
-        let egress = Address::of(&component, &format!("egress/{name}"));
+        let egress = Address::of(&component, &format!("egress/{target_name}"));
         if self.blueprint.cluster.is_some() {
             let nodes = get(&cluster::address(), "ClusterSecurityGroupId");
             let rule = out(json!({"DestinationSecurityGroupId": nodes}));
@@ -120,7 +129,7 @@ impl Compiler<'_> {
                 "SourceSecurityGroupId": get(group, "GroupId"),
                 "Description": format!("load balancer {balancer}"),
             });
-            let ingress = Address::of(&component, &format!("ingress/nodes-{name}"));
+            let ingress = Address::of(&component, &format!("ingress/nodes-{target_name}"));
             self.add(&ingress, "AWS::EC2::SecurityGroupIngress", rule);
         } else if let Some(network) = &self.blueprint.network {
             let rule = out(json!({"CidrIp": network.cidr.to_string()}));

@@ -12,6 +12,13 @@ def keep_exclusions(call):
     return answer
 
 
+@operation("ecr", "PutImageScanningConfiguration")
+def put_image_scanning_configuration(call):
+    """`false` is the default, which SDKs leave out; moto takes a configuration without it for none."""
+    call.set("imageScanningConfiguration", {"scanOnPush": False, **call.get("imageScanningConfiguration", {})})
+    return call.forward()
+
+
 @operation("ecr", "DescribeRepositories")
 def describe_repositories(call):
     reply = call.proceed()

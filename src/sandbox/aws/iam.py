@@ -1,5 +1,4 @@
-"""Restores that IAM keeps a managed policy while something refers to it, that it reads policies that it is given, and the
-clients of OIDC providers, which moto cannot change."""
+"""Restores that IAM keeps a managed policy while something refers to it, and that it reads policies that it is given."""
 
 import json
 
@@ -41,22 +40,36 @@ def _check_trust(document):
         raise fault("MalformedPolicyDocument", "This policy contains invalid Json")
 
 
+@operation("iam", "GetAccountAuthorizationDetails")
+def get_account_authorization_details(call):
+    """Shows the permissions boundary of a role, which moto leaves out here."""
+    reply, roles = call.proceed(), {role.name: role for role in call.backend("iam").roles.values()}
+    for shown in reply.get("RoleDetailList", []):
+        boundary = roles[shown["RoleName"]].permissions_boundary
+        if boundary:
+            shown["PermissionsBoundary"] = boundary
+    return reply
+
+
 @operation("iam", "AddClientIDToOpenIDConnectProvider")
 def add_client_id(call):
-    """Adding a client that is there is a success."""
-    provider = _provider(call)
-    if call.params["ClientID"] not in provider.client_id_list:
-        provider.client_id_list.append(call.params["ClientID"])
+    clients = _provider(call).client_id_list
+    if call.params["ClientID"] not in clients:
+        clients.append(call.params["ClientID"])
     return {}
 
 
 @operation("iam", "RemoveClientIDFromOpenIDConnectProvider")
 def remove_client_id(call):
-    """Removing a client that is not there is a success."""
-    provider = _provider(call)
-    provider.client_id_list = [client for client in provider.client_id_list if client != call.params["ClientID"]]
+    clients = _provider(call).client_id_list
+    if call.params["ClientID"] in clients:
+        clients.remove(call.params["ClientID"])
     return {}
 
 
 def _provider(call):
-    return call.backend("iam").get_open_id_connect_provider(call.params["OpenIDConnectProviderArn"])
+    arn = call.params["OpenIDConnectProviderArn"]
+    provider = call.backend("iam").open_id_providers.get(arn)
+    if provider is None:
+        raise fault("NoSuchEntity", f"OpenIDConnect Provider not found for arn {arn}")
+    return provider

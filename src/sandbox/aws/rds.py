@@ -11,6 +11,7 @@ import uuid
 from moto.moto_api._internal import mock_random as random
 from moto.ec2.utils import random_public_ip
 from moto.core.utils import utcnow
+from moto.rds import models
 from moto.rds.models import DBInstance
 
 import interfaces
@@ -69,6 +70,7 @@ def create_db_instance(call):
         call.set("KmsKeyId", backend.keys[key_id].arn)
     if not call.get("VpcSecurityGroupIds"):
         call.set("VpcSecurityGroupIds", [call.backend("ec2").get_default_security_group(vpc_id).id])
+    _choose_windows(call)
     call.proceed()
     instance = call.backend("rds").databases[call.params["DBInstanceIdentifier"]]
     if getattr(instance, "master_user_secret", None):
@@ -260,6 +262,44 @@ DBInstance.endpoint = property(
         }
     )
 )
+
+
+def _windows_problem(maintenance, backup, of_moto=models.valid_preferred_maintenance_window):
+    """The windows of backup and maintenance may touch, which moto takes for an overlap."""
+    problem = of_moto(maintenance, backup)
+    if not problem or "overlap" not in problem:
+        return problem
+    return None if _apart(_minutes(backup), _minutes(maintenance)) else problem
+
+
+models.valid_preferred_maintenance_window = _windows_problem
+
+
+def _minutes(window):
+    """The minutes of the day that a window covers, of whatever weekday."""
+    start, end = (int(hours) * 60 + int(minutes) for hours, minutes in re.findall(r"(\d\d):(\d\d)", window))
+    return {minute % 1440 for minute in range(start, end if end > start else end + 1440)}
+
+
+def _apart(one, other):
+    return not one & other
+
+
+def _choose_windows(call):
+    """AWS chooses the window that the request leaves out, so that it does not overlap with the one that it names."""
+    backup, maintenance = call.get("PreferredBackupWindow"), call.get("PreferredMaintenanceWindow")
+    for hour in range(24):
+        if backup and maintenance:
+            return
+        chosen = f"{hour:02}:10-{hour:02}:40"
+        if maintenance and _apart(_minutes(chosen), _minutes(maintenance)):
+            backup = chosen
+            call.set("PreferredBackupWindow", backup)
+        elif backup and _apart(_minutes(chosen), _minutes(backup)):
+            maintenance = f"wed:{hour:02}:10-wed:{hour:02}:40"
+            call.set("PreferredMaintenanceWindow", maintenance)
+        elif not backup and not maintenance:
+            return
 
 
 def _instance(call):
