@@ -196,3 +196,12 @@ impl<T> Required<T> for Option<T> {
         self.ok_or_else(|| Fault::bug(format!("the reply holds no {what}")))
     }
 }
+
+/// The answer of a read: what is not there is no failure.
+pub fn found<T, E: Into<Fault>>(answer: Result<T, E>) -> Result<Option<T>, Fault> {
+    match answer.map_err(Into::into) {
+        Ok(answer) => Ok(Some(answer)),
+        Err(fault) if fault.is(Class::NotFound) => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}

@@ -1,6 +1,7 @@
 //! Stage 2: the desired side. Components become nodes `{address, kind, spec}`; references inside the specs, and a few
 //! explicit dependencies, become edges.
 
+pub mod compile;
 pub mod order;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -24,3 +24,5 @@ pub mod state;
 pub mod observe;
 pub mod plan;
 pub mod apply;
+// A cloud to rehearse against
+pub mod sandbox;

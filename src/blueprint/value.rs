@@ -88,7 +88,7 @@ fn characters(
 }
 
 #[cfg(test)]
-fn assert_round_trip<T>(text: &str)
+pub(crate) fn assert_round_trip<T>(text: &str)
 where
     T: std::str::FromStr<Err = Invalid> + std::fmt::Display + PartialEq + std::fmt::Debug,
 {

@@ -94,15 +94,26 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     ("MalformedPolicyDocument", "invalid principal", Class::NotYet),
     ("MalformedPolicyDocumentException", "invalid principal", Class::NotYet),
     ("InvalidRequestException", "scheduled for deletion", Class::Busy),
+    ("InvalidRequestException", "marked for deletion", Class::Busy),
+    ("InvalidRequestException", "replica regions", Class::Busy),
+    ("InvalidRequestException", "rotation isn't complete", Class::Busy),
     ("InvalidRequestException", "currently in progress", Class::Busy),
     ("InvalidRequestException", "cluster is not in", Class::Busy),
     ("InvalidRequestException", "not active", Class::Busy),
     ("ValidationError", "rate exceeded", Class::Throttled),
     ("InvalidParameterCombination", "no modifications", Class::Stale),
     ("AccessDenied", "expired", Class::Credentials),
+    // EC2's answer when an address or an interface is held by a service: a NAT gateway on its way out, mostly.
+    ("AuthFailure", "permission to access the specified resource", Class::InUse),
     // EKS says "in use" of names that are taken, too.
     ("ResourceInUseException", "already exists", Class::Exists),
     ("ResourceInUseException", "in progress", Class::Busy),
+    // A key that is scheduled for deletion counts as gone.
+    ("KMSInvalidStateException", "pending deletion", Class::NotFound),
+    // Route 53 has one code for all that is wrong with a change of records.
+    ("InvalidChangeBatch", "already exists", Class::Exists),
+    ("InvalidChangeBatch", "not found", Class::NotFound),
+    ("InvalidChangeBatch", "do not match the current values", Class::Stale),
 ];
 
 const BY_CODE: &[(&str, Class)] = &[
@@ -123,7 +134,11 @@ const BY_CODE: &[(&str, Class)] = &[
     ("RequestLimitExceeded", Class::Throttled),
     ("TooManyRequestsException", Class::Throttled),
     ("PriorRequestNotComplete", Class::Busy),
+    ("KMSInvalidStateException", Class::Busy),
+    ("RequestInProgressException", Class::Busy),
     ("LimitExceededException", Class::Quota),
+    ("TooManyHostedZones", Class::Quota),
+    ("TooManyHealthChecks", Class::Quota),
     ("DependencyViolation", Class::InUse),
     ("DeleteConflict", Class::InUse),
     ("DeleteConflictException", Class::InUse),
@@ -263,6 +278,31 @@ mod tests {
         let message = "The role with arn x cannot be assumed by principal eks";
         assert_eq!(classify(Some("InvalidParameterException"), message, 400), Class::NotYet);
         assert_eq!(classify(Some("InvalidParameterException"), "bad size", 400), Class::Invalid);
+        let message = "You do not have permission to access the specified resource.";
+        assert_eq!(classify(Some("AuthFailure"), message, 403), Class::InUse);
+        let message = "AWS was not able to validate the provided access credentials";
+        assert_eq!(classify(Some("AuthFailure"), message, 401), Class::Credentials);
+        for (code, message, class) in [
+            (
+                "InvalidChangeBatch",
+                "[Tried to create resource record set [name='a.', type='A'] but it already exists]",
+                Class::Exists,
+            ),
+            (
+                "InvalidChangeBatch",
+                "[Tried to delete resource record set [name='a.', type='A'] but it was not found]",
+                Class::NotFound,
+            ),
+            (
+                "InvalidRequestException",
+                "A previous rotation isn't complete. That rotation will be reattempted.",
+                Class::Busy,
+            ),
+            ("KMSInvalidStateException", "arn:key is pending deletion.", Class::NotFound),
+            ("KMSInvalidStateException", "arn:key is creating.", Class::Busy),
+        ] {
+            assert_eq!(classify(Some(code), message, 400), class, "{message}");
+        }
     }
 
     #[test]

@@ -32,6 +32,9 @@ pub enum Compare {
     Set,
     /// An IAM policy document, as text or as an object: one-element lists, order and case of keys have no meaning.
     Document,
+    /// A number or a version (`18.1`) that the service may raise by itself and that nobody can lower: what is observed
+    /// satisfies what is desired unless it is less, compared part by part (`18.3` satisfies `18.1` and `18`).
+    AtLeast,
     /// Key/value pairs of which we manage those that we name (or once named): tags, mostly. Foreign keys are left alone.
     OwnedKeys,
     /// Cannot be read back: compared with what was recorded, never with what is observed.
@@ -100,6 +103,13 @@ impl Field {
     #[must_use]
     pub const fn document(mut self) -> Self {
         self.compare = Compare::Document;
+        self
+    }
+
+    /// A number or a version that only ever grows.
+    #[must_use]
+    pub const fn at_least(mut self) -> Self {
+        self.compare = Compare::AtLeast;
         self
     }
 

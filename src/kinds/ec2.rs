@@ -1,7 +1,14 @@
-//! What the EC2 kinds share: filters from lookups, tags, pages, and deletions of what is gone.
+//! What the EC2 kinds share: filters from lookups, tags, pages, address ranges, and deletions of what is gone.
 
-use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use std::collections::BTreeSet;
+use std::ops::Deref;
+
+use aws_sdk_ec2::types::{
+    AttributeBooleanValue, Filter, NetworkAcl, ResourceType, RouteTable, Tag, TagSpecification,
+};
 use aws_smithy_async::future::pagination_stream::PaginationStream;
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use crate::address::PhysicalId;
 use crate::cloud::Cx;
@@ -34,6 +41,37 @@ pub(super) fn filters(id_filter: &str, wanted: &[Lookup]) -> Vec<Vec<Filter>> {
     });
     let by_id = (!ids.values().is_empty()).then(|| vec![ids]);
     by_id.into_iter().chain(by_owner).collect()
+}
+
+/// The filter that finds what natural keys name, by their first part: the id of what contains it.
+pub(super) fn key_filter(name: &str, wanted: &[Lookup]) -> Filter {
+    let containers: BTreeSet<&str> = wanted
+        .iter()
+        .filter_map(|lookup| match lookup {
+            Lookup::Id(id) => id.as_str().split('|').next(),
+            // What has no tags is never looked for by its owner.
+            Lookup::Owner { .. } => None,
+        })
+        .collect();
+    let values = containers.into_iter().map(str::to_owned).collect();
+    Filter::builder().name(name).set_values(Some(values)).build()
+}
+
+/// A filter with one value.
+pub(super) fn filter(name: &str, value: &str) -> Filter {
+    Filter::builder().name(name).values(value).build()
+}
+
+/// The route tables that pass `filters`.
+pub(super) async fn route_tables(cx: &Cx, filters: Vec<Filter>) -> Result<Vec<RouteTable>, Fault> {
+    let pages = cx.ec2.describe_route_tables().set_filters(Some(filters)).into_paginator();
+    collect(pages.items().send()).await
+}
+
+/// The network ACLs that pass `filters`.
+pub(super) async fn network_acls(cx: &Cx, filters: Vec<Filter>) -> Result<Vec<NetworkAcl>, Fault> {
+    let pages = cx.ec2.describe_network_acls().set_filters(Some(filters)).into_paginator();
+    collect(pages.items().send()).await
 }
 
 /// All items of all pages.
@@ -80,6 +118,80 @@ pub(super) fn gone<T, E: Into<Fault>>(answer: Result<T, E>) -> Result<(), Fault>
     }
 }
 
+/// A boolean attribute of a `Modify…Attribute` call.
+pub(super) fn switch(on: Option<bool>) -> Option<AttributeBooleanValue> {
+    on.map(|on| AttributeBooleanValue::builder().value(on).build())
+}
+
+/// An address range in the form in which EC2 keeps it: without host bits, IPv6 shortened and in lower case.
+/// What is no range stays as it is, for EC2 to refuse.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub(super) struct Cidr(String);
+
+impl From<String> for Cidr {
+    fn from(text: String) -> Self {
+        Self(text.parse::<IpNet>().map_or(text, |range| range.trunc().to_string()))
+    }
+}
+
+impl From<Cidr> for String {
+    fn from(range: Cidr) -> Self {
+        range.0
+    }
+}
+
+impl Deref for Cidr {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Cidr {
+    /// A range of a reply.
+    pub(super) fn read(range: Option<&str>) -> Option<Self> {
+        range.map(|range| Self::from(range.to_owned()))
+    }
+
+    /// A range of a request.
+    pub(super) fn send(range: Option<&Self>) -> Option<String> {
+        range.map(|range| range.0.clone())
+    }
+
+    /// How many bits of it name the network.
+    pub(super) fn prefix_len(&self) -> Option<i32> {
+        self.0.rsplit_once('/')?.1.parse().ok()
+    }
+}
+
 fn tag(key: &str, value: &str) -> Tag {
     Tag::builder().key(key).value(value).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_have_one_form() {
+        for (written, kept) in [
+            ("10.0.1.0/24", "10.0.1.0/24"),
+            ("100.68.0.18/18", "100.68.0.0/18"),
+            ("2001:DB8:0::1/32", "2001:db8::/32"),
+            ("::/0", "::/0"),
+            ("not a range", "not a range"),
+        ] {
+            assert_eq!(&*Cidr::from(written.to_owned()), kept);
+        }
+        assert_eq!(Cidr::from("10.0.0.0/16".to_owned()).prefix_len(), Some(16));
+    }
+
+    #[test]
+    fn natural_keys_are_looked_for_by_their_containers() {
+        let wanted = [["rtb-2", "0.0.0.0/0"], ["rtb-1", "::/0"], ["rtb-2", "10.0.0.0/8"]]
+            .map(|parts| Lookup::Id(PhysicalId::joined(parts)));
+        assert_eq!(key_filter("route-table-id", &wanted).values(), ["rtb-1", "rtb-2"]);
+    }
 }

@@ -1,8 +1,6 @@
 //! `AWS::EC2::VPC`
 
-use aws_sdk_ec2::types::{
-    self, AttributeBooleanValue, ResourceType, Tenancy, VpcAttributeName, VpcState,
-};
+use aws_sdk_ec2::types::{self, ResourceType, Tenancy, VpcAttributeName, VpcState};
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
@@ -116,7 +114,7 @@ impl Kind for Vpc {
     async fn update(cx: &Cx, id: &PhysicalId, update: Update<'_, Spec>) -> Result<(), Fault> {
         // One attribute a call, says the API; support goes first, because hostnames need it.
         if update.has("EnableDnsSupport") {
-            let on = switch(update.to.enable_dns_support);
+            let on = ec2::switch(update.to.enable_dns_support);
             cx.ec2
                 .modify_vpc_attribute()
                 .vpc_id(id.as_str())
@@ -125,7 +123,7 @@ impl Kind for Vpc {
                 .await?;
         }
         if update.has("EnableDnsHostnames") {
-            let on = switch(update.to.enable_dns_hostnames);
+            let on = ec2::switch(update.to.enable_dns_hostnames);
             cx.ec2
                 .modify_vpc_attribute()
                 .vpc_id(id.as_str())
@@ -158,10 +156,6 @@ async fn live(cx: &Cx, vpc: types::Vpc) -> Result<Live, Fault> {
         dns_support: support.enable_dns_support.and_then(|on| on.value),
         vpc,
     })
-}
-
-fn switch(on: Option<bool>) -> Option<AttributeBooleanValue> {
-    on.map(|on| AttributeBooleanValue::builder().value(on).build())
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ impl Walk<'_> {
                 }
                 _ => self.compare(path, Compare::Exact, desired, observed, recorded),
             },
-            compare @ (Compare::Set | Compare::Document) => {
+            compare @ (Compare::Set | Compare::Document | Compare::AtLeast) => {
                 self.compare(path, compare, desired, observed, recorded);
             }
         }
@@ -172,6 +172,7 @@ fn same(compare: Compare, desired: &Value, observed: &Value) -> bool {
             _ => covers(desired, observed),
         },
         Compare::Document => document(desired) == document(observed),
+        Compare::AtLeast => at_least(desired, observed),
     }
 }
 
@@ -187,6 +188,24 @@ fn covers(desired: &Value, observed: &Value) -> bool {
         }
         (Value::Number(desired), Value::Number(observed)) => desired.as_f64() == observed.as_f64(),
         _ => desired == observed,
+    }
+}
+
+/// Whether a number, or a version inside its major version, is no less than what is desired.
+fn at_least(desired: &Value, observed: &Value) -> bool {
+    let (Some(desired), Some(observed)) = (parts(desired), parts(observed)) else {
+        return desired == observed;
+    };
+    let is_version = desired.len() > 1 || observed.len() > 1;
+    observed >= desired && (!is_version || observed.first() == desired.first())
+}
+
+/// The numbers of `18.1`, of `20`, or of 20. Some of CloudFormation's numbers are texts.
+fn parts(value: &Value) -> Option<Vec<u64>> {
+    match value {
+        Value::Number(number) => Some(vec![number.as_u64()?]),
+        Value::String(text) => text.split('.').map(|part| part.parse().ok()).collect(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
@@ -414,6 +433,14 @@ mod tests {
         assert_eq!(diff(&desired, &json!({}), &recorded), []);
         let found = diff(&json!({"Recipe": {"Length": 48}}), &json!({}), &recorded);
         assert_eq!(found, [("Recipe".into(), Cause::Blueprint)]);
+    }
+
+    #[test]
+    fn what_only_grows_may_have_grown() {
+        let satisfies = |desired: Value, observed: Value| at_least(&desired, &observed);
+        assert!(satisfies(json!("18.1"), json!("18.3")) && satisfies(json!("18"), json!("18.3")));
+        assert!(!satisfies(json!("18.3"), json!("18.1")) && !satisfies(json!("17"), json!("18.3")));
+        assert!(satisfies(json!("50"), json!("60")) && !satisfies(json!("50"), json!("40")));
     }
 
     #[test]

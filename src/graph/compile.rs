@@ -1,0 +1,165 @@
+//! From components to resources: each file of `compile/` knows what one type of component is made of.
+//!
+//! Compiling is pure. What it must know of the account is given to it.
+
+use serde_json::{Value, json};
+
+use crate::address::{Address, Stack};
+use crate::blueprint::Blueprint;
+use crate::blueprint::component::network::Tier;
+use crate::graph::{Added, Builder, Graph, GraphError};
+use crate::kind::Ref;
+
+mod certificate;
+mod cluster;
+mod database;
+mod dns;
+mod firewall;
+mod identity;
+mod key;
+mod load_balancer;
+mod log;
+mod network;
+mod registry;
+mod secret;
+
+/// What policies must name and no blueprint says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Twelve digits.
+    pub id: String,
+    /// The second part of every ARN: `aws`, `aws-cn`, `aws-us-gov`.
+    pub partition: String,
+}
+
+/// The desired resources of a blueprint.
+pub fn compile(blueprint: &Blueprint, account: &Account) -> Result<Graph, Vec<GraphError>> {
+    let tags = blueprint.tags.iter().map(|(key, value)| (key.to_string(), value.value.clone()));
+    let stack = Stack::new(&blueprint.stack);
+    let builder = Builder::new(stack, blueprint.region.as_str(), tags.collect());
+    let mut compiler = Compiler { blueprint, account, builder };
+    compiler.everything();
+    compiler.builder.build()
+}
+
+struct Compiler<'a> {
+    blueprint: &'a Blueprint,
+    account: &'a Account,
+    builder: Builder,
+}
+
+impl<'a> Compiler<'a> {
+    fn everything(&mut self) {
+        let blueprint = self.blueprint;
+        if let Some(network) = &blueprint.network {
+            self.network(network);
+        }
+        blueprint.keys.iter().for_each(|(name, key)| self.key(name, key));
+        blueprint.logs.iter().for_each(|(name, log)| self.log(name, log));
+        blueprint.secrets.iter().for_each(|(name, secret)| self.secret(name, secret));
+        blueprint.registries.iter().for_each(|(name, registry)| self.registry(name, registry));
+        blueprint.dns.iter().for_each(|(name, zone)| self.zone(name, zone));
+        blueprint.certificates.iter().for_each(|(name, it)| self.certificate(name, it));
+        blueprint.firewalls.iter().for_each(|(name, firewall)| self.firewall(name, firewall));
+        if let Some(cluster) = &blueprint.cluster {
+            self.cluster(cluster);
+        }
+        blueprint.databases.iter().for_each(|(name, database)| self.database(name, database));
+        blueprint.load_balancers.iter().for_each(|(name, it)| self.load_balancer(name, it));
+        blueprint.identities.iter().for_each(|(name, identity)| self.identity(name, identity));
+    }
+
+    fn add(&mut self, address: &Address, kind: &str, spec: Value) -> Added<'_> {
+        self.builder.add(address.clone(), kind, spec)
+    }
+
+    /// A name that no other stack of the account uses: `<stack>-<name>`.
+    fn name(&self, name: impl std::fmt::Display) -> String {
+        format!("{}-{name}", self.blueprint.stack)
+    }
+
+    /// The tag that consoles show.
+    fn name_tag(&self, name: impl std::fmt::Display) -> Value {
+        json!([{"Key": "Name", "Value": self.name(name)}])
+    }
+
+    /// The zones of the network: each with the short name by which addresses call it.
+    fn zones(&self) -> Vec<Zone> {
+        let region = &self.blueprint.region;
+        let network = self.blueprint.network.as_ref();
+        let names = network.map(|network| network.zones.names(region)).unwrap_or_default();
+        let short = |name: &str| name.strip_prefix(region.as_str()).unwrap_or(name).to_owned();
+        names
+            .iter()
+            .map(|name| Zone { short: short(name.as_str()), name: name.to_string() })
+            .collect()
+    }
+
+    /// References to the subnets of a tier, in the order of the zones.
+    fn subnet_ids(&self, tier: Tier) -> Vec<Value> {
+        let count =
+            self.blueprint.network.as_ref().map_or(0, |network| network.subnets_of(tier).len());
+        let zones = self.zones();
+        zones.iter().take(count).map(|zone| get(&subnet(tier, &zone.short), "SubnetId")).collect()
+    }
+
+    fn vpc_id(&self) -> Value {
+        get(&Address::of("network", "vpc"), "VpcId")
+    }
+
+    /// A security group without rules of its own: each rule is a resource, so that it can refer to other groups, and
+    /// whatever else appears in the group is drift.
+    fn security_group(&mut self, component: &str, name: &str, description: &str) -> Address {
+        let address = Address::of(component, "security-group");
+        let spec = json!({
+            "GroupName": self.name(name),
+            "GroupDescription": description,
+            "VpcId": self.vpc_id(),
+            "SecurityGroupIngress": [],
+            "SecurityGroupEgress": [],
+            "Tags": self.name_tag(name),
+        });
+        self.add(&address, "AWS::EC2::SecurityGroup", spec);
+        address
+    }
+
+    /// An ARN of this account; the service decides whether it names a region.
+    fn arn(&self, service: &str, region: &str, resource: &str) -> String {
+        let Account { id, partition } = self.account;
+        format!("arn:{partition}:{service}:{region}:{id}:{resource}")
+    }
+
+    /// The ARN of a policy that AWS manages.
+    fn managed_policy(&self, name: &str) -> String {
+        format!("arn:{}:iam::aws:policy/{name}", self.account.partition)
+    }
+}
+
+struct Zone {
+    /// `a`
+    short: String,
+    /// `eu-west-1a`
+    name: String,
+}
+
+/// A reference to an output.
+fn get(address: &Address, output: &str) -> Value {
+    Ref::new(address, output).to_value()
+}
+
+fn subnet(tier: Tier, zone: &str) -> Address {
+    Address::of("network", &format!("subnet/{tier}-{zone}"))
+}
+
+/// A trust policy: who may assume a role, and how.
+fn trust(principal: Value, actions: &[&str]) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": principal, "Action": actions}],
+    })
+}
+
+/// The trust policy of a role that pods get from EKS Pod Identity.
+fn pod_identity_trust() -> Value {
+    trust(json!({"Service": "pods.eks.amazonaws.com"}), &["sts:AssumeRole", "sts:TagSession"])
+}

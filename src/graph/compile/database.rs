@@ -1,0 +1,173 @@
+//! An RDS instance: its groups, replicas, monitoring and the rotation of its password.
+
+use serde_json::{Value, json};
+
+use super::{Compiler, cluster, get, trust};
+use crate::address::Address;
+use crate::blueprint::component::database::{Database, Peer};
+use crate::blueprint::reference::{Access, ComponentType};
+use crate::blueprint::value::Name;
+use crate::kind::DeletionPolicy;
+
+impl Compiler<'_> {
+    pub(super) fn database(&mut self, name: &Name, database: &Database) {
+        let component = component(name);
+        let subnets = Address::of(&component, "subnet-group");
+        let spec = json!({
+            "DBSubnetGroupName": self.name(name),
+            "DBSubnetGroupDescription": format!("database {name}"),
+            "SubnetIds": self.subnet_ids(database.subnets.value),
+        });
+        self.add(&subnets, "AWS::RDS::DBSubnetGroup", spec);
+        let parameters = self.parameter_group(name, database);
+        let group = self.security_group(&component, name.as_str(), &format!("database {name}"));
+        self.peers(name, database, &group);
+        let monitoring = self.monitoring_role(name, database);
+
+        let shared = json!({
+            "DBInstanceClass": database.class.as_str(),
+            "VPCSecurityGroups": [get(&group, "GroupId")],
+            "DBParameterGroupName": parameters.as_ref().map(|at| get(at, "DBParameterGroupName")),
+            "StorageType": "gp3",
+            "MaxAllocatedStorage": (database.storage.min != database.storage.max)
+                .then(|| database.storage.max.as_gib()),
+            "PubliclyAccessible": false,
+            "CopyTagsToSnapshot": true,
+            // A version in full is kept; a major one takes what RDS installs.
+            "AutoMinorVersionUpgrade": database.version.minor().is_none(),
+            "EnablePerformanceInsights": database.insights,
+            "PerformanceInsightsKMSKeyId": database.insights.then(|| self.key_arn(database.key.as_ref())),
+            "MonitoringInterval": database.monitoring.seconds,
+            "MonitoringRoleArn": monitoring.as_ref().map(|at| get(at, "Arn")),
+            "EnableCloudwatchLogsExports":
+                database.logs().iter().map(|log| log.as_str()).collect::<Vec<_>>(),
+            "EnableIAMDatabaseAuthentication": self.is_entered_with_iam(name),
+            "PreferredMaintenanceWindow": database.maintenance_window.as_ref().map(ToString::to_string),
+        });
+        let primary = with(
+            &shared,
+            json!({
+                "DBInstanceIdentifier": self.name(name),
+                "Engine": database.engine.as_str(),
+                "EngineVersion": database.version.to_string(),
+                "AllocatedStorage": database.storage.min.as_gib().map(|gib| gib.to_string()),
+                "StorageEncrypted": true,
+                "KmsKeyId": self.key_arn(database.key.as_ref()),
+                "MultiAZ": database.multi_az.value,
+                "DBSubnetGroupName": get(&subnets, "DBSubnetGroupName"),
+                "DBName": database.database_name.as_ref().map(ToString::to_string),
+                "Port": database.port().to_string(),
+                "MasterUsername": database.username.as_str(),
+                "ManageMasterUserPassword": true,
+                "MasterUserSecret": self.key_arn(database.key.as_ref()).map(|key| json!({"KmsKeyId": key})),
+                "BackupRetentionPeriod": database.backups.as_days(),
+                "PreferredBackupWindow": database.backup_window.as_ref().map(ToString::to_string),
+                "DeletionProtection": database.deletion_protection,
+            }),
+        );
+        let policy =
+            if database.final_snapshot { DeletionPolicy::Snapshot } else { DeletionPolicy::Delete };
+        self.add(&address(name), "AWS::RDS::DBInstance", primary)
+            .deletion(policy)
+            .after_all(&monitoring);
+        for number in 1..=database.replicas.get() {
+            let replica = with(
+                &shared,
+                json!({
+                    "DBInstanceIdentifier": self.name(format!("{name}-replica-{number}")),
+                    "SourceDBInstanceIdentifier": get(&address(name), "DBInstanceIdentifier"),
+                    "MultiAZ": false,
+                    "DeletionProtection": database.deletion_protection,
+                }),
+            );
+            let at = Address::of(&component, &format!("replica/{number}"));
+            self.add(&at, "AWS::RDS::DBInstance", replica).after(&address(name));
+        }
+        if let Some(every) = &database.rotation {
+            let spec = json!({
+                "SecretId": get(&address(name), "MasterUserSecret.SecretArn"),
+                "RotationRules": {"AutomaticallyAfterDays": every.as_days()},
+            });
+            let at = Address::of(&component, "rotation");
+            self.add(&at, "AWS::SecretsManager::RotationSchedule", spec);
+        }
+    }
+
+    fn parameter_group(&mut self, name: &Name, database: &Database) -> Option<Address> {
+        if database.parameters.is_empty() {
+            return None;
+        }
+        let address = Address::of(&component(name), "parameter-group");
+        let parameters: serde_json::Map<String, Value> = database
+            .parameters
+            .iter()
+            .map(|(key, value)| (key.to_string(), json!(value)))
+            .collect();
+        let spec = json!({
+            "DBParameterGroupName": self.name(name),
+            "Description": format!("database {name}"),
+            "Family": database.engine.value.family(&database.version),
+            "Parameters": parameters,
+        });
+        self.add(&address, "AWS::RDS::DBParameterGroup", spec);
+        Some(address)
+    }
+
+    fn peers(&mut self, name: &Name, database: &Database, group: &Address) {
+        let port = database.port();
+        for peer in &database.from {
+            let source = match peer.value {
+                Peer::Cluster => get(&cluster::address(), "ClusterSecurityGroupId"),
+            };
+            let spec = json!({
+                "GroupId": get(group, "GroupId"), "IpProtocol": "tcp", "FromPort": port, "ToPort": port,
+                "SourceSecurityGroupId": source,
+                "Description": format!("from the {peer}"),
+            });
+            let at = Address::of(&component(name), &format!("ingress/{peer}"));
+            self.add(&at, "AWS::EC2::SecurityGroupIngress", spec);
+        }
+    }
+
+    fn monitoring_role(&mut self, name: &Name, database: &Database) -> Option<Address> {
+        if database.monitoring.seconds == 0 {
+            return None;
+        }
+        let address = Address::of(&component(name), "monitoring-role");
+        let spec = json!({
+            "RoleName": self.name(format!("{name}-monitoring")),
+            "Description": format!("enhanced monitoring of database {name}"),
+            "AssumeRolePolicyDocument":
+                trust(json!({"Service": "monitoring.rds.amazonaws.com"}), &["sts:AssumeRole"]),
+            "ManagedPolicyArns": [self.managed_policy("service-role/AmazonRDSEnhancedMonitoringRole")],
+        });
+        self.add(&address, "AWS::IAM::Role", spec);
+        Some(address)
+    }
+
+    /// Whether an identity logs in with IAM.
+    fn is_entered_with_iam(&self, name: &Name) -> bool {
+        let mut uses = self.blueprint.identities.values().flat_map(|identity| &identity.uses);
+        uses.any(|used| {
+            used.component == ComponentType::Database
+                && used.name == *name
+                && used.access == Some(Access::Connect)
+        })
+    }
+}
+
+fn with(shared: &Value, own: Value) -> Value {
+    let mut all = shared.clone();
+    if let (Value::Object(all), Value::Object(own)) = (&mut all, own) {
+        all.extend(own);
+    }
+    all
+}
+
+pub(super) fn address(name: &Name) -> Address {
+    Address::of(&component(name), "instance")
+}
+
+fn component(name: &Name) -> String {
+    format!("databases.{name}")
+}

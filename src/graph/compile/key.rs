@@ -1,0 +1,80 @@
+//! A KMS key and its alias.
+
+use serde_json::{Value, json};
+
+use super::{Compiler, get};
+use crate::address::Address;
+use crate::blueprint::component::key::Key;
+use crate::blueprint::reference::Link;
+use crate::blueprint::value::Name;
+use crate::source::Spanned;
+
+impl Compiler<'_> {
+    pub(super) fn key(&mut self, name: &Name, key: &Key) {
+        let address = address(name);
+        let rotation = key.rotation.as_option().and_then(|every| every.as_days());
+        let spec = json!({
+            "Description": key.description.as_ref().map(|it| it.value.clone()),
+            "EnableKeyRotation": rotation.is_some(),
+            "RotationPeriodInDays": rotation,
+            "PendingWindowInDays": key.pending_window.as_days(),
+            "KeyPolicy": self.key_policy(key),
+            "Tags": self.name_tag(name),
+        });
+        self.add(&address, "AWS::KMS::Key", spec);
+        let alias = json!({
+            "AliasName": format!("alias/{}", self.name(name)),
+            "TargetKeyId": get(&address, "KeyId"),
+        });
+        self.add(&Address::of(&component(name), "alias"), "AWS::KMS::Alias", alias);
+    }
+
+    /// The account decides through IAM who may use the key; CloudWatch Logs needs to be named, because it acts for
+    /// nobody of the account.
+    fn key_policy(&self, key: &Key) -> Value {
+        let root = self.arn("iam", "", "root");
+        let mut statements = vec![json!({
+            "Sid": "Account", "Effect": "Allow", "Principal": {"AWS": root}, "Action": "kms:*", "Resource": "*",
+        })];
+        if !key.administrators.is_empty() {
+            let administrators: Vec<&str> =
+                key.administrators.iter().map(|arn| arn.as_str()).collect();
+            statements.push(json!({
+                "Sid": "Administrators",
+                "Effect": "Allow",
+                "Principal": {"AWS": administrators},
+                "Action": [
+                    "kms:Create*", "kms:Describe*", "kms:Enable*", "kms:List*", "kms:Put*", "kms:Update*",
+                    "kms:Revoke*", "kms:Disable*", "kms:Get*", "kms:TagResource", "kms:UntagResource",
+                    "kms:ScheduleKeyDeletion", "kms:CancelKeyDeletion",
+                ],
+                "Resource": "*",
+            }));
+        }
+        let region = self.builder.region();
+        statements.push(json!({
+            "Sid": "Logs",
+            "Effect": "Allow",
+            "Principal": {"Service": format!("logs.{region}.amazonaws.com")},
+            "Action": ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"],
+            "Resource": "*",
+            "Condition": {"ArnLike": {
+                "kms:EncryptionContext:aws:logs:arn": self.arn("logs", region, "log-group:*"),
+            }},
+        }));
+        json!({"Version": "2012-10-17", "Statement": statements})
+    }
+
+    /// The ARN of the key that a component names, if it names one.
+    pub(super) fn key_arn(&self, key: Option<&Spanned<Link<Key>>>) -> Option<Value> {
+        key.map(|key| get(&address(&key.name), "Arn"))
+    }
+}
+
+pub(super) fn address(name: &Name) -> Address {
+    Address::of(&component(name), "key")
+}
+
+fn component(name: &Name) -> String {
+    format!("keys.{name}")
+}

@@ -1,0 +1,188 @@
+//! An application load balancer: its security group, targets and listeners.
+
+use serde_json::{Value, json};
+
+use super::{Compiler, certificate, cluster, firewall, get};
+use crate::address::Address;
+use crate::blueprint::component::load_balancer::{
+    LoadBalancer, Protocol, Scheme, Target, TargetType,
+};
+use crate::blueprint::component::network::Tier;
+use crate::blueprint::value::Name;
+
+impl Compiler<'_> {
+    pub(super) fn load_balancer(&mut self, name: &Name, balancer: &LoadBalancer) {
+        let component = component(name);
+        let group =
+            self.security_group(&component, name.as_str(), &format!("load balancer {name}"));
+        let group_id = get(&group, "GroupId");
+        let ports: &[u16] = match balancer.protocol.value {
+            Protocol::Http => &[80],
+            Protocol::Https => &[80, 443],
+        };
+        for (index, range) in self.allowed(balancer).iter().enumerate() {
+            for port in ports {
+                let spec = json!({
+                    "GroupId": group_id, "IpProtocol": "tcp", "FromPort": port, "ToPort": port, "CidrIp": range,
+                });
+                let at = Address::of(&component, &format!("ingress/{port}-{index}"));
+                self.add(&at, "AWS::EC2::SecurityGroupIngress", spec);
+            }
+        }
+        let (scheme, usual) = match balancer.scheme.value {
+            Scheme::InternetFacing => ("internet-facing", Tier::Public),
+            Scheme::Internal => ("internal", Tier::Private),
+        };
+        let spec = json!({
+            "Name": self.name(name),
+            "Type": "application",
+            "Scheme": scheme,
+            "IpAddressType": "ipv4",
+            "Subnets": self.subnet_ids(balancer.subnets.as_ref().map_or(usual, |tier| tier.value)),
+            "SecurityGroups": [group_id],
+            "LoadBalancerAttributes": [
+                {"Key": "deletion_protection.enabled", "Value": balancer.deletion_protection.to_string()},
+                {"Key": "idle_timeout.timeout_seconds", "Value": balancer.idle_timeout.seconds.to_string()},
+                {"Key": "routing.http.drop_invalid_header_fields.enabled", "Value": "true"},
+            ],
+        });
+        self.add(&address(name), "AWS::ElasticLoadBalancingV2::LoadBalancer", spec);
+        for (target_name, target) in balancer.targets.iter() {
+            self.target(name, target_name, target, &group);
+        }
+        self.listeners(name, balancer);
+        if let Some(wall) = &balancer.firewall {
+            let spec = json!({
+                "ResourceArn": get(&address(name), "LoadBalancerArn"),
+                "WebACLArn": get(&firewall::address(&wall.name), "Arn"),
+            });
+            let at = Address::of(&component, "firewall");
+            self.add(&at, "AWS::WAFv2::WebACLAssociation", spec).after(&address(name));
+        }
+    }
+
+    /// The address ranges that may connect.
+    fn allowed(&self, balancer: &LoadBalancer) -> Vec<String> {
+        match (&balancer.allow, balancer.scheme.value) {
+            (Some(ranges), _) => ranges.iter().map(ToString::to_string).collect(),
+            (None, Scheme::InternetFacing) => vec!["0.0.0.0/0".into()],
+            (None, Scheme::Internal) => {
+                self.blueprint.network.iter().map(|network| network.cidr.to_string()).collect()
+            }
+        }
+    }
+
+    fn target(&mut self, balancer: &Name, name: &Name, target: &Target, group: &Address) {
+        let component = component(balancer);
+        let port = target.port.get();
+        let mut spec = json!({
+            "Name": self.name(format!("{balancer}-{name}")),
+            "VpcId": self.vpc_id(),
+            "Port": port,
+            "Protocol": protocol(target.protocol),
+            "TargetType": match target.r#type {
+                TargetType::Ip => "ip",
+                TargetType::Instance => "instance",
+            },
+            "HealthCheckEnabled": true,
+            "HealthCheckProtocol": protocol(target.protocol),
+            "HealthCheckPath": target.health.path.as_str(),
+            "HealthCheckIntervalSeconds": target.health.interval.seconds,
+            "HealthCheckTimeoutSeconds": target.health.timeout.seconds,
+            "HealthyThresholdCount": target.health.healthy.get(),
+            "UnhealthyThresholdCount": target.health.unhealthy.get(),
+            "Matcher": {"HttpCode": target.health.matcher.as_str()},
+        });
+        spec["TargetGroupAttributes"] = json!([{
+            "Key": "deregistration_delay.timeout_seconds",
+            "Value": target.deregistration_delay.seconds.to_string(),
+        }]);
+        let address = target_group(balancer, name);
+        self.add(&address, "AWS::ElasticLoadBalancingV2::TargetGroup", spec);
+
+        // Requests may leave only towards where targets can be, and on their ports.
+        let out = |destination: Value| {
+            let mut rule = json!({
+                "GroupId": get(group, "GroupId"), "IpProtocol": "tcp", "FromPort": port, "ToPort": port,
+            });
+            rule.as_object_mut()
+                .expect("it is an object")
+                .extend(destination.as_object().cloned().unwrap_or_default());
+            rule
+        };
+        let egress = Address::of(&component, &format!("egress/{name}"));
+        if self.blueprint.cluster.is_some() {
+            let nodes = get(&cluster::address(), "ClusterSecurityGroupId");
+            let rule = out(json!({"DestinationSecurityGroupId": nodes}));
+            self.add(&egress, "AWS::EC2::SecurityGroupEgress", rule);
+            let rule = json!({
+                "GroupId": nodes, "IpProtocol": "tcp", "FromPort": port, "ToPort": port,
+                "SourceSecurityGroupId": get(group, "GroupId"),
+                "Description": format!("load balancer {balancer}"),
+            });
+            let ingress = Address::of(&component, &format!("ingress/nodes-{name}"));
+            self.add(&ingress, "AWS::EC2::SecurityGroupIngress", rule);
+        } else if let Some(network) = &self.blueprint.network {
+            let rule = out(json!({"CidrIp": network.cidr.to_string()}));
+            self.add(&egress, "AWS::EC2::SecurityGroupEgress", rule);
+        }
+    }
+
+    fn listeners(&mut self, name: &Name, balancer: &LoadBalancer) {
+        let component = component(name);
+        let default = balancer
+            .default
+            .as_ref()
+            .map(|it| &it.value)
+            .or_else(|| balancer.targets.keys().next());
+        let forward = match default {
+            Some(target) => {
+                let group = target_group(name, target);
+                json!({"Type": "forward", "TargetGroupArn": get(&group, "TargetGroupArn")})
+            }
+            None => json!({"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}),
+        };
+        let arn = get(&address(name), "LoadBalancerArn");
+        let listener = |port: u16, protocol: &str, action: Value| json!({"LoadBalancerArn": arn, "Port": port, "Protocol": protocol, "DefaultActions": [action]});
+        let http = Address::of(&component, "listener/http");
+        let kind = "AWS::ElasticLoadBalancingV2::Listener";
+        match (balancer.protocol.value, &balancer.certificate) {
+            (Protocol::Https, Some(link)) => {
+                let redirect = json!({"Type": "redirect", "RedirectConfig": {
+                    "Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301",
+                }});
+                self.add(&http, kind, listener(80, "HTTP", redirect));
+                let mut https = listener(443, "HTTPS", forward);
+                let certificate = certificate::address(&link.name);
+                https["Certificates"] =
+                    json!([{"CertificateArn": get(&certificate, "CertificateArn")}]);
+                https["SslPolicy"] = json!(balancer.ssl_policy.as_str());
+                let at = Address::of(&component, "listener/https");
+                // A listener takes only certificates that are issued.
+                self.add(&at, kind, https).after(&certificate);
+            }
+            (Protocol::Http, _) | (Protocol::Https, None) => {
+                self.add(&http, kind, listener(80, "HTTP", forward));
+            }
+        }
+    }
+}
+
+fn protocol(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Http => "HTTP",
+        Protocol::Https => "HTTPS",
+    }
+}
+
+pub(super) fn address(name: &Name) -> Address {
+    Address::of(&component(name), "load-balancer")
+}
+
+fn target_group(balancer: &Name, target: &Name) -> Address {
+    Address::of(&component(balancer), &format!("target-group/{target}"))
+}
+
+fn component(name: &Name) -> String {
+    format!("loadBalancers.{name}")
+}

@@ -1,0 +1,28 @@
+//! Free-form JSON documents: objects in a spec, texts on the wire.
+
+use serde_json::Value;
+
+/// The text to send. A document that is a text already goes as it is.
+pub(super) fn to_text(document: &Value) -> String {
+    document.as_str().map_or_else(|| document.to_string(), str::to_owned)
+}
+
+/// The document of a reply; what is no JSON stays a text.
+pub(super) fn from_text(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_document_may_be_an_object_or_a_text() {
+        assert_eq!(to_text(&json!({"a": 1})), r#"{"a":1}"#);
+        assert_eq!(to_text(&json!(r#"{"a": 1}"#)), r#"{"a": 1}"#);
+        assert_eq!(from_text(r#"{"a": 1}"#), json!({"a": 1}));
+        assert_eq!(from_text("no document"), json!("no document"));
+    }
+}

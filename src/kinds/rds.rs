@@ -1,0 +1,62 @@
+//! What the RDS kinds share: ARNs, tags, and which names are wanted.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_rds::types::Tag;
+
+use crate::cloud::Cx;
+use crate::cloud::tags::{TagChange, Tags};
+use crate::fault::Fault;
+use crate::kind::Lookup;
+
+/// The ARN of what RDS knows as `name`; `resource` is the ARN's word for the type: `db`, `pg`, `subgrp`.
+pub(super) async fn arn(cx: &Cx, resource: &str, name: &str) -> Result<String, Fault> {
+    let account = cx.account().await?;
+    let (partition, region, account) = (&account.partition, &cx.region, &account.id);
+    Ok(format!("arn:{partition}:rds:{region}:{account}:{resource}:{name}"))
+}
+
+/// The names in `wanted`: all RDS kinds have natural ids.
+pub(super) fn names(wanted: &[Lookup]) -> BTreeSet<&str> {
+    let name = |lookup| match lookup {
+        &Lookup::Id(ref id) => Some(id.as_str()),
+        Lookup::Owner { .. } => None,
+    };
+    wanted.iter().filter_map(name).collect()
+}
+
+/// Tags of a reply.
+pub(super) fn tags(tags: &[Tag]) -> Tags {
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    Tags::read(tags.iter().map(|tag| (text(tag.key()), text(tag.value()))))
+}
+
+/// Tags of a create call.
+pub(super) fn tag_list(tags: Option<&Tags>) -> Option<Vec<Tag>> {
+    Some(tags?.0.iter().map(|(key, value)| tag(key, value)).collect())
+}
+
+/// The tags of one object. RDS has no call for the tags of several, and the tagging API lags behind: an apply that is
+/// followed by a plan would see drift.
+pub(super) async fn tags_of(cx: &Cx, arn: Option<&str>) -> Result<Tags, Fault> {
+    let reply =
+        cx.rds.list_tags_for_resource().set_resource_name(arn.map(Into::into)).send().await?;
+    Ok(tags(reply.tag_list()))
+}
+
+/// Sends a change of tags.
+pub(super) async fn retag(cx: &Cx, arn: &str, change: TagChange) -> Result<(), Fault> {
+    if !change.set.is_empty() {
+        let tags = change.set.iter().map(|(key, value)| tag(key, value)).collect();
+        cx.rds.add_tags_to_resource().resource_name(arn).set_tags(Some(tags)).send().await?;
+    }
+    if !change.remove.is_empty() {
+        let keys = Some(change.remove);
+        cx.rds.remove_tags_from_resource().resource_name(arn).set_tag_keys(keys).send().await?;
+    }
+    Ok(())
+}
+
+fn tag(key: &str, value: &str) -> Tag {
+    Tag::builder().key(key).value(value).build()
+}

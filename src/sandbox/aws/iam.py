@@ -1,0 +1,40 @@
+"""Restores that IAM keeps a managed policy while something refers to it, and that it reads policies that it is given."""
+
+import json
+
+from wire import fault, operation
+
+
+@operation("iam", "DeletePolicy")
+def delete_policy(call):
+    """Refused while attached or with other versions; moto leaves roles behind that can never be deleted."""
+    backend, arn = call.backend("iam"), call.params["PolicyArn"]
+    holders = [*backend.roles.values(), *backend.users.values(), *backend.groups.values()]
+    if any(arn in holder.managed_policies for holder in holders):
+        raise fault("DeleteConflict", "Cannot delete a policy attached to entities.")
+    policy = backend.managed_policies.get(arn)
+    if policy and len(policy.versions) > 1:
+        raise fault("DeleteConflict", "This policy has more than one version. Before you delete a policy, you must "
+                    "delete the policy's versions. The default version is deleted with the policy.")  # fmt: skip
+    return call.forward()
+
+
+@operation("iam", "CreateRole")
+def create_role(call):
+    _check_trust(call.params["AssumeRolePolicyDocument"])
+    return call.forward()
+
+
+@operation("iam", "UpdateAssumeRolePolicy")
+def update_assume_role_policy(call):
+    _check_trust(call.params["PolicyDocument"])
+    return call.forward()
+
+
+def _check_trust(document):
+    try:
+        valid = isinstance(json.loads(document), dict)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise fault("MalformedPolicyDocument", "This policy contains invalid Json")

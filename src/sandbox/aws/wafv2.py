@@ -1,0 +1,137 @@
+"""Restores WAF: capacity, associations with resources that exist, the refusal to delete a web ACL in use."""
+
+from wire import fault, operation
+
+# Web ACL capacity units of the AWS managed rule groups, as their documentation lists them.
+MANAGED_GROUPS = {
+    "AWSManagedRulesACFPRuleSet": 50,
+    "AWSManagedRulesATPRuleSet": 50,
+    "AWSManagedRulesAdminProtectionRuleSet": 100,
+    "AWSManagedRulesAmazonIpReputationList": 25,
+    "AWSManagedRulesAnonymousIpList": 50,
+    "AWSManagedRulesBotControlRuleSet": 50,
+    "AWSManagedRulesCommonRuleSet": 700,
+    "AWSManagedRulesKnownBadInputsRuleSet": 200,
+    "AWSManagedRulesLinuxRuleSet": 200,
+    "AWSManagedRulesPHPRuleSet": 100,
+    "AWSManagedRulesSQLiRuleSet": 200,
+    "AWSManagedRulesUnixRuleSet": 100,
+    "AWSManagedRulesWindowsRuleSet": 200,
+    "AWSManagedRulesWordPressRuleSet": 100,
+}
+STATEMENTS = {"SqliMatchStatement": 20, "XssMatchStatement": 40, "ByteMatchStatement": 10, "RegexMatchStatement": 3,
+              "RegexPatternSetReferenceStatement": 25, "RateBasedStatement": 2}  # fmt: skip
+
+
+@operation("wafv2", "CreateWebACL", "UpdateWebACL", "CreateRuleGroup", "CreateIPSet", "CreateRegexPatternSet")
+def check_scope(call):
+    """What protects CloudFront lives in us-east-1; a duplicate has WAF's own code."""
+    if call.get("Scope") == "CLOUDFRONT" and call.region != "us-east-1":
+        raise fault("WAFInvalidParameterException", "Error reason: The scope is not valid., field: SCOPE_VALUE, "
+                    "parameter: CLOUDFRONT")  # fmt: skip
+    for rule in call.get("Rules", []):
+        _check_rule(rule)
+    try:
+        reply = call.proceed()
+    except Exception as error:
+        if getattr(error, "error_type", None) == "WafV2DuplicateItem":
+            raise fault("WAFDuplicateItemException", error.message) from None
+        raise
+    if "WebACL" in call.name:
+        _find(call, call.params["Name"], reply.get("Summary", {}).get("Id") or call.get("Id")).capacity = sum(
+            _units(rule["Statement"]) for rule in call.get("Rules", [])
+        )
+    return reply
+
+
+@operation("wafv2", "DeleteWebACL")
+def delete_web_acl(call):
+    acl = _find(call, call.params["Name"], call.params["Id"])
+    if acl and acl.associated_resources:
+        raise fault("WAFAssociatedItemException", "AWS WAF couldn't perform the operation because your resource is "
+                    "being used by another resource or it's associated with another resource.")  # fmt: skip
+    return call.forward()
+
+
+@operation("wafv2", "AssociateWebACL")
+def associate_web_acl(call):
+    """A resource has one web ACL: a new one takes the place of the old one. A load balancer must be there and active."""
+    arn = call.params["ResourceArn"]
+    if ":loadbalancer/" in arn:
+        balancer = call.backend("elbv2").load_balancers.get(arn)
+        if balancer is None:
+            raise _missing()
+        if balancer.state != "active":
+            raise fault("WAFUnavailableEntityException", "AWS WAF couldn't retrieve the resource that you requested. "
+                        "Retry your request.")  # fmt: skip
+    backend = call.backend("wafv2")
+    if call.params["WebACLArn"] not in backend.wacls:
+        raise _missing()
+    for acl in backend.wacls.values():
+        acl.associated_resources = [held for held in acl.associated_resources if held != arn]
+    return call.forward()
+
+
+@operation("wafv2", "GetWebACLForResource")
+def get_web_acl_for_resource(call):
+    return call.proceed()
+
+
+@operation("wafv2", "ListResourcesForWebACL")
+def list_resources_for_web_acl(call):
+    acl = call.backend("wafv2").wacls.get(call.params["WebACLArn"])
+    if acl is None:
+        raise _missing()
+    wanted = {"APPLICATION_LOAD_BALANCER": ":loadbalancer/app/", "API_GATEWAY": ":apigateway:", "APPSYNC": ":appsync:",
+              "COGNITO_USER_POOL": ":cognito-idp:", "APP_RUNNER_SERVICE": ":apprunner:",
+              "VERIFIED_ACCESS_INSTANCE": ":verified-access-instance/", "AMPLIFY": ":amplify:"}  # fmt: skip
+    part = wanted[call.get("ResourceType", "APPLICATION_LOAD_BALANCER")]
+    return {"ResourceArns": [arn for arn in acl.associated_resources if part in arn]}
+
+
+@operation("wafv2", "CheckCapacity")
+def check_capacity(call):
+    return {"Capacity": sum(_units(rule["Statement"]) for rule in call.get("Rules", []))}
+
+
+@operation("wafv2", "ListAvailableManagedRuleGroups")
+def list_available_managed_rule_groups(call):
+    groups = [{"VendorName": "AWS", "Name": name, "VersioningSupported": False} for name in MANAGED_GROUPS]
+    return {"ManagedRuleGroups": groups}
+
+
+def _find(call, name, identity):
+    region = "global" if call.get("Scope") == "CLOUDFRONT" else call.region
+    for acl in call.backend("wafv2", region).wacls.values():
+        if acl.name == name and acl.id == identity:
+            return acl
+    return None
+
+
+def _missing():
+    return fault("WAFNonexistentItemException", "AWS WAF couldn't perform the operation because your resource doesn't "
+                 "exist.")  # fmt: skip
+
+
+def _check_rule(rule):
+    group = rule["Statement"].get("ManagedRuleGroupStatement")
+    if group and group["VendorName"] == "AWS" and group["Name"] not in MANAGED_GROUPS:
+        raise fault("WAFNonexistentItemException", f"AWS WAF couldn't find the managed rule group {group['Name']}.")
+    if ("OverrideAction" in rule) != bool({"ManagedRuleGroupStatement", "RuleGroupReferenceStatement"}
+                                          & set(rule["Statement"])):  # fmt: skip
+        raise fault("WAFInvalidParameterException", "Error reason: You have used none or multiple values for a field "
+                    "that requires exactly one value., field: RULE, parameter: Rule")  # fmt: skip
+
+
+def _units(statement):
+    """The capacity of a statement: that of its own kind and of what it holds."""
+    total = 0
+    for kind, body in statement.items():
+        if kind == "ManagedRuleGroupStatement":
+            total += MANAGED_GROUPS.get(body["Name"], 100)
+        else:
+            total += STATEMENTS.get(kind, 1)
+        inner = [body["Statement"]] if body.get("Statement") else []
+        inner += [body["ScopeDownStatement"]] if body.get("ScopeDownStatement") else []
+        total += sum(_units(held) for held in (*inner, *body.get("Statements", [])))
+    return total

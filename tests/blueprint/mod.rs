@@ -1,0 +1,206 @@
+//! What a person is told about a blueprint: each `bad/*.yaml` with the diagnostics beside it.
+//!
+//! A first line `#! env=dev set=network.nat=single` selects; without `env`, every environment is
+//! checked as by `platctl validate`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use platctl::blueprint::{self, Loaded, Selection};
+use platctl::diagnostic::Colour;
+use proptest::prelude::*;
+
+/// What the case `name` is called in messages.
+const FILE: &str = "platctl.yaml";
+
+#[test]
+fn bad_blueprints_are_explained() {
+    let cases = files("tests/blueprint/bad", "yaml");
+    assert!(cases.len() >= 40, "only {} cases", cases.len());
+    for case in cases {
+        let bytes = fs::read(&case).unwrap();
+        let loaded = load(&bytes);
+        assert!(loaded.blueprint.is_none() || !loaded.has_errors(), "{case:?}");
+        assert!(!loaded.diagnostics.is_empty(), "{case:?} has no problem");
+        insta::with_settings!({
+            snapshot_path => "bad",
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+        }, {
+            let name = case.file_stem().unwrap().to_str().unwrap();
+            insta::assert_snapshot!(name, rendered(&loaded));
+        });
+    }
+}
+
+#[test]
+fn every_case_has_a_snapshot_and_every_snapshot_a_case() {
+    let stems = |extension| -> Vec<_> {
+        files("tests/blueprint/bad", extension)
+            .iter()
+            .map(|path| path.file_stem().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(stems("yaml"), stems("snap"));
+}
+
+#[test]
+fn shipped_blueprints_are_valid_in_every_environment() {
+    let mut texts: Vec<(PathBuf, String)> = Vec::new();
+    for path in files("blueprints", "yaml") {
+        let text = fs::read_to_string(&path).unwrap();
+        texts.push((path, text));
+    }
+    let template = PathBuf::from("templates/platctl.yaml");
+    let text = fs::read_to_string(&template).unwrap();
+    texts.push((template, text.replace("{{name}}", "shop").replace("{{region}}", "eu-west-1")));
+    for (path, text) in texts {
+        let loaded = blueprint::validate_bytes(FILE, text.as_bytes(), &[]);
+        assert_eq!(rendered(&loaded), "", "{path:?}");
+        for environment in ["dev", "prod"] {
+            let selection = Selection { environment: Some(environment), sets: &[] };
+            let loaded = blueprint::load_bytes(FILE, text.as_bytes(), selection);
+            let stack = loaded.blueprint.expect("a valid blueprint loads").stack;
+            assert!(stack.ends_with(environment), "{stack}");
+        }
+    }
+}
+
+#[test]
+fn files_that_cannot_be_read_are_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let explain = |path: &Path| {
+        let loaded = blueprint::load(path, Selection::default());
+        let path = folder.path().display().to_string();
+        (rendered(&loaded).replace(&path, "/home/ada"), blueprint::validate(path.as_ref(), &[]))
+    };
+    insta::assert_snapshot!("missing_file", explain(&folder.path().join("platctl.yaml")).0);
+    let (directory, validated) = explain(folder.path());
+    insta::assert_snapshot!("directory", directory);
+    assert_eq!(validated.diagnostics.len(), 1);
+}
+
+#[test]
+fn overlays_change_what_they_say_and_nothing_else() {
+    let text = fs::read("blueprints/birthday-api.yaml").unwrap();
+    let load = |environment, sets: &[(String, String)]| {
+        let selection = Selection { environment: Some(environment), sets };
+        let loaded = blueprint::load_bytes(FILE, &text, selection);
+        assert_eq!(rendered(&loaded), "");
+        loaded.blueprint.expect("a valid blueprint loads")
+    };
+    let (dev, prod) = (load("dev", &[]), load("prod", &[]));
+    let database = |it: &blueprint::Blueprint| it.databases.values().next().unwrap().value.clone();
+    assert_eq!(database(&dev).replicas.get(), 0);
+    assert_eq!(database(&prod).replicas.get(), 1);
+    assert_eq!(database(&dev).version, database(&prod).version);
+    assert_eq!(
+        dev.dns.keys().map(|it| it.as_str()).collect::<Vec<_>>(),
+        ["dev.birthdays.example.com"]
+    );
+    assert_ne!(dev.hash, prod.hash);
+    assert_eq!(prod.defaults["databases.birthdays.insights"], "true");
+
+    let set = [("databases.birthdays.replicas".to_owned(), "2".to_owned())];
+    let more = load("prod", &set);
+    assert_eq!(database(&more).replicas.get(), 2);
+    assert_ne!(more.hash, prod.hash);
+    let same = [("databases.birthdays.replicas".to_owned(), "1".to_owned())];
+    assert_eq!(load("prod", &same).hash, prod.hash);
+}
+
+/// Loads a case as its first line says.
+fn load(bytes: &[u8]) -> Loaded {
+    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let first = String::from_utf8_lossy(first);
+    let mut environment = None;
+    let mut sets = Vec::new();
+    for word in first.strip_prefix("#!").unwrap_or_default().split_whitespace() {
+        match word.split_once('=').unwrap() {
+            ("env", name) => environment = Some(name),
+            ("set", set) => {
+                let (path, value) = set.split_once('=').unwrap();
+                sets.push((path.to_owned(), value.to_owned()));
+            }
+            other => panic!("unknown option {other:?}"),
+        }
+    }
+    match environment {
+        Some("") => {
+            blueprint::load_bytes(FILE, bytes, Selection { environment: None, sets: &sets })
+        }
+        Some(_) => blueprint::load_bytes(FILE, bytes, Selection { environment, sets: &sets }),
+        None => blueprint::validate_bytes(FILE, bytes, &sets),
+    }
+}
+
+fn rendered(loaded: &Loaded) -> String {
+    let render = |it: &platctl::diagnostic::Diagnostic| {
+        it.render(&loaded.sources, Colour::Never).to_string()
+    };
+    loaded.diagnostics.iter().map(render).collect::<Vec<_>>().join("\n\n")
+}
+
+fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> =
+        entries.filter(|path| path.extension().is_some_and(|it| it == extension)).collect();
+    files.sort();
+    files
+}
+
+/// A change to a text: cut a part out and put something else there.
+fn mutated(text: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
+    const WORDS: [&str; 16] = [
+        "", ":", "- ", "\n", "\t", "{", "}", "[", "]", "\"", "null", "&a ", "*a", "!x ", "\u{0}",
+        "é🦀",
+    ];
+    let bytes = text.as_bytes().to_vec();
+    let edit = (0..bytes.len(), 0usize..40, proptest::sample::select(WORDS.to_vec()));
+    proptest::collection::vec(edit, 1..4).prop_map(move |edits| {
+        let mut bytes = bytes.clone();
+        for (at, length, word) in edits {
+            let at = at.min(bytes.len());
+            let end = (at + length).min(bytes.len());
+            bytes.splice(at..end, word.bytes());
+        }
+        bytes
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn any_bytes_give_a_blueprint_or_a_reason(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        explained(&bytes)?;
+    }
+
+    #[test]
+    fn any_yaml_gives_a_blueprint_or_a_reason(text in "([a-c]: |- |\\{|\\}|\\[|\\]|,|\n|  |\t|&a |\\*a|\"|'|[0-9]|#|---|\\||>|!|%|\u{e9}|\u{1f980}){0,40}") {
+        explained(text.as_bytes())?;
+    }
+
+    #[test]
+    fn a_broken_blueprint_gives_a_reason(bytes in mutated(include_str!("../../blueprints/birthday-api.yaml"))) {
+        explained(&bytes)?;
+    }
+}
+
+/// There is either a blueprint or an error, and every diagnostic can be shown.
+fn explained(bytes: &[u8]) -> Result<(), TestCaseError> {
+    let selection = Selection { environment: Some("dev"), sets: &[] };
+    for loaded in
+        [blueprint::load_bytes(FILE, bytes, selection), blueprint::validate_bytes(FILE, bytes, &[])]
+    {
+        rendered(&loaded);
+        for diagnostic in &loaded.diagnostics {
+            let json = diagnostic.to_json(&loaded.sources);
+            prop_assert!(json.line.is_none_or(|line| line >= 1));
+            prop_assert!(json.end_line >= json.line);
+        }
+    }
+    let loaded = blueprint::load_bytes(FILE, bytes, selection);
+    prop_assert_eq!(loaded.blueprint.is_none(), loaded.has_errors());
+    Ok(())
+}
