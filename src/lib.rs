@@ -24,5 +24,6 @@ pub mod state;
 pub mod observe;
 pub mod plan;
 pub mod apply;
+pub mod report;
 // A cloud to rehearse against
 pub mod sandbox;

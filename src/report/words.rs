@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use crate::fault::Class;
 use crate::plan::{Action, Cause, Change, Op, Reason};
+use crate::state::Status;
 
 /// Why something is done, where the action alone does not say it.
 pub fn reason(change: &Change) -> Option<String> {
@@ -51,6 +53,47 @@ pub fn doing(op: Op) -> &'static str {
         Op::Late => "configuring",
         Op::Update => "updating",
         Op::Ready => "waiting until it works",
+    }
+}
+
+/// What was to be done by a step that failed: `creating`, and then the resource.
+pub fn doing_to(op: Op) -> &'static str {
+    match op {
+        Op::Gone | Op::Ready => "waiting for",
+        Op::Forget => "dropping the record of",
+        Op::Delete | Op::Adopt | Op::Create | Op::Late | Op::Update => doing(op),
+    }
+}
+
+/// Where a recorded resource is in its life.
+pub fn status(status: &Status) -> &'static str {
+    match status {
+        Status::Creating(_) => "creation not finished",
+        Status::Made => "made, not seen working yet",
+        Status::Stable => "stable",
+        Status::Updating => "update not finished",
+        Status::Deleting => "deletion not finished",
+    }
+}
+
+/// Why a call is made again.
+pub fn class(class: Class) -> &'static str {
+    match class {
+        Class::Throttled => "throttled",
+        Class::InUse => "still in use",
+        Class::Busy => "busy",
+        Class::NotYet => "not visible yet",
+        Class::Stale => "out of date",
+        Class::Unavailable => "unavailable",
+        Class::Unanswered => "not answered",
+        Class::NotFound => "not found",
+        Class::Exists => "there already",
+        Class::Quota => "over its quota",
+        Class::Denied => "denied",
+        Class::Credentials => "without credentials",
+        Class::Invalid => "refused",
+        Class::Unsupported => "not supported",
+        Class::Bug => "not understood",
     }
 }
 

@@ -1,0 +1,14 @@
+//! Reports for people.
+
+mod drift;
+mod field;
+mod listing;
+mod outcome;
+mod plan;
+mod value;
+mod wrap;
+
+pub use drift::drift;
+pub use listing::{kind, kinds, record, records};
+pub use outcome::outcome;
+pub use plan::{plan, summary};
