@@ -3,6 +3,8 @@
 //! What people read is a [`Display`](std::fmt::Display) with ANSI styles in it; whoever writes it strips them where
 //! they do not belong. What machines read is a versioned struct of its own, see `docs/json.md`.
 
+#[cfg(test)]
+mod fixture;
 pub mod human;
 pub mod json;
 pub mod progress;

@@ -7,6 +7,8 @@ mod outcome;
 mod plan;
 mod value;
 mod wrap;
+#[cfg(test)]
+mod tests;
 
 pub use drift::drift;
 pub use listing::{kind, kinds, record, records};
