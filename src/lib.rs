@@ -27,3 +27,5 @@ pub mod apply;
 pub mod report;
 // A cloud to rehearse against
 pub mod sandbox;
+// The commands
+pub mod cli;

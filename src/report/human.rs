@@ -11,6 +11,6 @@ mod wrap;
 mod tests;
 
 pub use drift::drift;
-pub use listing::{kind, kinds, record, records};
+pub use listing::{calls, kind, kinds, record, records};
 pub use outcome::outcome;
 pub use plan::{plan, summary};

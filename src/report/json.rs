@@ -9,7 +9,7 @@ use serde::Serialize;
 
 pub use events::{event, summary};
 pub use listing::{kinds, record, records};
-pub use plan::{PlanV1, drift, plan};
+pub use plan::{PlanV1, drift, plan, planned};
 
 /// The version of every document and every event. It grows when a field goes or changes its meaning; new fields may
 /// come at any time.
@@ -64,7 +64,7 @@ mod tests {
         ];
         let lines: Vec<String> = events.iter().map(|it| line(&event(it, 300.0))).collect();
         insta::assert_snapshot!("events", lines.join("\n"));
-        let outcome = Outcome { done: [(address, action)].into(), ..Outcome::default() };
+        let outcome = Outcome { done: [(at("network/subnet/b"), action)].into(), ..Outcome::default() };
         insta::assert_snapshot!("summary", document(&summary(&everything(), &outcome, Duration::from_secs(9))));
     }
 

@@ -42,8 +42,7 @@ pub fn drift(plan: &Plan, drifted: &BTreeMap<Address, Change>, view: View) -> im
         let pending = plan.summary().changes().saturating_sub(drifted.len());
         if pending > 0 {
             let changes = words::counted(pending, "change");
-            let verb = if pending == 1 { "is" } else { "are" };
-            writeln!(out, "{changes} of the blueprint {verb} pending; see `platctl plan`.")?;
+            writeln!(out, "Besides drift, {changes} pending; see `platctl plan`.")?;
         }
         Ok(())
     })

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use anstyle::Style;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
@@ -146,12 +147,12 @@ impl Display for Note<'_> {
             Cause::Blueprint | Cause::Reference => QUIET,
             Cause::Drift | Cause::Both => WARNING,
         };
-        let cause = format!("({})", words::cause(field.cause));
-        let replaces = if field.replaces { " replaces" } else { "" };
-        if out.alternate() {
-            write!(out, "{}{}", painted(style, cause), painted(REPLACED, replaces))
-        } else {
-            write!(out, "{cause}{replaces}")
+        let style = if out.alternate() { style } else { Style::new() };
+        let stress = if out.alternate() { REPLACED } else { Style::new() };
+        write!(out, "{}", painted(style, format_args!("({}", words::cause(field.cause))))?;
+        if field.replaces {
+            write!(out, "{}", painted(stress, ", forces replacement"))?;
         }
+        write!(out, "{}", painted(style, ")"))
     }
 }

@@ -1,5 +1,6 @@
 //! What is recorded, and what kinds there are.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
 use anstyle::Style;
@@ -7,6 +8,7 @@ use anstyle::Style;
 use super::value;
 use super::wrap::Paragraph;
 use crate::address::Address;
+use crate::cloud::CallsSince;
 use crate::kind::{AnyKind, Compare, Field, Loss, Need, OnChange, Output, Sent, Tagging};
 use crate::report::style::{CHANGED, GOOD, QUIET, REPLACED, STRONG, painted};
 use crate::report::{View, words};
@@ -36,7 +38,7 @@ pub fn records(state: &State) -> impl Display {
 }
 
 /// One recorded resource in full.
-pub fn record(address: &Address, record: &Record, view: View) -> impl Display {
+pub fn record(address: &Address, record: &Record) -> impl Display {
     fmt::from_fn(move |out| {
         writeln!(out, "{}", painted(STRONG, address))?;
         let rows = [
@@ -56,12 +58,8 @@ pub fn record(address: &Address, record: &Record, view: View) -> impl Display {
         section("Needs", needs, out)?;
         let outputs = record.outputs.iter().map(|(name, value)| format!("{name}: {value}"));
         section("Outputs", outputs, out)?;
-        let room = view.width.saturating_sub(4).max(40);
-        let members = record.spec.as_object().into_iter().flatten();
-        let spec = members.map(|(name, member)| {
-            value::shortened(&format!("{name}: {}", value::inline(member)), room)
-        });
-        section("Spec as applied", spec, out)
+        let spec = value::lines(&record.spec);
+        section("Spec as applied", spec.lines().map(str::to_owned), out)
     })
 }
 
@@ -113,6 +111,19 @@ pub fn kind(kind: &dyn AnyKind, view: View) -> impl Display {
             writeln!(out, "To delete or to replace it loses data, which needs `--allow-delete`.")?;
         }
         Ok(())
+    })
+}
+
+/// The requests that were made.
+pub fn calls(calls: &CallsSince, view: View) -> impl Display {
+    fmt::from_fn(move |out| {
+        let total: u64 = calls.values().flat_map(BTreeMap::values).sum();
+        let counted = calls.iter().flat_map(|(service, actions)| {
+            actions.iter().map(move |(action, count)| format!("{service} {action} {count}"))
+        });
+        let begin = format!("{total} API calls: ");
+        let (begin, separator) = (begin.as_str(), ", ");
+        Paragraph { begin, separator, style: QUIET, width: view.width }.write(counted, out)
     })
 }
 

@@ -25,7 +25,7 @@ pub fn plan(plan: &Plan, view: View) -> impl Display {
         writeln!(out, "{intent} {stack} {}\n", painted(QUIET, format_args!("in {}", plan.region)))?;
         tree(&plan.changes, view, out)?;
         write!(out, "{}", summary(plan, view))?;
-        losses(plan, out)
+        losses(plan, view, out)
     })
 }
 
@@ -168,24 +168,20 @@ fn estimate(plan: &Plan, view: View, out: &mut Formatter<'_>) -> fmt::Result {
 }
 
 /// What is lost, and how to agree to it.
-fn losses(plan: &Plan, out: &mut Formatter<'_>) -> fmt::Result {
+fn losses(plan: &Plan, view: View, out: &mut Formatter<'_>) -> fmt::Result {
     let losses: BTreeSet<&Address> = plan.losses().collect();
     if losses.is_empty() {
         return Ok(());
     }
     let changes = words::counted(losses.len(), "resource");
-    writeln!(out, "\n{}: {changes} will lose data", painted(WARNING, "warning"))?;
-    for address in losses {
-        let change = &plan.changes[address];
-        let what = match change.action {
-            Action::CreateThenDelete | Action::DeleteThenCreate => "replaced",
-            Action::Create | Action::Update | Action::Delete | Action::Adopt | Action::Keep => {
-                "deleted"
-            }
-        };
-        let what = painted(QUIET, format!("{} {what}", change.kind));
-        writeln!(out, "  {} {address}  {what}", glyph(change.action))?;
-        writeln!(out, "    to agree, add `--allow-delete {address}`")?;
+    writeln!(out, "\n{}", painted(WARNING, format!("{changes} will lose data:")))?;
+    let width = losses.iter().map(|address| address.as_str().len()).max().unwrap_or(0);
+    for address in &losses {
+        let change = &plan.changes[*address];
+        let kind = painted(QUIET, &change.kind);
+        writeln!(out, "  {} {address:width$}  {kind}", glyph(change.action))?;
     }
-    Ok(())
+    let options = losses.iter().map(|address| format!("--allow-delete {address}"));
+    let (begin, separator) = ("To agree, add ", " ");
+    Paragraph { begin, separator, style: STRONG, width: view.width }.write(options, out)
 }

@@ -110,7 +110,7 @@ fn what_is_recorded() {
     let state = state();
     insta::assert_snapshot!("records", plain(records(&state)));
     let address = at("identities.app/role");
-    let report = record(&address, &state.resources[&address], view(80));
+    let report = record(&address, &state.resources[&address]);
     insta::assert_snapshot!("record", plain(report));
 }
 

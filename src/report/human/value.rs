@@ -21,15 +21,18 @@ pub(super) fn inline(value: &Value) -> String {
     }
 }
 
-/// As the lines of a document; a policy that is a text of JSON is shown as what it says.
+/// As the lines of a document: a plain list has a line for each item, everything else is YAML. A policy that is a text
+/// of JSON is shown as what it says.
 pub(super) fn lines(value: &Value) -> String {
     let shown = shown(value);
     let parsed = shown.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
     let document = parsed.filter(|parsed| parsed.is_object() || parsed.is_array()).unwrap_or(shown);
-    let mut text =
-        serde_json::to_string_pretty(&document).expect("a JSON value always serializes");
-    text.push('\n');
-    text
+    match &document {
+        Value::Array(items) if !items.iter().any(is_structure) => {
+            items.iter().map(|item| format!("{}\n", inline(item))).collect()
+        }
+        _ => serde_yaml::to_string(&document).expect("a JSON value is a YAML value"),
+    }
 }
 
 /// Whether it has parts that deserve lines of their own.
@@ -118,8 +121,9 @@ mod tests {
     }
 
     #[test]
-    fn policies_in_texts_are_documents() {
-        assert_eq!(lines(&json!(r#"{"Version":"2012-10-17"}"#)), "{\n  \"Version\": \"2012-10-17\"\n}\n");
+    fn policies_in_texts_are_documents_and_lists_have_an_item_a_line() {
+        assert_eq!(lines(&json!(["a", "b"])), "\"a\"\n\"b\"\n");
+        assert_eq!(lines(&json!(r#"{"Version":"2012-10-17"}"#)), "Version: 2012-10-17\n");
         assert!(is_structure(&json!("{\"a\":1}")) && !is_structure(&json!("{}")));
     }
 }

@@ -31,6 +31,12 @@ pub struct PlanV1<'a> {
 }
 
 #[derive(Debug, Serialize)]
+struct PlannedV1<'a> {
+    event: &'static str,
+    plan: PlanV1<'a>,
+}
+
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ChangeV1<'a> {
     address: &'a Address,
@@ -79,6 +85,11 @@ pub fn plan<'a>(plan: &'a Plan, api_calls: &'a CallsSince, detail: Detail) -> Pl
         conflicts: &plan.conflicts,
         api_calls,
     }
+}
+
+/// The plan as the first line of an apply.
+pub fn planned<'a>(plan: &'a Plan, api_calls: &'a CallsSince) -> impl Serialize + 'a {
+    PlannedV1 { event: "plan", plan: self::plan(plan, api_calls, Detail::Normal) }
 }
 
 /// Drift alone: as a plan whose changes and summary are those that heal it.
