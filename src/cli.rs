@@ -55,7 +55,7 @@ Exit codes:
 #[command(next_help_heading = "Common options")]
 pub(crate) struct Common {
     /// The environment of the blueprint
-    #[arg(long, short, global = true, value_name = "NAME", env = "PLATCTL_ENV")]
+    #[arg(long, short, global = true, value_name = "NAME", env = "PLATCTL_ENV", hide_env_values = true)]
     env: Option<String>,
     /// Work against a rehearsal cloud on this machine
     #[arg(long, global = true)]
