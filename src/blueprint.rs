@@ -18,17 +18,17 @@ pub mod shape;
 pub mod value;
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity, listed};
 use crate::source::{SourceMap, Span, Spanned};
 use check::{Check, Declared, Known};
-use component::{Named, Single};
 use component::{
-    certificate::Certificate, cluster::Cluster, database::Database, dns::Zone, firewall::Firewall,
-    identity::Identity, key::Key, load_balancer::LoadBalancer, log::LogGroup, network::Network,
-    registry::Registry, secret::Secret,
+    Header, Named, Only, certificate::Certificate, cluster::Cluster, database::Database, dns::Zone,
+    firewall::Firewall, identity::Identity, key::Key, load_balancer::LoadBalancer, log::LogGroup,
+    network::Network, registry::Registry, secret::Secret,
 };
 use decode::{Decode, Decoder, schema};
 use node::{Node, Value};
@@ -68,21 +68,21 @@ schema! {
     /// A blueprint: everything that platctl provisions, in one file.
     struct Document("the blueprint") {
         /// The version of the language.
-        api_version: Single<ApiVersion>,
+        api_version: Header<ApiVersion>,
         /// What kind of file this is.
-        kind: Single<DocumentKind>,
+        kind: Header<DocumentKind>,
         /// The name of what is built; with the environment it names the stack.
-        name: Single<Spanned<Name>>,
+        name: Header<Spanned<Name>>,
         /// The AWS region.
-        region: Single<Spanned<Region>>,
+        region: Header<Spanned<Region>>,
         /// Tags for every resource that can have some.
-        tags: Single<BTreeMap<TagKey, Spanned<String>>>,
+        tags: Header<BTreeMap<TagKey, Spanned<String>>>,
         /// What differs between environments, laid over the rest.
         environments: Environments,
         /// The VPC with its subnets.
-        network: Single<Option<Spanned<Network>>>,
+        network: Only<Network>,
         /// The EKS cluster.
-        cluster: Single<Option<Spanned<Cluster>>>,
+        cluster: Only<Cluster>,
         /// Relational databases.
         databases: Named<Database>,
         /// Application load balancers.
@@ -162,13 +162,9 @@ pub struct Loaded {
 
 /// Reads a blueprint from a file.
 pub fn load(path: &Path, selection: Selection<'_>) -> Loaded {
-    match std::fs::read(path) {
+    match contents(path) {
         Ok(bytes) => load_bytes(&path.display().to_string(), &bytes, selection),
-        Err(error) => Loaded {
-            blueprint: None,
-            diagnostics: vec![unreadable(path, &error)],
-            sources: SourceMap::default(),
-        },
+        Err(error) => Loaded::new(None, vec![unreadable(path, &error)], SourceMap::default()),
     }
 }
 
@@ -185,9 +181,9 @@ pub fn load_bytes(name: &str, bytes: &[u8], selection: Selection<'_>) -> Loaded 
 ///
 /// There is no blueprint in the answer, even if all is well: no stack was chosen.
 pub fn validate(path: &Path, sets: &[(String, String)]) -> Loaded {
-    match std::fs::read(path) {
+    match contents(path) {
         Ok(bytes) => validate_bytes(&path.display().to_string(), &bytes, sets),
-        Err(_) => load(path, Selection::default()),
+        Err(error) => Loaded::new(None, vec![unreadable(path, &error)], SourceMap::default()),
     }
 }
 
@@ -220,13 +216,12 @@ pub fn validate_bytes(name: &str, bytes: &[u8], sets: &[(String, String)]) -> Lo
         }
     }
     problems.extend(found.into_iter().map(|(problem, names)| {
-        if names.len() < environments.len() && !names.is_empty() {
-            let plural = if names.len() == 1 { "environment" } else { "environments" };
-            let names = crate::diagnostic::listed(names);
-            problem.hint(format!("This is so in {plural} {names}."))
-        } else {
-            problem
+        let everywhere = names.is_empty() || names.len() == environments.len();
+        if everywhere || names.iter().all(|name| environment::wrote(&root, name, &problem)) {
+            return problem;
         }
+        let plural = if names.len() == 1 { "environment" } else { "environments" };
+        problem.hint(format!("This is so in {plural} {}.", listed(names)))
     }));
     Loaded::new(None, problems, sources)
 }
@@ -361,8 +356,8 @@ impl Document {
             tags: self.tags.0.unwrap_or_default(),
             hash,
             defaults,
-            network: self.network.0.flatten(),
-            cluster: self.cluster.0.flatten(),
+            network: self.network.0,
+            cluster: self.cluster.0,
             databases: self.databases.0,
             load_balancers: self.load_balancers.0,
             dns: self.dns.0,
@@ -386,6 +381,13 @@ fn hash(mut root: Node) -> String {
     root.hash()
 }
 
+/// The bytes of a file, one more than allowed if there are more: not every path is a file that ends.
+fn contents(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(parse::BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
     let path = path.display();
     match error.kind() {
@@ -398,5 +400,110 @@ fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
                 .hint("Change the permissions of the file, or name another one.")
         }
         _ => Diagnostic::error(format!("cannot read `{path}`: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shape::{Field, Struct};
+
+    /// Only what is required, of everything that has a default.
+    const SPARSE: &str = r#"
+apiVersion: platctl.dev/v1
+kind: Blueprint
+name: shop
+region: eu-west-1
+network:
+  cidr: 10.0.0.0/16
+  subnets:
+    public: [10.0.1.0/24, 10.0.2.0/24, 10.0.3.0/24]
+    private: [10.0.11.0/24, 10.0.12.0/24, 10.0.13.0/24]
+    data: [10.0.21.0/24, 10.0.22.0/24, 10.0.23.0/24]
+cluster:
+  version: "1.31"
+  nodeGroups: {a: {instanceTypes: [m6i.large], size: 1}}
+  addons: {eks-pod-identity-agent: {}}
+databases: {a: {engine: postgres, version: "17", class: db.t4g.micro, storage: 20Gi}}
+loadBalancers: {a: {certificate: a, targets: {a: {port: 80}}}}
+dns:
+  example.com:
+    records: {a: {alias: loadBalancer.a}, b: {type: TXT, values: [x]}}
+    healthChecks: {a: {host: example.com}}
+certificates: {a: {domain: a.example.com, zone: example.com}}
+firewalls: {a: {rules: [{ruleSet: common}, {rate: 100}, {countries: [NO]}]}}
+registries: {a: {}}
+secrets: {a: {generate: {}}}
+keys: {a: {}}
+logs: {a: {}}
+identities: {a: {serviceAccount: default/a}}
+"#;
+
+    #[test]
+    fn every_default_is_valid() {
+        let loaded = load_bytes("sparse", SPARSE.as_bytes(), Selection::default());
+        assert_eq!(loaded.diagnostics, []);
+        let taken = loaded.blueprint.unwrap().defaults;
+        visit(&shape(), &mut |it| {
+            for Field { key, default, .. } in &it.fields {
+                let of_key = |(path, text): (&String, &&str)| {
+                    path.rsplit('.').next() == Some(key) && Some(*text) == *default
+                };
+                assert!(default.is_none() || taken.iter().any(of_key), "{}.{key}", it.name);
+            }
+        });
+    }
+
+    #[test]
+    fn everything_is_documented_and_named_once() {
+        visit(&shape(), &mut |it| {
+            assert!(it.doc.trim().ends_with('.'), "{}", it.name);
+            for (at, field) in it.fields.iter().enumerate() {
+                assert!(field.doc.trim().ends_with('.'), "{}.{}", it.name, field.key);
+                assert!(it.fields[..at].iter().all(|other| other.key != field.key));
+            }
+        });
+    }
+
+    #[test]
+    fn every_section_holds_the_components_of_one_type() {
+        let Shape::Struct(document) = shape() else { panic!("a blueprint is a mapping") };
+        for component in reference::ComponentType::ALL {
+            let section = component.section();
+            assert!(document.fields.iter().any(|field| field.key == section), "{section}");
+        }
+    }
+
+    #[test]
+    fn the_hash_is_that_of_the_meaning() {
+        let hash = |text: &str| {
+            let loaded = load_bytes("a", text.as_bytes(), Selection::default());
+            loaded.blueprint.expect("a valid blueprint loads").hash
+        };
+        let reordered = SPARSE
+            .replace("logs: {a: {}}\n", "")
+            .replace("keys:", "logs:\n  \"a\":  {} # x\nkeys:");
+        assert_eq!(hash(SPARSE), hash(&reordered));
+        assert_ne!(hash(SPARSE), hash(&SPARSE.replace("logs: {a: {}}", "logs: {b: {}}")));
+    }
+
+    fn visit(shape: &Shape, seen: &mut impl FnMut(&Struct)) {
+        match shape {
+            Shape::Struct(it) => {
+                seen(it);
+                it.fields.iter().for_each(|field| visit(&field.shape, seen));
+            }
+            Shape::List(item) => visit(item, seen),
+            Shape::Map { key, value } => {
+                visit(key, seen);
+                visit(value, seen);
+            }
+            Shape::Either(shapes) => shapes.iter().for_each(|shape| visit(shape, seen)),
+            Shape::Word(_)
+            | Shape::Choice { .. }
+            | Shape::Boolean
+            | Shape::Integer { .. }
+            | Shape::Any => {}
+        }
     }
 }

@@ -84,6 +84,7 @@ impl Diagnostic {
             end_column: end.map(|it| it.column),
             severity: self.severity,
             message: self.summary.clone(),
+            label: self.primary.as_ref().map(|it| it.text.clone()),
             hints: self.hints.clone(),
         }
     }
@@ -113,6 +114,8 @@ pub struct DiagnosticV1 {
     pub end_column: Option<u32>,
     pub severity: Severity,
     pub message: String,
+    /// What is to be said about the place itself.
+    pub label: Option<String>,
     pub hints: Vec<String>,
 }
 
@@ -161,13 +164,13 @@ impl<'a> Rendered<'a> {
             let file = self.sources.file(label.span.file);
             let text = (!label.text.is_empty()).then_some(label.text.as_str());
             let annotation = kind.span(first_line(file.text(), label.span)).label(text);
-            match snippets.iter_mut().find(|(id, _)| *id == label.span.file) {
-                Some((_, snippet)) => *snippet = snippet.clone().annotation(annotation),
-                None => {
-                    let snippet = Snippet::source(file.text()).path(file.name());
-                    snippets.push((label.span.file, snippet.annotation(annotation)));
-                }
-            }
+            let at = snippets.iter().position(|(id, _)| *id == label.span.file);
+            let snippet = match at {
+                Some(at) => snippets.remove(at).1,
+                None => Snippet::source(file.text()).path(file.name()),
+            };
+            let at = at.unwrap_or(snippets.len());
+            snippets.insert(at, (label.span.file, snippet.annotation(annotation)));
         }
         snippets.into_iter().map(|(_, snippet)| snippet).collect()
     }
@@ -183,29 +186,48 @@ fn first_line(text: &str, span: Span) -> std::ops::Range<usize> {
 
 /// The candidate that a mistyped word most likely stands for.
 ///
-/// Case, `-` and `_` do not count; otherwise about one letter in three may differ.
+/// Case, `-` and `_` do not count; otherwise one letter in three may differ.
 pub fn did_you_mean<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace(['-', '_'], "");
     let typed = plain(word);
-    let allowed = (typed.chars().count() / 3).max(1);
+    if typed.starts_with(|first: char| first.is_ascii_digit()) {
+        // A number is meant, however near another one is.
+        return None;
+    }
+    let allowed = typed.chars().count() / 3;
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&typed, &plain(candidate)), candidate))
-        .filter(|&(distance, candidate)| distance <= allowed && distance < candidate.len())
+        .filter(|&(distance, _)| distance <= allowed)
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, candidate)| candidate)
 }
 
-/// `` `a`, `b` and `c` ``: the words of a list as a sentence has them.
+/// `an identity`, `a key`.
+pub fn with_article(noun: &str) -> String {
+    let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {noun}")
+}
+
+/// `` `a`, `b` and `c` ``: all words of a list as a sentence has them.
 pub fn listed<I: IntoIterator<Item = T>, T: fmt::Display>(words: I) -> String {
+    joined(words, "and")
+}
+
+/// `` `a`, `b` or `c` ``: any word of a list as a sentence has it.
+pub fn either<I: IntoIterator<Item = T>, T: fmt::Display>(words: I) -> String {
+    joined(words, "or")
+}
+
+fn joined<I: IntoIterator<Item = T>, T: fmt::Display>(words: I, conjunction: &str) -> String {
     let quoted: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
     match quoted.as_slice() {
-        [] => "none".to_owned(),
+        [] => "nothing".to_owned(),
         [one] => one.clone(),
-        [many @ .., last] => format!("{} and {last}", many.join(", ")),
+        [many @ .., last] => format!("{} {conjunction} {last}", many.join(", ")),
     }
 }
 
@@ -246,12 +268,14 @@ mod tests {
         assert_eq!(did_you_mean("netwrok", keys), Some("network"));
         assert_eq!(did_you_mean("nta", keys), Some("nat"));
         assert_eq!(did_you_mean("cluster", keys), None);
-        assert_eq!(did_you_mean("x", ["y"]), None);
+        assert_eq!(did_you_mean("45s", ["5s"]), None);
+        assert_eq!(did_you_mean("eu-west1", ["eu-west-1"]), Some("eu-west-1"));
     }
 
     #[test]
     fn lists() {
         assert_eq!(listed(["a", "b", "c"]), "`a`, `b` and `c`");
+        assert_eq!(either(["a", "b"]), "`a` or `b`");
         assert_eq!(listed(["a"]), "`a`");
     }
 }

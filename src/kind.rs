@@ -89,7 +89,7 @@ impl Typical {
 pub struct Token(pub String);
 
 /// An update: from what was observed to what is desired.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Update<'a, S> {
     /// As observed when the change was planned; after a late creation, what the create call had sent.
     pub from: &'a S,
@@ -97,6 +97,15 @@ pub struct Update<'a, S> {
     /// The paths of the field table's rows that differ.
     pub changed: &'a [&'static str],
 }
+
+impl<S> Clone for Update<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+// Derived, it would ask for copyable specs.
+impl<S> Copy for Update<'_, S> {}
 
 impl<S> Update<'_, S> {
     /// Whether the row `path` of the field table differs.

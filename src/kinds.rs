@@ -10,13 +10,31 @@ mod ec2;
 pub mod ec2_eip;
 pub mod ec2_internet_gateway;
 pub mod ec2_nat_gateway;
+pub mod ec2_network_acl;
+pub mod ec2_network_acl_entry;
 pub mod ec2_route;
 pub mod ec2_route_table;
+mod ec2_rule;
+pub mod ec2_security_group;
+pub mod ec2_security_group_egress;
+pub mod ec2_security_group_ingress;
 pub mod ec2_subnet;
+pub mod ec2_subnet_network_acl_association;
 pub mod ec2_subnet_route_table_association;
 pub mod ec2_vpc;
 pub mod ec2_vpc_gateway_attachment;
 pub mod ecr_repository;
+mod eks;
+pub mod eks_access_entry;
+pub mod eks_addon;
+pub mod eks_cluster;
+pub mod eks_nodegroup;
+pub mod eks_pod_identity_association;
+mod elbv2;
+mod elbv2_action;
+pub mod elbv2_listener;
+pub mod elbv2_load_balancer;
+pub mod elbv2_target_group;
 mod iam;
 pub mod iam_managed_policy;
 pub mod iam_oidc_provider;
@@ -39,6 +57,9 @@ mod secretsmanager;
 pub mod secretsmanager_rotation_schedule;
 pub mod secretsmanager_secret;
 mod tagging;
+mod wafv2;
+pub mod wafv2_web_acl;
+pub mod wafv2_web_acl_association;
 
 /// All kinds, alphabetical by name; a test keeps them so.
 pub static KINDS: &[&dyn AnyKind] = &[
@@ -46,13 +67,27 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &ec2_eip::Eip,
     &ec2_internet_gateway::InternetGateway,
     &ec2_nat_gateway::NatGateway,
+    &ec2_network_acl::NetworkAcl,
+    &ec2_network_acl_entry::NetworkAclEntry,
     &ec2_route::Route,
     &ec2_route_table::RouteTable,
+    &ec2_security_group::SecurityGroup,
+    &ec2_security_group_egress::SecurityGroupEgress,
+    &ec2_security_group_ingress::SecurityGroupIngress,
     &ec2_subnet::Subnet,
+    &ec2_subnet_network_acl_association::SubnetNetworkAclAssociation,
     &ec2_subnet_route_table_association::SubnetRouteTableAssociation,
     &ec2_vpc::Vpc,
     &ec2_vpc_gateway_attachment::VpcGatewayAttachment,
     &ecr_repository::Repository,
+    &eks_access_entry::AccessEntry,
+    &eks_addon::Addon,
+    &eks_cluster::Cluster,
+    &eks_nodegroup::Nodegroup,
+    &eks_pod_identity_association::PodIdentityAssociation,
+    &elbv2_listener::Listener,
+    &elbv2_load_balancer::LoadBalancer,
+    &elbv2_target_group::TargetGroup,
     &iam_managed_policy::ManagedPolicy,
     &iam_oidc_provider::OidcProvider,
     &iam_role::Role,
@@ -68,6 +103,8 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &route53_record_set::RecordSet,
     &secretsmanager_rotation_schedule::RotationSchedule,
     &secretsmanager_secret::Secret,
+    &wafv2_web_acl::WebAcl,
+    &wafv2_web_acl_association::WebAclAssociation,
 ];
 
 /// The kind of that name (`AWS::EC2::VPC`).

@@ -42,7 +42,7 @@ pub struct Sandbox {
 pub struct Options {
     /// How many times faster than AWS things happen.
     pub speed: f64,
-    /// How long the phases of a kind typically take on AWS, by CloudFormation type; what is missing takes no time.
+    /// How long the phases of a kind typically take on AWS, by `CloudFormation` type; what is missing takes no time.
     pub durations: BTreeMap<String, Typical>,
 }
 
@@ -135,7 +135,7 @@ impl Sandbox {
         options: &Options,
         progress: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<Running, SandboxError> {
-        let _lock = lock(&self.folder().join("lock"), aws::START_LIMIT * 2).await?;
+        let _lock = lock(&self.folder().join("lock"), aws::LOCK_LIMIT).await?;
         if let Some(running) = self.status().await? {
             if running.extension == aws::extension_hash() {
                 return self.configure(running, options).await;
@@ -173,9 +173,14 @@ impl Sandbox {
 
     /// Ends the server, and with it its data.
     pub async fn stop(&self) -> Result<(), SandboxError> {
-        let _lock = lock(&self.folder().join("lock"), aws::START_LIMIT * 2).await?;
+        let _lock = lock(&self.folder().join("lock"), aws::LOCK_LIMIT).await?;
         let running = self.required().await?;
         self.end(&running).await
+    }
+
+    /// The interpreter of the private environment, which has boto3; it is there once a sandbox has been started.
+    pub fn python(&self) -> PathBuf {
+        aws::environment::interpreter(&self.root)
     }
 
     async fn required(&self) -> Result<Running, SandboxError> {

@@ -26,6 +26,7 @@ impl Span {
     }
 
     /// From the start of this span to the end of the other, which is in the same file.
+    #[must_use]
     pub fn to(self, end: Span) -> Self {
         Self { end: end.end.max(self.start), ..self }
     }

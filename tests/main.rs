@@ -1,3 +1,10 @@
-//! The one test binary.
+//! All integration tests, one binary.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod blueprint;
+mod blueprints;
+mod engine;
+mod kinds;
+mod sandbox;
+mod support;

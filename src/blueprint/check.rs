@@ -8,7 +8,7 @@ use super::component::Component;
 use super::component::network::Tier;
 use super::node::Node;
 use super::reference::{ComponentType, Mention};
-use super::value::{Duration, Name, Region, Size};
+use super::value::{Name, Region};
 use crate::diagnostic::{Diagnostic, did_you_mean, listed};
 use crate::source::{Span, Spanned};
 
@@ -99,8 +99,7 @@ impl Check<'_> {
         if !self.declared.has(ComponentType::Network) {
             self.report(
                 Diagnostic::error(format!("{what} needs a network"))
-                    .at(at, "stands in its subnets")
-                    .hint("Add a `network`."),
+                    .at(at, "the blueprint has no `network`"),
             );
         }
     }
@@ -142,39 +141,6 @@ impl Check<'_> {
                 Diagnostic::error(format!("the name `{full}` is too long for {what}"))
                     .at(at, format!("{over} of {} characters too many", full.len()))
                     .hint("Shorten this name or that of the blueprint."),
-            );
-        }
-    }
-
-    pub(crate) fn whole_days(&mut self, value: &Spanned<Duration>, min: u64, max: u64, what: &str) {
-        let valid = value.as_days().is_some_and(|days| (min..=max).contains(&days));
-        self.between(valid, value, &Duration::days(min), &Duration::days(max), "whole days", what);
-    }
-
-    pub(crate) fn seconds(&mut self, value: &Spanned<Duration>, min: u64, max: u64, what: &str) {
-        let valid = (min..=max).contains(&value.seconds);
-        let (min, max) = (Duration::seconds(min), Duration::seconds(max));
-        self.between(valid, value, &min, &max, "a duration", what);
-    }
-
-    pub(crate) fn whole_gib(&mut self, value: &Spanned<Size>, min: u64, max: u64, what: &str) {
-        let valid = value.as_gib().is_some_and(|gib| (min..=max).contains(&gib));
-        self.between(valid, value, &Size::gib(min), &Size::gib(max), "whole `Gi`", what);
-    }
-
-    fn between<T: std::fmt::Display>(
-        &mut self,
-        valid: bool,
-        value: &Spanned<T>,
-        min: &T,
-        max: &T,
-        unit: &str,
-        what: &str,
-    ) {
-        if !valid {
-            self.report(
-                Diagnostic::error(format!("`{value}` is out of range for {what}"))
-                    .at(value.span, format!("must be {unit} between `{min}` and `{max}`")),
             );
         }
     }

@@ -60,11 +60,30 @@ impl<C: Component> Decode for Named<C> {
     }
 }
 
-/// A part of the blueprint without which the rest can still be checked.
+/// The component of a type of which there is at most one; as [`Named`] otherwise.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Single<T>(pub(crate) Option<T>);
+pub(crate) struct Only<C>(pub(crate) Option<Spanned<C>>);
 
-impl<T: Decode> Decode for Single<T> {
+impl<C: Component> Decode for Only<C> {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let key = decoder.owner(node);
+        Some(Self(C::decode(node, decoder).map(|component| Spanned::new(component, key))))
+    }
+
+    fn shape() -> Shape {
+        C::shape()
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Self(None))
+    }
+}
+
+/// A value of the header, without which the rest can still be checked.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Header<T>(pub(crate) Option<T>);
+
+impl<T: Decode> Decode for Header<T> {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
         Some(Self(T::decode(node, decoder)))
     }

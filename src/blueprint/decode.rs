@@ -14,8 +14,8 @@ use std::str::FromStr;
 
 use super::node::{Mapping, Node, Plain, Value};
 use super::parse;
-use super::reference::Mention;
-use super::shape::{self, Shape};
+use super::reference::{ComponentType, Mention};
+use super::shape::Shape;
 use crate::diagnostic::{Diagnostic, did_you_mean, listed};
 use crate::source::Span;
 
@@ -43,15 +43,10 @@ pub(crate) trait Decode: Sized {
 
 /// A scalar that a person writes by hand, such as `30d` or `10.0.0.0/16`.
 pub(crate) trait Word: FromStr<Err = Invalid> + Display {
-    /// With its article: `a duration`.
-    const WHAT: &'static str;
-    const EXAMPLES: &'static [&'static str];
     /// Refuses numbers without quotes, for text of which YAML tools drop digits: `1.30` → `1.3`.
     const QUOTED: bool = false;
 
-    fn shape() -> Shape {
-        Shape::Word(shape::Word { what: Self::WHAT.to_owned(), examples: Self::EXAMPLES })
-    }
+    fn shape() -> Shape;
 }
 
 /// Why a text is not a value of a type.
@@ -60,13 +55,25 @@ pub(crate) trait Word: FromStr<Err = Invalid> + Display {
 pub struct Invalid {
     /// A fragment: `a unit is missing`.
     pub reason: String,
-    /// A sentence: ``Write `30s`.``
+    /// A sentence: ``Write `30s`.``; where there is none, examples stand for it.
     pub hint: Option<String>,
 }
 
 impl Invalid {
     pub(crate) fn new(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), hint: None }
+    }
+
+    /// A word that is none of those known, with the one that was probably meant.
+    pub(crate) fn unknown<'a>(
+        word: &str,
+        known: impl IntoIterator<Item = &'a str>,
+        otherwise: &str,
+    ) -> Self {
+        Self::new(match did_you_mean(word, known) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => otherwise.to_owned(),
+        })
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -136,14 +143,8 @@ impl Decoder {
         }
         match T::from_str(&scalar.text) {
             Ok(value) => Some(value),
-            Err(Invalid { reason, hint }) => {
-                let summary = format!("`{}` is not {what}", scalar.excerpt());
-                let problem = Diagnostic::error(summary).at(node.span, reason);
-                self.report(match (hint, T::EXAMPLES) {
-                    (Some(hint), _) => problem.hint(hint),
-                    (None, []) => problem,
-                    (None, examples) => problem.hint(format!("Examples are {}.", listed(examples))),
-                });
+            Err(invalid) => {
+                self.report(refused(&scalar.excerpt(), node.span, invalid, &T::shape()));
                 None
             }
         }
@@ -154,15 +155,15 @@ impl Decoder {
         self.report(Diagnostic::error(summary).at(node.span, format!("expected {expected}")));
     }
 
-    /// The entries of a node that must be a mapping.
-    pub(crate) fn mapping<'n>(&mut self, node: &'n Node) -> Option<&'n Mapping> {
+    /// The entries of a node that must be a mapping; the hint says what to write instead of nothing.
+    pub(crate) fn mapping<'n>(&mut self, node: &'n Node, hint: &str) -> Option<&'n Mapping> {
         match &node.value {
             Value::Mapping(mapping) => Some(mapping),
             Value::Null => {
                 self.report(
                     Diagnostic::error("expected a mapping, found nothing")
                         .at(node.span, "has no value")
-                        .hint("Write `{}` to take every default."),
+                        .hint(hint),
                 );
                 None
             }
@@ -175,7 +176,7 @@ impl Decoder {
 
     /// Starts to decode a mapping with fixed keys.
     pub(crate) fn fields<'n>(&mut self, node: &'n Node, what: &'static str) -> Option<Fields<'n>> {
-        let mapping = self.mapping(node)?;
+        let mapping = self.mapping(node, "Write `{}` to take every default.")?;
         let owner = self.owner(node);
         Some(Fields { mapping, what, owner, known: Vec::new(), missing: Vec::new() })
     }
@@ -184,6 +185,33 @@ impl Decoder {
     pub(crate) fn owner(&self, node: &Node) -> Span {
         self.path.last().map_or(node.span, |(_, span)| *span)
     }
+}
+
+/// What a person is told about a text that is not a value of a type.
+fn refused(text: &str, span: Span, invalid: Invalid, shape: &Shape) -> Diagnostic {
+    let summary = match (shape, text) {
+        (Shape::Choice { .. }, _) => format!("unknown value `{text}`"),
+        (_, "") => format!("an empty text is not {}", shape.describe()),
+        _ => format!("`{text}` is not {}", shape.describe()),
+    };
+    let problem = Diagnostic::error(summary).at(span, invalid.reason);
+    match (invalid.hint, shape) {
+        (Some(hint), _) => problem.hint(hint),
+        (None, Shape::Choice { values, .. }) => problem.hint(examples(
+            "Known values are",
+            "The only value is",
+            values.iter().map(|it| it.value),
+        )),
+        (None, Shape::Word(word)) if !word.examples.is_empty() => {
+            problem.hint(examples("Examples are", "An example is", word.examples.iter().copied()))
+        }
+        (None, _) => problem,
+    }
+}
+
+fn examples<'a>(many: &str, one: &str, words: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let lead = if words.len() == 1 { one } else { many };
+    format!("{lead} {}.", listed(words))
 }
 
 /// A mapping with fixed keys while it is decoded.
@@ -241,8 +269,12 @@ impl Fields<'_> {
             }
             let problem = Diagnostic::error(format!("unknown key `{key}` in {}", self.what));
             let known = self.known.iter().map(String::as_str);
+            let section = ComponentType::ALL.iter().any(|it| it.section() == key);
             decoder.report(match did_you_mean(key, known) {
                 Some(known) => problem.at(entry.key.span, format!("did you mean `{known}`?")),
+                None if section => problem
+                    .at(entry.key.span, "a key of the blueprint itself")
+                    .hint("Check the indentation: it belongs at the beginning of a line."),
                 None => problem
                     .at(entry.key.span, "not a key of this mapping")
                     .hint(format!("Known keys are {}.", listed(&self.known))),

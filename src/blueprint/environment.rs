@@ -3,7 +3,7 @@
 use super::node::{Entry, Mapping, Node, Value};
 use super::parse;
 use super::value::Name;
-use crate::diagnostic::{Diagnostic, did_you_mean, listed};
+use crate::diagnostic::{Diagnostic, did_you_mean, either, listed};
 use crate::source::{FileId, SourceMap, Span, Spanned};
 
 /// The keys that make a blueprint what it is; no environment can change them.
@@ -54,6 +54,14 @@ pub(crate) fn check(root: &Node, problems: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Whether a problem is in the text of an environment, which then needs not be named.
+pub(crate) fn wrote(root: &Node, name: &str, problem: &Diagnostic) -> bool {
+    let overlay = root.get("environments").and_then(|it| it.get(name)).map(|it| it.span);
+    overlay.zip(problem.primary.as_ref()).is_some_and(|(overlay, label)| {
+        overlay.file == label.span.file && overlay.range().contains(&label.span.range().start)
+    })
+}
+
 /// Lays an environment over the blueprint.
 ///
 /// Mappings are merged key by key, anything else is replaced, and `null` removes.
@@ -74,10 +82,10 @@ pub(crate) fn select(root: &mut Node, wanted: Option<&str>, problems: &mut Vec<D
             let names = names(root);
             if !names.is_empty() {
                 let key = root.mapping().and_then(|it| it.entry("environments"));
-                let problem = Diagnostic::error("which environment is meant is not said")
-                    .hint(format!("Choose one with `--env`: {}.", listed(&names)));
+                let problem = Diagnostic::error("an environment must be chosen")
+                    .hint(format!("Choose {} with `--env`.", either(&names)));
                 problems.push(match key {
-                    Some(entry) => problem.at(entry.key.span, "has several"),
+                    Some(entry) => problem.at(entry.key.span, "the blueprint differs by them"),
                     None => problem,
                 });
             }
@@ -140,15 +148,12 @@ fn keys(path: &str, file: FileId, problems: &mut Vec<Diagnostic>) -> Option<Vec<
     let mut at = 0;
     loop {
         let rest = &path[at..];
-        let (start, length, next) = match rest.strip_prefix('"') {
-            Some(quoted) => {
-                let length = quoted.find('"').unwrap_or(quoted.len());
-                (at + 1, length, at + length + 2)
-            }
-            None => {
-                let length = rest.find('.').unwrap_or(rest.len());
-                (at, length, at + length)
-            }
+        let (start, length, next) = if let Some(quoted) = rest.strip_prefix('"') {
+            let length = quoted.find('"').unwrap_or(quoted.len());
+            (at + 1, length, at + length + 2)
+        } else {
+            let length = rest.find('.').unwrap_or(rest.len());
+            (at, length, at + length)
         };
         let span = Span::new(file, start..start + length);
         let separated = next == path.len() || path[next.min(path.len())..].starts_with('.');

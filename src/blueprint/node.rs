@@ -157,3 +157,30 @@ impl Scalar {
         excerpt
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_scalars_are_what_yaml_1_2_takes_them_for() {
+        let resolve = |text: &str| Scalar { text: text.to_owned(), plain: true }.resolve();
+        assert_eq!(resolve("true"), Plain::Boolean(true));
+        assert_eq!(resolve("-3"), Plain::Integer(-3));
+        assert_eq!(resolve("1.30"), Plain::Float(1.3));
+        assert_eq!(resolve("1e3"), Plain::Float(1000.0));
+        for text in ["NO", "yes", "inf", "nan", "1.31.2", "10.0.0.0/16", "30d", "2..10", ""] {
+            assert_eq!(resolve(text), Plain::Text, "{text}");
+        }
+        let quoted = Scalar { text: "1".to_owned(), plain: false };
+        assert_eq!(quoted.resolve(), Plain::Text);
+    }
+
+    #[test]
+    fn excerpts_are_short() {
+        let excerpt = |text: &str| Scalar { text: text.to_owned(), plain: false }.excerpt();
+        assert_eq!(excerpt("a\nb"), "a…");
+        assert_eq!(excerpt("a\n"), "a");
+        assert_eq!(excerpt(&"ä".repeat(61)), format!("{}…", "ä".repeat(60)));
+    }
+}

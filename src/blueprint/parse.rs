@@ -15,7 +15,7 @@ use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, SourceMap, Span, Spanned};
 
 /// A blueprint of thousands of components is smaller.
-const BYTES_MAX: usize = 1 << 20;
+pub(crate) const BYTES_MAX: usize = 1 << 20;
 /// Counted after aliases are expanded, which is what makes small files explode.
 const NODES_MAX: usize = 100_000;
 /// Collections within collections. The language itself needs fewer than ten.
@@ -120,13 +120,15 @@ enum Stop {
 struct Builder<'a, 'p> {
     parser: Parser<'a, StrInput<'a>>,
     file: FileId,
-    /// Where the parsed text begins in the file, and where it ends.
+    text: &'a str,
+    /// Where the parsed text begins in the file.
     from: usize,
-    end: usize,
     problems: &'p mut Vec<Diagnostic>,
     /// The anchored nodes that are complete.
     anchors: BTreeMap<usize, Node>,
     nodes: usize,
+    /// How many collections are open.
+    depth: usize,
     /// The brackets that are open, for the message when one is not closed.
     brackets: Vec<Span>,
 }
@@ -141,11 +143,12 @@ impl<'a, 'p> Builder<'a, 'p> {
         Self {
             parser: Parser::new_from_str_with_options(text, options),
             file,
+            text,
             from,
-            end: from + text.len(),
             problems,
             anchors: BTreeMap::new(),
             nodes: 0,
+            depth: 0,
             brackets: Vec::new(),
         }
     }
@@ -249,15 +252,15 @@ impl<'a, 'p> Builder<'a, 'p> {
                     .at(key.span, "not supported")
                     .hint("Repeat the values, or put what differs under `environments`.")
             }
-            Value::Scalar(Scalar { text, .. }) => match mapping.entry(&text) {
-                Some(first) => Diagnostic::error(format!("duplicate key `{text}`"))
-                    .at(key.span, "written again here")
-                    .also(first.key.span, "first written here"),
-                None => {
+            Value::Scalar(Scalar { text, .. }) => {
+                let Some(first) = mapping.entry(&text) else {
                     let key = Spanned::new(text, key.span);
                     return mapping.entries.push(Entry { key, value });
-                }
-            },
+                };
+                Diagnostic::error(format!("duplicate key `{text}`"))
+                    .at(key.span, "written again here")
+                    .also(first.key.span, "first written here")
+            }
             Value::Null => Diagnostic::error("a key is empty").at(key.span, "expected a word"),
             Value::Sequence(_) | Value::Mapping(_) => {
                 Diagnostic::error("a key must be a word").at(key.span, "not a word")
@@ -273,13 +276,18 @@ impl<'a, 'p> Builder<'a, 'p> {
             return Err(Stop::Reported);
         };
         self.count(size(&node), span)?;
+        if self.depth + depth(&node) > DEPTH_MAX {
+            self.problems.push(too_deep(span));
+            return Err(Stop::Reported);
+        }
         Ok(node)
     }
 
     fn count(&mut self, nodes: usize, span: Span) -> Result<(), Stop> {
         self.nodes += nodes;
         if self.nodes > NODES_MAX {
-            let problem = Diagnostic::error("the blueprint has more than 100000 values");
+            let problem =
+                Diagnostic::error(format!("the blueprint has more than {NODES_MAX} values"));
             self.problems
                 .push(problem.at(span, "with all aliases replaced by what they stand for"));
             return Err(Stop::Reported);
@@ -300,6 +308,7 @@ impl<'a, 'p> Builder<'a, 'p> {
     }
 
     fn open(&mut self, style: StructureStyle, start: Span) {
+        self.depth += 1;
         if style == StructureStyle::Flow {
             self.brackets.push(start);
         }
@@ -307,6 +316,7 @@ impl<'a, 'p> Builder<'a, 'p> {
 
     /// The closing bracket, where there is one.
     fn close(&mut self, style: StructureStyle, end: YamlSpan) -> Option<Span> {
+        self.depth -= 1;
         match style {
             StructureStyle::Flow => {
                 self.brackets.pop();
@@ -318,66 +328,94 @@ impl<'a, 'p> Builder<'a, 'p> {
 
     fn span(&self, span: YamlSpan) -> Span {
         let range = span.byte_range().unwrap_or_default();
-        Span::new(self.file, self.from + range.start..self.from + range.end)
+        self.place(range.start, range.end)
     }
 
     /// What a syntax error means to somebody who has never read the YAML specification.
     fn syntax(&self, error: &ScanError) -> Diagnostic {
-        let at = error.marker().byte_offset().map_or(self.end, |at| self.from + at);
-        let here = Span::new(self.file, at..at);
-        let unclosed = |label: &str| {
-            let open = self.brackets.last().copied();
-            match open {
-                Some(open) => Diagnostic::error("a bracket is never closed")
-                    .at(open, "opened here")
-                    .also(here, label),
-                None => Diagnostic::error("the file ends too early").at(here, label),
-            }
-        };
+        let at = error.marker().byte_offset().unwrap_or(self.text.len()).min(self.text.len());
+        let here = self.place(at, at);
         match error.kind() {
             ErrorKind::TabNotAllowed
             | ErrorKind::TabInBlockIndentation
             | ErrorKind::TabInIndentation
-            | ErrorKind::TabAtBlockScalarStart => Diagnostic::error("a tab cannot indent")
-                .at(here, "here")
-                .hint("YAML indents with spaces only. Replace the tab by spaces."),
-            ErrorKind::UnclosedFlowCollection { .. }
-            | ErrorKind::UnexpectedEofFlowMapping
-            | ErrorKind::UnexpectedEofFlowSequence
-            | ErrorKind::UnexpectedEofImplicitFlowMapping => unclosed("still open here"),
-            ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator => {
-                unclosed("expected a comma or the closing bracket")
+            | ErrorKind::TabAtBlockScalarStart => {
+                let start = self.text[..at].trim_end_matches('\t').len();
+                Diagnostic::error("a tab cannot indent")
+                    .at(self.place(start, at), "a tab")
+                    .hint("YAML indents with spaces only. Replace the tab by spaces.")
+            }
+            ErrorKind::UnclosedFlowCollection { .. } => {
+                Diagnostic::error("a bracket is never closed").at(here, "opened here")
             }
             ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
-                let problem = Diagnostic::error(format!("`{open}` is closed by `{close}`"));
-                let problem = problem.at(here, format!("expected the end of `{open}`"));
-                match self.brackets.last() {
-                    Some(open) => problem.also(*open, "opened here"),
-                    None => problem,
-                }
+                Diagnostic::error(format!("`{open}` is closed by `{close}`"))
+                    .at(here, "opened here")
             }
+            ErrorKind::UnexpectedEofFlowMapping
+            | ErrorKind::UnexpectedEofFlowSequence
+            | ErrorKind::UnexpectedEofImplicitFlowMapping
+            | ErrorKind::ExpectedFlowMappingSeparator
+            | ErrorKind::ExpectedFlowSequenceSeparator
+            | ErrorKind::InvalidColonPlacement => match self.brackets.last() {
+                Some(open) => Diagnostic::error("a bracket is never closed")
+                    .at(*open, "opened here")
+                    .also(here, "expected a comma or the closing bracket"),
+                None => Diagnostic::error("a bracket is never closed").at(here, "still open here"),
+            },
             ErrorKind::UnclosedQuotedScalar => {
-                Diagnostic::error("a quote is never closed").at(here, "opened or still open here")
+                Diagnostic::error("a quote is never closed").at(here, "opened here")
             }
-            ErrorKind::RecursionLimitExceeded => {
-                Diagnostic::error(format!("more than {DEPTH_MAX} levels of nesting"))
-                    .at(here, "too deep")
-            }
+            ErrorKind::RecursionLimitExceeded => too_deep(here),
             ErrorKind::UnknownAnchor => Diagnostic::error("an alias without an anchor")
                 .at(here, "refers to nothing")
                 .hint("An anchor, `&name`, must come before its alias, `*name`."),
+            ErrorKind::MappingValueNotAllowed => self.unexpected_colon(at),
             ErrorKind::InvalidIndentation
             | ErrorKind::ExpectedBlockMappingKey
             | ErrorKind::ExpectedBlockSequenceEntry => {
                 Diagnostic::error("this line does not fit the lines before it")
-                    .at(here, "unexpected indentation, or a missing `key:` or `- `")
+                    .at(here, "another indentation was expected")
             }
             ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
-                Diagnostic::error("a `:` is missing or there is one too many")
-                    .at(here, "expected `key: value`")
-                    .hint("A value that has a colon and a space needs quotes.")
+                Diagnostic::error("a `:` is missing").at(here, "expected `key: value`")
             }
             _ => Diagnostic::error(format!("invalid YAML: {}", error.info())).at(here, "here"),
+        }
+    }
+
+    /// A colon in a value, or in a line that continues the value of the line before.
+    fn unexpected_colon(&self, colon: usize) -> Diagnostic {
+        let start = self.text[..colon].rfind('\n').map_or(0, |at| at + 1);
+        let line = &self.text[start..colon];
+        if let Some(first) = line.find(": ") {
+            return Diagnostic::error("a value has a colon")
+                .at(self.place(colon, colon + 1), "ends a key once more")
+                .also(self.place(start + first, start + first + 1), "ended the key")
+                .hint("Put the value in quotes.");
+        }
+        let word = start + line.len() - line.trim_start().len();
+        Diagnostic::error("this line does not fit the lines before it")
+            .at(self.place(word, colon), "indented too far")
+    }
+
+    /// A range of the parsed text as a span of the file.
+    fn place(&self, start: usize, end: usize) -> Span {
+        Span::new(self.file, self.from + start..self.from + end)
+    }
+}
+
+fn too_deep(span: Span) -> Diagnostic {
+    Diagnostic::error(format!("more than {DEPTH_MAX} levels of nesting")).at(span, "too deep")
+}
+
+/// How many collections a tree has within each other.
+fn depth(node: &Node) -> usize {
+    match &node.value {
+        Value::Null | Value::Scalar(_) => 0,
+        Value::Sequence(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Mapping(mapping) => {
+            1 + mapping.entries.iter().map(|it| depth(&it.value)).max().unwrap_or(0)
         }
     }
 }

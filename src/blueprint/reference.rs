@@ -8,9 +8,9 @@ use std::str::FromStr;
 use super::component::Component;
 use super::decode::{Decode, Decoder, Invalid, Word, schema};
 use super::node::{Node, Value};
-use super::shape::{self, Shape};
+use super::shape::Shape;
 use super::value::Name;
-use crate::diagnostic::{did_you_mean, listed};
+use crate::diagnostic::{Diagnostic, listed, with_article};
 use crate::source::Span;
 
 schema! {
@@ -176,13 +176,12 @@ fn component_type(text: &str) -> Result<ComponentType, Invalid> {
     if let Some(found) = REFERABLE.into_iter().find(|it| it.as_str() == text) {
         return Ok(found);
     }
-    let plural = REFERABLE.into_iter().find(|it| it.section() == text).map(ComponentType::as_str);
-    let meant = plural.or_else(|| did_you_mean(text, REFERABLE.map(ComponentType::as_str)));
-    Err(match meant {
-        Some(meant) => Invalid::new(format!("did you mean `{meant}`?")),
-        None => Invalid::new(format!("`{text}` is not a type of component"))
-            .hint(format!("Types are {}.", listed(REFERABLE))),
-    })
+    let types = format!("Types are {}.", listed(REFERABLE));
+    if let Some(plural) = REFERABLE.into_iter().find(|it| it.section() == text) {
+        return Err(Invalid::new(format!("did you mean `{plural}`?")).hint(types));
+    }
+    let otherwise = format!("`{text}` is not a type of component");
+    Err(Invalid::unknown(text, REFERABLE.map(ComponentType::as_str), &otherwise).hint(types))
 }
 
 fn access_of(component: ComponentType, text: &str) -> Result<Access, Invalid> {
@@ -190,16 +189,14 @@ fn access_of(component: ComponentType, text: &str) -> Result<Access, Invalid> {
     if let Some(found) = offered.iter().find(|it| it.as_str() == text) {
         return Ok(*found);
     }
-    let noun = component.noun();
+    let noun = with_article(component.noun());
     if offered.is_empty() {
-        return Err(Invalid::new(format!("a {noun} has no kinds of access"))
+        return Err(Invalid::new(format!("{noun} has no kinds of access"))
             .hint(format!("Leave out `:{text}`.")));
     }
-    let hint = format!("A {noun} offers {}.", listed(offered));
-    Err(match did_you_mean(text, offered.iter().map(|it| it.as_str())) {
-        Some(access) => Invalid::new(format!("did you mean `{access}`?")).hint(hint),
-        None => Invalid::new(format!("a {noun} does not offer `{text}`")).hint(hint),
-    })
+    let otherwise = format!("{noun} does not offer `{text}`");
+    Err(Invalid::unknown(text, offered.iter().map(|it| it.as_str()), &otherwise)
+        .hint(format!("It offers {}.", listed(offered))))
 }
 
 impl Decode for Reference {
@@ -234,8 +231,9 @@ impl fmt::Display for Parsed {
 }
 
 impl Word for Parsed {
-    const WHAT: &'static str = "a reference";
-    const EXAMPLES: &'static [&'static str] = &["database.orders", "secret.api:read"];
+    fn shape() -> Shape {
+        Shape::word("a reference", &["database.orders", "secret.api:read"])
+    }
 }
 
 /// The plain name of a component whose type the place decides.
@@ -252,13 +250,11 @@ impl<C: Component> Decode for Link<C> {
                 *component == C::TYPE.as_str() || *component == C::TYPE.section()
             });
             if let Some((component, name)) = typed {
-                let what = C::TYPE.noun();
+                let what = with_article(C::TYPE.noun());
                 decoder.report(
-                    crate::diagnostic::Diagnostic::error(format!(
-                        "expected the name of a {what}, found a reference"
-                    ))
-                    .at(node.part(0..component.len() + 1), "only the name is needed here")
-                    .hint(format!("Write `{name}`.")),
+                    Diagnostic::error(format!("expected the name of {what}, found a reference"))
+                        .at(node.part(0..component.len() + 1), "only the name is needed here")
+                        .hint(format!("Write `{name}`.")),
                 );
                 return None;
             }
@@ -269,8 +265,7 @@ impl<C: Component> Decode for Link<C> {
     }
 
     fn shape() -> Shape {
-        let what = format!("the name of a {}", C::TYPE.noun());
-        Shape::Word(shape::Word { what, examples: &[] })
+        Shape::word(format!("the name of {}", with_article(C::TYPE.noun())), &[])
     }
 }
 

@@ -1,5 +1,7 @@
 //! The language described as data: what `schema`, `explain` and the reference pages are made of.
 
+use crate::diagnostic::either;
+
 /// What may stand at a place of a blueprint.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
@@ -64,18 +66,16 @@ pub struct Field {
 }
 
 impl Shape {
+    /// A scalar: what it is, with its article, and examples.
+    pub fn word(what: impl Into<String>, examples: &'static [&'static str]) -> Self {
+        Self::Word(Word { what: what.into(), examples })
+    }
+
     /// What a message expects here, with its article: `a list`.
     pub fn describe(&self) -> String {
         match self {
             Shape::Word(word) => word.what.clone(),
-            Shape::Choice { values, .. } => {
-                let values: Vec<_> = values.iter().map(|it| format!("`{}`", it.value)).collect();
-                match values.as_slice() {
-                    [one] => one.clone(),
-                    [many @ .., last] => format!("{} or {last}", many.join(", ")),
-                    [] => "nothing".to_owned(),
-                }
-            }
+            Shape::Choice { values, .. } => either(values.iter().map(|it| it.value)),
             Shape::Boolean => "`true` or `false`".to_owned(),
             Shape::Integer { .. } => "a whole number".to_owned(),
             Shape::List(_) => "a list".to_owned(),

@@ -1,7 +1,7 @@
 //! The values that people write by hand, each a type of its own that parses, checks and prints.
 
 mod aws;
-mod int;
+mod bounded;
 mod kubernetes;
 mod name;
 mod net;
@@ -15,7 +15,7 @@ pub use aws::{
     InstanceType, LogGroupName, ParameterName, Region, RoleArn, ServicePrincipal, SslPolicy,
     TagKey, ZoneName,
 };
-pub use int::Int;
+pub use bounded::{Days, Gib, Int, Seconds};
 pub use kubernetes::{LabelKey, LabelValue, ServiceAccount};
 pub use name::Name;
 pub use net::{Cidr, DomainName, HttpPath, Port, RecordName, StatusCodes};
@@ -55,8 +55,9 @@ macro_rules! word {
         }
 
         impl $crate::blueprint::decode::Word for $name {
-            const WHAT: &'static str = $what;
-            const EXAMPLES: &'static [&'static str] = &$examples;
+            fn shape() -> $crate::blueprint::shape::Shape {
+                $crate::blueprint::shape::Shape::word($what, &$examples)
+            }
         }
     };
 }
@@ -77,8 +78,11 @@ fn characters(
 ) -> Result<(), Invalid> {
     ensure(!text.is_empty() || min == 0, "is empty")?;
     if let Some(other) = text.chars().find(|c| !allowed(*c)) {
-        return Err(Invalid::new(format!("has `{}`", other.escape_debug()))
-            .hint(format!("Only {which} are allowed.")));
+        let other = match other {
+            ' ' => "a space".to_owned(),
+            other => format!("`{}`", other.escape_debug()),
+        };
+        return Err(Invalid::new(format!("has {other}")).hint(format!("Only {which} are allowed.")));
     }
     let length = text.chars().count();
     ensure(

@@ -89,7 +89,11 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     // IAM is eventually consistent: a fresh role is unknown to other services for some seconds.
     ("InvalidParameterException", "assume", Class::NotYet),
     ("InvalidParameterException", "role with arn", Class::NotYet),
+    ("InvalidParameterException", "role with name", Class::NotYet),
+    ("InvalidParameterException", "role provided in the request does not exist", Class::NotYet),
+    ("InvalidParameterException", "invalid principal", Class::NotYet),
     ("InvalidParameterValue", "iam instance profile", Class::NotYet),
+    ("InvalidParameterValue", "enhanced_monitoring", Class::NotYet),
     ("InvalidParameterValueException", "cannot be assumed", Class::NotYet),
     ("MalformedPolicyDocument", "invalid principal", Class::NotYet),
     ("MalformedPolicyDocumentException", "invalid principal", Class::NotYet),
@@ -100,13 +104,19 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     ("InvalidRequestException", "currently in progress", Class::Busy),
     ("InvalidRequestException", "cluster is not in", Class::Busy),
     ("InvalidRequestException", "not active", Class::Busy),
+    ("InvalidRequestException", "not in active", Class::Busy),
     ("ValidationError", "rate exceeded", Class::Throttled),
     ("InvalidParameterCombination", "no modifications", Class::Stale),
+    // EKS refuses updates that change nothing.
+    ("InvalidParameterException", "already at the desired configuration", Class::Stale),
+    ("InvalidParameterException", "no changes needed", Class::Stale),
+    ("InvalidRequestException", "no changes needed", Class::Stale),
     ("AccessDenied", "expired", Class::Credentials),
     // EC2's answer when an address or an interface is held by a service: a NAT gateway on its way out, mostly.
     ("AuthFailure", "permission to access the specified resource", Class::InUse),
-    // EKS says "in use" of names that are taken, too.
+    // EKS says "in use" of names that are taken, too, and of what is being updated.
     ("ResourceInUseException", "already exists", Class::Exists),
+    ("ResourceInUseException", "already in use", Class::Exists),
     ("ResourceInUseException", "in progress", Class::Busy),
     // A key that is scheduled for deletion counts as gone.
     ("KMSInvalidStateException", "pending deletion", Class::NotFound),
@@ -114,6 +124,7 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     ("InvalidChangeBatch", "already exists", Class::Exists),
     ("InvalidChangeBatch", "not found", Class::NotFound),
     ("InvalidChangeBatch", "do not match the current values", Class::Stale),
+    ("ResourceInUseException", "cannot be updated", Class::Busy),
 ];
 
 const BY_CODE: &[(&str, Class)] = &[
@@ -170,6 +181,12 @@ const BY_CODE: &[(&str, Class)] = &[
     ("BucketAlreadyOwnedByYou", Class::Exists),
     ("ResourceExistsException", Class::Exists),
     ("ConflictingDomainExists", Class::Exists),
+    ("DuplicateListener", Class::Exists),
+    ("DuplicateLoadBalancerName", Class::Exists),
+    ("DuplicateTargetGroupName", Class::Exists),
+    ("TooManyListeners", Class::Quota),
+    ("TooManyLoadBalancers", Class::Quota),
+    ("TooManyTargetGroups", Class::Quota),
     ("NoSuchEntity", Class::NotFound),
     ("NoSuchHostedZone", Class::NotFound),
     ("NoSuchHealthCheck", Class::NotFound),
@@ -264,6 +281,11 @@ mod tests {
             ("DBParameterGroupAlreadyExists", Class::Exists),
             ("ThrottlingException", Class::Throttled),
             ("Throttling", Class::Throttled),
+            ("DuplicateListener", Class::Exists),
+            ("DuplicateTargetGroupName", Class::Exists),
+            ("TooManyLoadBalancers", Class::Quota),
+            ("TargetGroupNotFound", Class::NotFound),
+            ("RepositoryPolicyNotFoundException", Class::NotFound),
             ("DependencyViolation", Class::InUse),
             ("VpcLimitExceeded", Class::Quota),
             ("UnauthorizedOperation", Class::Denied),
@@ -278,6 +300,8 @@ mod tests {
         let message = "The role with arn x cannot be assumed by principal eks";
         assert_eq!(classify(Some("InvalidParameterException"), message, 400), Class::NotYet);
         assert_eq!(classify(Some("InvalidParameterException"), "bad size", 400), Class::Invalid);
+        let message = "IAM role ARN value is invalid or does not include permissions for: ENHANCED_MONITORING";
+        assert_eq!(classify(Some("InvalidParameterValue"), message, 400), Class::NotYet);
         let message = "You do not have permission to access the specified resource.";
         assert_eq!(classify(Some("AuthFailure"), message, 403), Class::InUse);
         let message = "AWS was not able to validate the provided access credentials";
@@ -300,6 +324,29 @@ mod tests {
             ),
             ("KMSInvalidStateException", "arn:key is pending deletion.", Class::NotFound),
             ("KMSInvalidStateException", "arn:key is creating.", Class::Busy),
+            ("ResourceInUseException", "Cluster has nodegroups attached", Class::InUse),
+            ("ResourceInUseException", "Cluster already exists with name: a", Class::Exists),
+            (
+                "ResourceInUseException",
+                "The specified access entry resource is already in use on this cluster.",
+                Class::Exists,
+            ),
+            (
+                "ResourceInUseException",
+                "Addon vpc-cni cannot be updated as it is currently in UPDATING state",
+                Class::Busy,
+            ),
+            (
+                "InvalidParameterException",
+                "Cluster is already at the desired configuration with endpointPrivateAccess: true",
+                Class::Stale,
+            ),
+            (
+                "InvalidParameterException",
+                "The specified principalArn is invalid: invalid principal.",
+                Class::NotYet,
+            ),
+            ("InvalidRequestException", "Cluster 'a' is not in ACTIVE status", Class::Busy),
         ] {
             assert_eq!(classify(Some(code), message, 400), class, "{message}");
         }

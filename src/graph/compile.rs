@@ -3,6 +3,7 @@
 //! Compiling is pure. What it must know of the account is given to it.
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::address::{Address, Stack};
 use crate::blueprint::Blueprint;
@@ -42,6 +43,9 @@ pub fn compile(blueprint: &Blueprint, account: &Account) -> Result<Graph, Vec<Gr
     compiler.builder.build()
 }
 
+/// `CreateRole` in the API reference.
+const ROLE_NAME_MAX: usize = 64;
+
 struct Compiler<'a> {
     blueprint: &'a Blueprint,
     account: &'a Account,
@@ -78,6 +82,22 @@ impl<'a> Compiler<'a> {
         format!("{}-{name}", self.blueprint.stack)
     }
 
+    /// The same, for a service that takes no more than `max` characters: what is cut off is told apart by its hash.
+    fn name_within(&self, name: &str, max: usize) -> String {
+        let whole = self.name(name);
+        if whole.len() <= max {
+            return whole;
+        }
+        let hash = hex::encode(&Sha256::digest(&whole)[..3]);
+        let kept = whole[..max - hash.len() - 1].trim_end_matches('-');
+        format!("{kept}-{hash}")
+    }
+
+    /// The name of an IAM role.
+    fn role_name(&self, name: &str) -> String {
+        self.name_within(name, ROLE_NAME_MAX)
+    }
+
     /// The tag that consoles show.
     fn name_tag(&self, name: impl std::fmt::Display) -> Value {
         json!([{"Key": "Name", "Value": self.name(name)}])
@@ -108,11 +128,10 @@ impl<'a> Compiler<'a> {
     }
 
     /// A security group without rules of its own: each rule is a resource, so that it can refer to other groups, and
-    /// whatever else appears in the group is drift.
+    /// whatever else appears in the group is drift. Without a name of ours a replacement can stand beside the old one.
     fn security_group(&mut self, component: &str, name: &str, description: &str) -> Address {
         let address = Address::of(component, "security-group");
         let spec = json!({
-            "GroupName": self.name(name),
             "GroupDescription": description,
             "VpcId": self.vpc_id(),
             "SecurityGroupIngress": [],

@@ -9,13 +9,13 @@ use aws_sdk_acm::types::{
 use futures::future::try_join_all;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::ec2::gone;
+use super::reply::{gone, present};
 use super::route53::DomainName;
 use super::tagging;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
-use crate::fault::{Class, Fault, Required};
+use crate::fault::{Fault, Required};
 use crate::kind::{
     DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
     Update, outputs,
@@ -248,17 +248,13 @@ async fn live(cx: &Cx, arn: &str) -> Result<Option<Live>, Fault> {
     let described = cx.acm.describe_certificate().certificate_arn(arn).send();
     let tagged = cx.acm.list_tags_for_certificate().certificate_arn(arn).send();
     let (described, tagged) = futures::join!(described, tagged);
-    let found = described.map_err(Fault::from).and_then(|described| {
-        let tagged = tagged.map_err(Fault::from)?;
-        let pairs = tagged.tags().iter().map(|tag| (tag.key.clone(), tag.value.clone()));
-        let pairs = pairs.map(|(key, value)| (key, value.unwrap_or_default()));
-        let certificate = described.certificate.required("certificate")?;
-        Ok(Live { certificate, tags: Tags::read(pairs) })
-    });
-    match found {
-        Err(fault) if fault.is(Class::NotFound) => Ok(None),
-        found => found.map(Some),
-    }
+    let (Some(described), Some(tagged)) = (present(described)?, present(tagged)?) else {
+        return Ok(None);
+    };
+    let certificate = described.certificate.required("certificate")?;
+    let pairs = tagged.tags.unwrap_or_default().into_iter();
+    let pairs = pairs.map(|tag| (tag.key, tag.value.unwrap_or_default()));
+    Ok(Some(Live { certificate, tags: Tags::read(pairs) }))
 }
 
 /// Without a value a tag is removed whatever its value is.

@@ -1,4 +1,4 @@
-//! What the EC2 kinds share: filters from lookups, tags, pages, address ranges, and deletions of what is gone.
+//! What the EC2 kinds share: filters from lookups, tags and address ranges.
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
@@ -6,14 +6,15 @@ use std::ops::Deref;
 use aws_sdk_ec2::types::{
     AttributeBooleanValue, Filter, NetworkAcl, ResourceType, RouteTable, Tag, TagSpecification,
 };
-use aws_smithy_async::future::pagination_stream::PaginationStream;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+pub(super) use super::reply::{collect, gone};
+use super::scalar::Number;
 use crate::address::PhysicalId;
 use crate::cloud::Cx;
 use crate::cloud::tags::{ADDRESS_TAG, STACK_TAG, TagChange, Tags};
-use crate::fault::{Class, Fault};
+use crate::fault::Fault;
 use crate::kind::Lookup;
 
 /// The filters that find `wanted`: a set by id (`id_filter` is the API's name for it), and one a stack by owner.
@@ -74,13 +75,6 @@ pub(super) async fn network_acls(cx: &Cx, filters: Vec<Filter>) -> Result<Vec<Ne
     collect(pages.items().send()).await
 }
 
-/// All items of all pages.
-pub(super) async fn collect<T, E: Into<Fault>>(
-    pages: PaginationStream<Result<T, E>>,
-) -> Result<Vec<T>, Fault> {
-    pages.collect::<Result<Vec<T>, E>>().await.map_err(Into::into)
-}
-
 /// Tags of a reply.
 pub(super) fn tags(tags: &[Tag]) -> Tags {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
@@ -108,14 +102,6 @@ pub(super) async fn retag(cx: &Cx, id: &PhysicalId, change: TagChange) -> Result
         cx.ec2.delete_tags().resources(id.as_str()).set_tags(Some(tags)).send().await?;
     }
     Ok(())
-}
-
-/// The answer of a deletion: that it is gone already is a success.
-pub(super) fn gone<T, E: Into<Fault>>(answer: Result<T, E>) -> Result<(), Fault> {
-    match answer.map_err(Into::into) {
-        Err(fault) if fault.is(Class::NotFound) => Ok(()),
-        other => other.map(drop),
-    }
 }
 
 /// A boolean attribute of a `Modify…Attribute` call.
@@ -161,8 +147,8 @@ impl Cidr {
     }
 
     /// How many bits of it name the network.
-    pub(super) fn prefix_len(&self) -> Option<i32> {
-        self.0.rsplit_once('/')?.1.parse().ok()
+    pub(super) fn prefix_len(&self) -> Option<Number> {
+        self.0.rsplit_once('/')?.1.parse().ok().map(Number)
     }
 }
 
@@ -185,7 +171,7 @@ mod tests {
         ] {
             assert_eq!(&*Cidr::from(written.to_owned()), kept);
         }
-        assert_eq!(Cidr::from("10.0.0.0/16".to_owned()).prefix_len(), Some(16));
+        assert_eq!(Cidr::from("10.0.0.0/16".to_owned()).prefix_len(), Some(Number(16)));
     }
 
     #[test]

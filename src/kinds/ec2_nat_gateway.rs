@@ -10,6 +10,7 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::ec2;
+use super::scalar::Number;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
@@ -31,13 +32,13 @@ pub struct Spec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     connectivity_type: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    max_drain_duration_seconds: Option<i32>,
+    max_drain_duration_seconds: Option<Number>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     private_ip_address: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     secondary_allocation_ids: Option<BTreeSet<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    secondary_private_ip_address_count: Option<i32>,
+    secondary_private_ip_address_count: Option<Number>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     secondary_private_ip_addresses: Option<BTreeSet<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -112,7 +113,7 @@ impl Kind for NatGateway {
             secondary_allocation_ids: zonal
                 .then(|| secondary().filter_map(|address| address.allocation_id.clone()).collect()),
             secondary_private_ip_address_count: zonal
-                .then(|| i32::try_from(secondary().count()).unwrap_or(i32::MAX)),
+                .then(|| Number(i32::try_from(secondary().count()).unwrap_or(i32::MAX))),
             secondary_private_ip_addresses: zonal
                 .then(|| secondary().filter_map(|address| address.private_ip.clone()).collect()),
             subnet_id: live.subnet_id.clone(),
@@ -171,7 +172,9 @@ impl Kind for NatGateway {
             .set_connectivity_type(spec.connectivity_type.as_deref().map(ConnectivityType::from))
             .set_private_ip_address(spec.private_ip_address.clone())
             .set_secondary_allocation_ids(list(&spec.secondary_allocation_ids))
-            .set_secondary_private_ip_address_count(spec.secondary_private_ip_address_count)
+            .set_secondary_private_ip_address_count(
+                spec.secondary_private_ip_address_count.map(i32::from),
+            )
             .set_secondary_private_ip_addresses(list(&spec.secondary_private_ip_addresses))
             .set_subnet_id(spec.subnet_id.clone())
             .set_vpc_id(spec.vpc_id.clone())
@@ -259,7 +262,7 @@ impl Change {
             if let Some(wanted) = &to.secondary_private_ip_addresses {
                 change.assign = wanted.difference(&addresses).cloned().collect();
                 change.unassign = addresses.difference(wanted).cloned().collect();
-            } else if let Some(wanted) = to.secondary_private_ip_address_count {
+            } else if let Some(Number(wanted)) = to.secondary_private_ip_address_count {
                 let wanted_len = usize::try_from(wanted).unwrap_or(0);
                 let has = i32::try_from(addresses.len()).unwrap_or(i32::MAX);
                 change.assign_count = (wanted - has).max(0);
@@ -276,7 +279,7 @@ async fn change_addresses(
     to: &Spec,
     change: &Change,
 ) -> Result<(), Fault> {
-    let (id, drain) = (id.as_str(), to.max_drain_duration_seconds);
+    let (id, drain) = (id.as_str(), to.max_drain_duration_seconds.map(i32::from));
     if !change.associate.is_empty() {
         let call = cx.ec2.associate_nat_gateway_address().nat_gateway_id(id);
         call.set_allocation_ids(Some(change.associate.clone())).send().await?;

@@ -8,6 +8,7 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::ec2::{self, Cidr};
+use super::scalar::Number;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
@@ -33,11 +34,11 @@ pub struct Spec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     enable_dns64: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    enable_lni_at_device_index: Option<i32>,
+    enable_lni_at_device_index: Option<Number>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ipv4_ipam_pool_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    ipv4_netmask_length: Option<i32>,
+    ipv4_netmask_length: Option<Number>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ipv6_cidr_block: Option<Cidr>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,7 +46,7 @@ pub struct Spec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ipv6_native: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    ipv6_netmask_length: Option<i32>,
+    ipv6_netmask_length: Option<Number>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     map_public_ip_on_launch: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,7 +151,7 @@ impl Kind for Subnet {
             availability_zone: live.availability_zone.clone(),
             availability_zone_id: live.availability_zone_id.clone(),
             enable_dns64: live.enable_dns64,
-            enable_lni_at_device_index: live.enable_lni_at_device_index,
+            enable_lni_at_device_index: live.enable_lni_at_device_index.map(Number),
             ipv4_ipam_pool_id: None,
             ipv4_netmask_length: cidr_block.as_ref().and_then(Cidr::prefix_len),
             cidr_block,
@@ -214,11 +215,11 @@ impl Kind for Subnet {
             .set_availability_zone_id(spec.availability_zone_id.clone())
             .set_cidr_block(Cidr::send(spec.cidr_block.as_ref()))
             .set_ipv4_ipam_pool_id(spec.ipv4_ipam_pool_id.clone())
-            .set_ipv4_netmask_length(spec.ipv4_netmask_length)
+            .set_ipv4_netmask_length(spec.ipv4_netmask_length.map(i32::from))
             .set_ipv6_cidr_block(Cidr::send(spec.ipv6_cidr_block.as_ref()))
             .set_ipv6_ipam_pool_id(spec.ipv6_ipam_pool_id.clone())
             .set_ipv6_native(spec.ipv6_native)
-            .set_ipv6_netmask_length(spec.ipv6_netmask_length)
+            .set_ipv6_netmask_length(spec.ipv6_netmask_length.map(i32::from))
             .set_outpost_arn(spec.outpost_arn.clone())
             .set_tag_specifications(tags)
             .send()
@@ -256,7 +257,7 @@ impl Kind for Subnet {
             let position = to.enable_lni_at_device_index;
             let off = ec2::switch(position.is_none().then_some(true));
             modify()
-                .set_enable_lni_at_device_index(position)
+                .set_enable_lni_at_device_index(position.map(i32::from))
                 .set_disable_lni_at_device_index(off)
                 .send()
                 .await?;
@@ -288,10 +289,11 @@ impl Kind for Subnet {
 
 /// The IPv6 ranges that are there or are coming.
 fn ipv6_ranges(live: &types::Subnet) -> impl Iterator<Item = &SubnetIpv6CidrBlockAssociation> {
+    use SubnetCidrBlockStateCode as State;
     live.ipv6_cidr_block_association_set().iter().filter(|range| {
-        matches!(
+        !matches!(
             range.ipv6_cidr_block_state().and_then(|state| state.state()),
-            Some(SubnetCidrBlockStateCode::Associated | SubnetCidrBlockStateCode::Associating)
+            Some(State::Disassociating | State::Disassociated | State::Failing | State::Failed)
         )
     })
 }

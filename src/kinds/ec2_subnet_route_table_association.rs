@@ -135,8 +135,8 @@ mod tests {
 
     #[test]
     fn its_state_is_told() {
-        let readiness = |state| SubnetRouteTableAssociation::readiness(&live(state));
         use RouteTableAssociationStateCode as State;
+        let readiness = |state| SubnetRouteTableAssociation::readiness(&live(state));
         assert_eq!(readiness(State::Associated), Readiness::Ready);
         assert_eq!(readiness(State::Associating), Readiness::Pending("associating".into()));
         assert_eq!(readiness(State::Disassociating), Readiness::Deleting);

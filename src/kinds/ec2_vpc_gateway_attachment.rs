@@ -37,9 +37,9 @@ impl Kind for VpcGatewayAttachment {
         Works at once. \
         Deletion is refused while something in the VPC has a public address: a NAT gateway, an internet-facing load \
         balancer, an instance.";
-    /// CloudFormation exchanges the gateway in place. Here the gateway is half of the natural key, so another gateway
-    /// is another attachment.
     const FIELDS: &'static [Field] = &[
+        // CloudFormation exchanges the gateway in place. Here it is half of the natural key: another gateway is
+        // another attachment.
         Field::replaces("InternetGatewayId", "The internet gateway."),
         Field::replaces("VpcId", "The VPC."),
     ];

@@ -182,17 +182,13 @@ impl Kind for Repository {
     }
 
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
-        let found = match wanted {
-            [Lookup::Id(id)] => {
-                let ask = cx.ecr.describe_repositories().repository_names(id.as_str());
-                let found = present(ask.send().await)?;
-                found.and_then(|reply| reply.repositories).unwrap_or_default()
-            }
-            _ => {
-                // The whole list: of several names, one that is not there is a fault.
-                let pages = cx.ecr.describe_repositories().into_paginator().page_size(1000);
-                collect(pages.items().send()).await?
-            }
+        let found = if let [Lookup::Id(id)] = wanted {
+            let ask = cx.ecr.describe_repositories().repository_names(id.as_str());
+            present(ask.send().await)?.and_then(|reply| reply.repositories).unwrap_or_default()
+        } else {
+            // The whole list: of several names, one that is not there is a fault.
+            let pages = cx.ecr.describe_repositories().into_paginator().page_size(1000);
+            collect(pages.items().send()).await?
         };
         let is_wanted = |repository: &types::Repository| {
             wanted.iter().any(|lookup| match lookup {

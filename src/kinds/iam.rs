@@ -75,7 +75,7 @@ pub(super) fn tag_list<'a>(tags: impl IntoIterator<Item = (&'a String, &'a Strin
 }
 
 /// A text that is JSON becomes what it says; any other value stays.
-fn parsed(document: Value) -> Value {
+pub(super) fn parsed(document: Value) -> Value {
     match document {
         Value::String(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
         other => other,

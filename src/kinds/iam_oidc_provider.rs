@@ -118,8 +118,8 @@ impl Kind for OidcProvider {
         cx.iam
             .create_open_id_connect_provider()
             .url(&spec.url)
-            .set_client_id_list(list(&spec.client_id_list))
-            .set_thumbprint_list(list(&spec.thumbprint_list))
+            .set_client_id_list(list(spec.client_id_list.as_ref()))
+            .set_thumbprint_list(list(spec.thumbprint_list.as_ref()))
             .set_tags(spec.tags.as_ref().map(|tags| iam::tag_list(&tags.0)))
             .send()
             .await?;
@@ -144,7 +144,7 @@ impl Kind for OidcProvider {
         }
         if update.has("ThumbprintList") {
             let call = cx.iam.update_open_id_connect_provider_thumbprint();
-            let thumbprints = list(&to.thumbprint_list);
+            let thumbprints = list(to.thumbprint_list.as_ref());
             call.open_id_connect_provider_arn(arn).set_thumbprint_list(thumbprints).send().await?;
         }
         if update.has("Tags") {
@@ -177,8 +177,8 @@ fn without_scheme(url: &str) -> &str {
     url.strip_prefix(SCHEME).unwrap_or(url)
 }
 
-fn list(set: &Option<BTreeSet<String>>) -> Option<Vec<String>> {
-    set.as_ref().map(|set| set.iter().cloned().collect())
+fn list(set: Option<&BTreeSet<String>>) -> Option<Vec<String>> {
+    set.map(|set| set.iter().cloned().collect())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use aws_sdk_kms::types::AliasListEntry;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::ec2::{collect, gone};
+use super::reply::{collect, gone};
 use crate::address::PhysicalId;
 use crate::cloud::Cx;
 use crate::fault::Fault;

@@ -10,12 +10,13 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ec2::{collect, gone};
+use super::document;
+use super::reply::{collect, gone, present};
 use super::tagging;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
-use crate::fault::{Class, Fault, Required};
+use crate::fault::{Fault, Required};
 use crate::kind::{
     DeletionPolicy, Field, Kind, Lookup, Loss, Output, Outputs, Readiness, TAGS, Tagging, Token,
     Typical, Update, outputs,
@@ -111,9 +112,9 @@ impl Kind for Key {
         Spec {
             bypass_policy_lockout_safety_check: None,
             description: key.description.clone(),
-            enable_key_rotation: rotation.map(|rotation| rotation.key_rotation_enabled),
+            enable_key_rotation: Some(rotation.is_some_and(|status| status.key_rotation_enabled)),
             enabled: Some(key.enabled),
-            key_policy: live.policy.as_deref().map(document),
+            key_policy: live.policy.as_deref().map(document::from_text),
             key_spec: key.key_spec().map(ToString::to_string),
             key_usage: key.key_usage().map(ToString::to_string),
             multi_region: key.multi_region,
@@ -169,7 +170,7 @@ impl Kind for Key {
             .set_key_usage(spec.key_usage.as_deref().map(KeyUsageType::from))
             .set_multi_region(spec.multi_region)
             .set_origin(spec.origin.as_deref().map(OriginType::from))
-            .set_policy(spec.key_policy.as_ref().map(text))
+            .set_policy(spec.key_policy.as_ref().map(document::to_text))
             .set_tags(spec.tags.as_ref().map(|tags| tags.0.iter().map(tag).collect()))
             .customize()
             .config_override(once)
@@ -180,17 +181,17 @@ impl Kind for Key {
 
     async fn update(cx: &Cx, id: &PhysicalId, update: Update<'_, Spec>) -> Result<(), Fault> {
         let (key, to) = (id.as_str(), update.to);
-        // A disabled key refuses changes of its rotation: switching on goes first, switching off last.
-        if update.has("Enabled") && to.enabled == Some(true) {
+        // A disabled key refuses changes of its rotation: switching on goes first, switching off last. A fresh key is
+        // enabled and does not rotate: it is spared calls that not every sort of key accepts.
+        if update.has("Enabled") && to.enabled == Some(true) && update.from.enabled.is_some() {
             cx.kms.enable_key().key_id(key).send().await?;
         }
         if update.has("EnableKeyRotation") || update.has("RotationPeriodInDays") {
-            if to.enable_key_rotation == Some(false) {
-                cx.kms.disable_key_rotation().key_id(key).send().await?;
-            } else {
-                let days = to.rotation_period_in_days;
+            if to.enable_key_rotation != Some(false) {
                 let ask = cx.kms.enable_key_rotation().key_id(key);
-                ask.set_rotation_period_in_days(days).send().await?;
+                ask.set_rotation_period_in_days(to.rotation_period_in_days).send().await?;
+            } else if update.from.enable_key_rotation.is_some() {
+                cx.kms.disable_key_rotation().key_id(key).send().await?;
             }
         }
         if update.has("Description") {
@@ -203,7 +204,8 @@ impl Kind for Key {
             cx.kms
                 .put_key_policy()
                 .key_id(key)
-                .policy(text(policy))
+                .policy_name(POLICY)
+                .policy(document::to_text(policy))
                 .set_bypass_policy_lockout_safety_check(to.bypass_policy_lockout_safety_check)
                 .send()
                 .await?;
@@ -243,19 +245,20 @@ impl Kind for Key {
 /// KMS accepts windows of 7 to 30 days.
 const WINDOW_MIN_DAYS: i32 = 7;
 const WINDOW_MAX_DAYS: i32 = 30;
+/// The only name that a key's policy can have.
+const POLICY: &str = "default";
 
 /// A key, unless it is not there or scheduled for deletion.
 async fn live(cx: &Cx, id: &str) -> Result<Option<Live>, Fault> {
-    let described = match cx.kms.describe_key().key_id(id).send().await.map_err(Fault::from) {
-        Err(fault) if fault.is(Class::NotFound) => return Ok(None),
-        described => described?,
-    };
+    let described = cx.kms.describe_key().key_id(id).send().await;
+    let Some(described) = present(described)? else { return Ok(None) };
     let key = described.key_metadata.required("key")?;
     let leaving = [KeyState::PendingDeletion, KeyState::PendingReplicaDeletion];
     if key.key_state().is_some_and(|state| leaving.contains(state)) {
         return Ok(None);
     }
-    let policy = async { Ok(cx.kms.get_key_policy().key_id(id).send().await?.policy) };
+    let policy =
+        async { Ok(cx.kms.get_key_policy().key_id(id).policy_name(POLICY).send().await?.policy) };
     let tags = collect(cx.kms.list_resource_tags().key_id(id).into_paginator().items().send());
     let rotation = async {
         if !rotates(&key) {
@@ -271,16 +274,6 @@ async fn live(cx: &Cx, id: &str) -> Result<Option<Live>, Fault> {
 /// Asking others for their rotation is refused.
 fn rotates(key: &KeyMetadata) -> bool {
     key.key_spec() == Some(&KeySpec::SymmetricDefault) && key.origin() == Some(&OriginType::AwsKms)
-}
-
-/// A policy as CloudFormation writes it.
-fn document(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| text.into())
-}
-
-/// A policy as KMS takes it.
-fn text(document: &Value) -> String {
-    document.as_str().map_or_else(|| document.to_string(), str::to_owned)
 }
 
 fn tag((key, value): (&String, &String)) -> Tag {
@@ -339,12 +332,6 @@ mod tests {
         assert!(!rotates(&key));
         let live = Live { key, policy: None, rotation: None, tags: Tags::default() };
         assert_eq!(Key::readiness(&live), Readiness::Pending("Updating".into()));
-        assert_eq!(Key::spec(&live).enable_key_rotation, None);
-    }
-
-    #[test]
-    fn a_policy_is_text_on_the_wire() {
-        assert_eq!(text(&json!({"Version": "1"})), r#"{"Version":"1"}"#);
-        assert_eq!(text(&json!("{}")), "{}");
+        assert_eq!(Key::spec(&live).enable_key_rotation, Some(false));
     }
 }

@@ -17,9 +17,9 @@ pub(super) async fn arn(cx: &Cx, resource: &str, name: &str) -> Result<String, F
 }
 
 /// The names in `wanted`: all RDS kinds have natural ids.
-pub(super) fn names(wanted: &[Lookup]) -> BTreeSet<&str> {
-    let name = |lookup| match lookup {
-        &Lookup::Id(ref id) => Some(id.as_str()),
+pub(super) fn names<'a>(wanted: &'a [Lookup]) -> BTreeSet<&'a str> {
+    let name = |lookup: &'a Lookup| match lookup {
+        Lookup::Id(id) => Some(id.as_str()),
         Lookup::Owner { .. } => None,
     };
     wanted.iter().filter_map(name).collect()

@@ -158,29 +158,34 @@ impl Kind for Instance {
     type Live = DbInstance;
 
     const NAME: &'static str = "AWS::RDS::DBInstance";
-    const DOC: &'static str = "A relational database, or with `SourceDBInstanceIdentifier` a read replica of one. \
-        It works after its first backup; a replica can be made only of an instance that works and keeps backups.\n\n\
+    const DOC: &'static str = "A relational database, or a read replica of one. \
+        It works after its first backup; a replica is made of an instance that works and keeps backups.\n\n\
         There is no `MasterUserPassword`: no secret stands in a blueprint, a plan or a state. With \
         `ManageMasterUserPassword` RDS keeps the password in Secrets Manager and rotates it; the output \
         `MasterUserSecret.SecretArn` names the secret.\n\n\
-        Every change is applied immediately; one that is under way counts as done. A parameter group's static \
-        parameters wait for the next restart, which platctl leaves to you. Storage grows by itself up to \
-        `MaxAllocatedStorage`, and with `AutoMinorVersionUpgrade` the version rises in the maintenance window: more \
-        storage or a higher version than asked for is not drift, for neither can be taken back. Keys are compared as \
-        RDS tells them: name a key by its ARN, not by an alias.\n\n\
-        Read replicas take `BackupRetentionPeriod`, `PreferredBackupWindow` and `PreferredMaintenanceWindow` from RDS's defaults: \
-        creating one with them is refused.\n\n\
-        Deletion is refused while a snapshot or a modification is under way, and waits for it. The policy `Snapshot` leaves a \
-        final snapshot `<identifier>-final-<hash>`, except of replicas and of instances that failed.";
+        Every change is applied immediately, and one that is under way counts as done. Static parameters of a \
+        parameter group wait for the next restart, which platctl leaves to you. Storage grows by itself up to \
+        `MaxAllocatedStorage`, and with `AutoMinorVersionUpgrade` the version rises in the maintenance window: \
+        more storage or a higher version than asked for is no drift, for neither can be taken back. Keys are \
+        compared as RDS tells them: name a key by its ARN, not by an alias.\n\n\
+        A read replica starts with what its source has wherever its specification is silent; engine, version, \
+        user and windows are the source's in any case. It cannot be created with `BackupRetentionPeriod` or \
+        `ManageMasterUserPassword`.\n\n\
+        Deletion waits for a snapshot or a modification that is under way; deletion protection is switched off \
+        first. The policy `Snapshot` leaves a final snapshot `<identifier>-final-<hash>`, except of replicas and of \
+        instances that failed.";
     const FIELDS: &'static [Field] = &[
         Field::updates("AllocatedStorage", "GiB. It can grow, by itself too, and never shrink.")
             .at_least(),
-        Field::updates("AllowMajorVersionUpgrade", "Whether `EngineVersion` may name another major version.")
-            .write_only(),
+        Field::updates(
+            "AllowMajorVersionUpgrade",
+            "Whether `EngineVersion` may name another major version.",
+        )
+        .write_only(),
         Field::updates("AssociatedRoles", "Roles for features such as S3 import.").set().late(),
-        Field::updates("AutoMinorVersionUpgrade", "Whether RDS upgrades minor versions in the maintenance window."),
+        Field::updates("AutoMinorVersionUpgrade", "Whether RDS upgrades minor versions by itself."),
         Field::replaces("AvailabilityZone", "Its zone; not with `MultiAZ`."),
-        Field::updates("BackupRetentionPeriod", "Days that automated backups are kept; 0 switches them off."),
+        Field::updates("BackupRetentionPeriod", "Days that backups are kept; 0 switches them off."),
         Field::updates("CACertificateIdentifier", "The authority of the server certificate."),
         Field::replaces("CharacterSetName", "The character set (Oracle, Db2)."),
         Field::updates("CopyTagsToSnapshot", "Whether snapshots carry the tags of the instance."),
@@ -190,40 +195,77 @@ impl Kind for Instance {
         Field::updates("DBParameterGroupName", "The settings of the engine."),
         Field::replaces("DBSubnetGroupName", "The subnets in which it may stand."),
         Field::updates("DatabaseInsightsMode", "`standard` or `advanced`."),
-        Field::updates("DedicatedLogVolume", "Whether the transaction log has a volume of its own."),
-        Field::updates("DeleteAutomatedBackups", "Whether automated backups go with the instance (the default).")
-            .write_only(),
+        Field::updates(
+            "DedicatedLogVolume",
+            "Whether the transaction log has a volume of its own.",
+        ),
+        Field::updates(
+            "DeleteAutomatedBackups",
+            "Whether a deletion takes the automated backups along (the default).",
+        )
+        .write_only(),
         Field::updates("DeletionProtection", "Whether RDS refuses to delete it."),
-        Field::updates("EnableCloudwatchLogsExports", "The logs that go to CloudWatch: `postgresql`, `upgrade`.")
-            .set(),
+        Field::updates(
+            "EnableCloudwatchLogsExports",
+            "The logs that go to CloudWatch: `postgresql`, `upgrade`.",
+        )
+        .set(),
         Field::updates("EnableIAMDatabaseAuthentication", "Whether IAM principals may sign in."),
         Field::updates("EnablePerformanceInsights", "Whether Performance Insights collects data."),
         Field::replaces("Engine", "`postgres`, `mysql`, `mariadb`, ..."),
-        Field::updates("EngineLifecycleSupport", "Whether extended support is bought after the end of standard support."),
-        Field::updates("EngineVersion", "`18.1`, or `18` for the newest of that major version.").at_least(),
+        Field::updates(
+            "EngineLifecycleSupport",
+            "Whether extended support follows standard support.",
+        ),
+        Field::updates("EngineVersion", "`18.1`, or `18` for the newest of that major version.")
+            .at_least(),
         Field::updates("Iops", "Provisioned I/O operations a second."),
         Field::replaces("KmsKeyId", "The ARN of the key that encrypts the storage."),
         Field::updates("LicenseModel", "The licence (Oracle, SQL Server, Db2)."),
-        Field::updates("ManageMasterUserPassword", "Whether RDS keeps the master password in Secrets Manager."),
-        Field::updates("MasterUserSecret", "`KmsKeyId`: the ARN of the key that encrypts the master password."),
+        Field::updates(
+            "ManageMasterUserPassword",
+            "Whether RDS keeps the master password in Secrets Manager.",
+        ),
+        Field::updates(
+            "MasterUserSecret",
+            "`KmsKeyId`: the ARN of the key that encrypts the master password.",
+        ),
         Field::replaces("MasterUsername", "The name of the master user."),
         Field::updates("MaxAllocatedStorage", "GiB up to which the storage grows by itself."),
-        Field::updates("MonitoringInterval", "Seconds between enhanced monitoring's points; 0 switches it off."),
+        Field::updates(
+            "MonitoringInterval",
+            "Seconds between points of enhanced monitoring; 0 switches it off.",
+        ),
         Field::updates("MonitoringRoleArn", "The role that enhanced monitoring assumes."),
         Field::updates("MultiAZ", "Whether a standby in another zone takes over when it fails."),
         Field::replaces("NcharCharacterSetName", "The national character set (Oracle)."),
         Field::updates("NetworkType", "`IPV4` or `DUAL`."),
         Field::updates("OptionGroupName", "Optional features of the engine."),
-        Field::replaces("PerformanceInsightsKMSKeyId", "The ARN of the key that encrypts Performance Insights' data."),
-        Field::updates("PerformanceInsightsRetentionPeriod", "Days that Performance Insights' data is kept: 7, or months of 31 days up to 731."),
+        Field::replaces(
+            "PerformanceInsightsKMSKeyId",
+            "The ARN of the key that encrypts this data.",
+        ),
+        Field::updates(
+            "PerformanceInsightsRetentionPeriod",
+            "Days that this data is kept: 7, 731, or months of 31 days.",
+        ),
         Field::updates("Port", "The port on which it listens."),
-        Field::updates("PreferredBackupWindow", "When automated backups are made, UTC: `03:00-04:00`."),
-        Field::updates("PreferredMaintenanceWindow", "When RDS may work on it, UTC: `sun:04:00-sun:05:00`."),
+        Field::updates(
+            "PreferredBackupWindow",
+            "When automated backups are made, UTC: `03:00-04:00`.",
+        ),
+        Field::updates(
+            "PreferredMaintenanceWindow",
+            "When RDS may work on it, UTC: `sun:04:00-sun:05:00`.",
+        ),
         Field::updates("ProcessorFeatures", "Cores, and threads a core.").set(),
-        Field::updates("PubliclyAccessible", "Whether its name resolves to a public address outside the VPC."),
+        Field::updates("PubliclyAccessible", "Whether it has a public address, too."),
         Field::updates("ReplicaMode", "`open-read-only` or `mounted` (Oracle, Db2)."),
-        Field::replaces("SourceDBInstanceIdentifier", "The instance of which it is a read replica: its identifier, or its ARN if it is in another region.")
-            .when_ready(),
+        Field::replaces(
+            "SourceDBInstanceIdentifier",
+            "What it replicates: an identifier, or an ARN in another region.",
+        )
+        .when_ready(),
         Field::replaces("StorageEncrypted", "Whether the storage is encrypted."),
         Field::updates("StorageThroughput", "MiB a second (`gp3`)."),
         Field::updates("StorageType", "`gp3`, `io2`, ..."),
@@ -554,8 +596,8 @@ async fn create(cx: &Cx, spec: &Spec) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Engine, version, user and character sets are the source's and are not sent; if the spec names others, the next plan
-/// says so.
+/// Engine, version, user, character sets and windows are the source's and are not sent; if the spec names others, the
+/// next plan says so.
 async fn create_replica(cx: &Cx, spec: &Spec, source: &LowerCase) -> Result<(), Fault> {
     if let Some(property) = refused_of_replicas(spec) {
         let message = format!("a read replica cannot be created with `{property}`");
@@ -604,13 +646,12 @@ async fn create_replica(cx: &Cx, spec: &Spec, source: &LowerCase) -> Result<(), 
     Ok(())
 }
 
-/// The property that a replica's creation has no place for, and that is not the source's either.
+/// The property that a replica's creation has no place for, and that is not the source's: it starts without backups
+/// and without a password of its own.
 fn refused_of_replicas(spec: &Spec) -> Option<&'static str> {
     let named = [
         ("BackupRetentionPeriod", spec.backup_retention_period.is_some_and(|days| days.0 > 0)),
         ("ManageMasterUserPassword", spec.manage_master_user_password == Some(true)),
-        ("PreferredBackupWindow", spec.preferred_backup_window.is_some()),
-        ("PreferredMaintenanceWindow", spec.preferred_maintenance_window.is_some()),
     ];
     named.into_iter().find(|(_, named)| *named).map(|(property, _)| property)
 }

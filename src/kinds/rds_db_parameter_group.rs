@@ -52,8 +52,8 @@ impl Kind for ParameterGroup {
 
     const NAME: &'static str = "AWS::RDS::DBParameterGroup";
     const DOC: &'static str = "Settings of a database engine, shared by the instances that name the group. \
-        It is there at once. A changed dynamic parameter takes effect at once, a static one when the instance restarts; \
-        platctl restarts nothing. A parameter that is taken out of the specification gets its default back. \
+        It is there at once. A changed dynamic parameter takes effect at once, a static one when the instance \
+        restarts; platctl restarts nothing. A parameter that is taken out of the specification gets its default back. \
         A group is made for one family and cannot change it: give the group of another family another name. \
         Deletion is refused while an instance uses the group.";
     const FIELDS: &'static [Field] = &[

@@ -8,7 +8,7 @@ use aws_sdk_route53::types::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::ec2::{collect, gone};
+use super::reply::{collect, gone};
 use super::route53;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;

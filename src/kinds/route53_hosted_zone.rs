@@ -7,7 +7,7 @@ use aws_sdk_route53::types::{self, TagResourceType, VpcRegion};
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::ec2::{collect, gone};
+use super::reply::{collect, gone, present};
 use super::route53::{self, DomainName};
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
@@ -79,9 +79,7 @@ impl Kind for HostedZone {
         Field::replaces("Name", "The domain, with or without the final dot."),
         Field::updates("QueryLoggingConfig", "The log group for DNS queries, in us-east-1.").late(),
         TAGS.late(),
-        Field::updates("VPCs", "The VPCs that see the zone; with any, the zone is private.")
-            .set()
-            .late(),
+        Field::updates("VPCs", "The VPCs that see the zone; with any, the zone is private.").set(),
     ];
     const OUTPUTS: &'static [Output] = &[
         Output::with_id("HostedZoneId", "The id of the zone."),
@@ -158,7 +156,6 @@ impl Kind for HostedZone {
 
     async fn create(cx: &Cx, spec: &Spec, token: &Token) -> Result<PhysicalId, Fault> {
         let comment = spec.hosted_zone_config.as_ref().and_then(|config| config.comment.clone());
-        // A private zone is born in one VPC; the others join it in the late update.
         let vpc = spec.vpcs.as_ref().and_then(|vpcs| vpcs.first());
         let config = types::HostedZoneConfig::builder()
             .set_comment(comment)
@@ -174,15 +171,19 @@ impl Kind for HostedZone {
             .send()
             .await
             .map_err(Fault::from);
-        match made {
-            Ok(made) => Ok(zone_id(&made.hosted_zone.required("hosted zone")?.id)),
+        let id = match made {
+            Ok(made) => zone_id(&made.hosted_zone.required("hosted zone")?.id),
             // Our own earlier try, perhaps: the tags, a call of their own, may never have been written.
             Err(fault) if fault.is(Class::Exists) => {
-                let known = by_caller_reference(cx, &spec.name, &token.0).await?;
-                known.ok_or(fault)
+                by_caller_reference(cx, &spec.name, &token.0).await?.ok_or(fault)?
             }
-            Err(fault) => Err(fault),
+            Err(fault) => return Err(fault),
+        };
+        // A private zone is born in one VPC, which makes it private; the others join it.
+        if let Some(vpcs) = spec.vpcs.as_ref().filter(|vpcs| vpcs.len() > 1) {
+            associate(cx, &id, vpcs).await.map_err(|fault| fault.leaving(&id))?;
         }
+        Ok(id)
     }
 
     async fn update(cx: &Cx, id: &PhysicalId, update: Update<'_, Spec>) -> Result<(), Fault> {
@@ -228,10 +229,7 @@ async fn tags_of_all(cx: &Cx) -> Result<BTreeMap<String, Tags>, Fault> {
 }
 
 async fn zone(cx: &Cx, id: &str) -> Result<Option<GetHostedZoneOutput>, Fault> {
-    match cx.route53.get_hosted_zone().id(id).send().await.map_err(Fault::from) {
-        Err(fault) if fault.is(Class::NotFound) => Ok(None),
-        reply => reply.map(Some),
-    }
+    present(cx.route53.get_hosted_zone().id(id).send().await)
 }
 
 fn live(

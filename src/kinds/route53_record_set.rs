@@ -1,21 +1,21 @@
 //! `AWS::Route53::RecordSet`
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use aws_sdk_route53::types::{
     self, Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet,
     ResourceRecordSetFailover, ResourceRecordSetRegion, RrType,
 };
 use futures::future::try_join_all;
-use serde::de::{self, Deserializer, Visitor};
+use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::ec2::gone;
+use super::reply::{gone, present};
 use super::route53::DomainName;
+use super::scalar::Text;
 use crate::address::PhysicalId;
 use crate::cloud::Cx;
-use crate::fault::{Class, Fault};
+use crate::fault::Fault;
 use crate::kind::{
     DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, Tagging, Token,
     Typical, Update, outputs,
@@ -272,10 +272,7 @@ async fn list(cx: &Cx, zone: &str, only: Option<DomainName>) -> Result<Vec<Live>
     let mut sets = Vec::new();
     let mut next = ask().set_start_record_name(only.as_ref().map(|name| name.as_str().into()));
     loop {
-        let page = match next.send().await.map_err(Fault::from) {
-            Err(fault) if fault.is(Class::NotFound) => break,
-            page => page?,
-        };
+        let Some(page) = present(next.send().await)? else { break };
         sets.extend(page.resource_record_sets);
         // A listing starts at the name asked for; the sets of one name stand together.
         let next_name = page.next_record_name.as_deref().map(DomainName::new);
@@ -377,30 +374,9 @@ impl Serialize for Ttl {
 
 impl<'de> Deserialize<'de> for Ttl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TtlVisitor)
-    }
-}
-
-struct TtlVisitor;
-
-impl Visitor<'_> for TtlVisitor {
-    type Value = Ttl;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("seconds, as a number or as a text")
-    }
-
-    fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<Ttl, E> {
-        Ok(Ttl(seconds))
-    }
-
-    fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<Ttl, E> {
-        let wrong = |_| E::invalid_value(de::Unexpected::Unsigned(seconds), &self);
-        i64::try_from(seconds).map(Ttl).map_err(wrong)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Ttl, E> {
-        text.parse().map(Ttl).map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
+        let Text(seconds) = Text::deserialize(deserializer)?;
+        let wrong = |_| D::Error::custom(format!("expected seconds, got `{seconds}`"));
+        seconds.parse().map(Self).map_err(wrong)
     }
 }
 

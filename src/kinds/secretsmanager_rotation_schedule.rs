@@ -6,7 +6,7 @@ use aws_sdk_secretsmanager::types::RotationRulesType;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::ec2::gone;
+use super::reply::gone;
 use super::secretsmanager::describe;
 use crate::address::PhysicalId;
 use crate::cloud::Cx;

@@ -11,7 +11,7 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::ec2::{collect, gone};
+use super::reply::{collect, gone};
 use super::secretsmanager::describe;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;

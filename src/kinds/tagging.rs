@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_resourcegroupstagging::types::TagFilter;
 use futures::future::try_join_all;
 
-use super::ec2::collect;
+use super::reply::collect;
 use crate::cloud::Cx;
 use crate::cloud::tags::{ADDRESS_TAG, STACK_TAG};
 use crate::fault::Fault;

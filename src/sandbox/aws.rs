@@ -15,7 +15,9 @@ use tokio::process::Command;
 use super::{Options, Running, SandboxError, unix_seconds, write};
 
 /// The server answers in 2 s on a quiet machine; the first import after its installation takes longer.
-pub(super) const START_LIMIT: Duration = Duration::from_secs(60);
+pub(super) const START_LIMIT: Duration = Duration::from_mins(1);
+/// Somebody else may be starting the same sandbox, and installing it first.
+pub(super) const LOCK_LIMIT: Duration = environment::INSTALL_LIMIT.saturating_add(START_LIMIT);
 /// It ends at once; what is left is the last request.
 pub(super) const STOP_LIMIT: Duration = Duration::from_secs(10);
 
@@ -32,6 +34,10 @@ const EXTENSION: &[(&str, &str)] = files![
     "clock.py",
     "ecr.py",
     "eks.py",
+    "eks_access.py",
+    "eks_addons.py",
+    "eks_clusters.py",
+    "eks_nodes.py",
     "elbv2.py",
     "iam.py",
     "interfaces.py",
@@ -40,6 +46,7 @@ const EXTENSION: &[(&str, &str)] = files![
     "memory.py",
     "network.py",
     "rds.py",
+    "rds_groups.py",
     "references.py",
     "route53.py",
     "secretsmanager.py",
@@ -191,8 +198,8 @@ mod tests {
 
     #[test]
     fn a_tail_is_the_last_lines() {
-        let text: String = (0..40).map(|n| format!("line {n}\n\n")).collect();
-        let tail = tail(text.as_bytes());
+        let lines: Vec<_> = (0..40).map(|n| format!("line {n}\n")).collect();
+        let tail = tail(lines.join("\n").as_bytes());
         assert!(tail.starts_with("line 25\n") && tail.ends_with("line 39"), "{tail}");
     }
 }

@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use platctl::blueprint::value::DomainName;
 use platctl::blueprint::{self, Loaded, Selection};
 use platctl::diagnostic::Colour;
 use proptest::prelude::*;
@@ -95,7 +96,7 @@ fn overlays_change_what_they_say_and_nothing_else() {
     assert_eq!(database(&prod).replicas.get(), 1);
     assert_eq!(database(&dev).version, database(&prod).version);
     assert_eq!(
-        dev.dns.keys().map(|it| it.as_str()).collect::<Vec<_>>(),
+        dev.dns.keys().map(DomainName::as_str).collect::<Vec<_>>(),
         ["dev.birthdays.example.com"]
     );
     assert_ne!(dev.hash, prod.hash);

@@ -2,7 +2,8 @@
 
 usage, with the Python of the sandbox's environment: python tests/sandbox/test_extension.py [unittest options]
 
-Starts a server of its own on a free port. Every test works in an account of its own, so none sees another's resources.
+One file, because it is one script that anybody can run. Starts a server of its own on a free port. Every test works in
+an account of its own, so none sees another's resources.
 """
 
 import base64
@@ -23,8 +24,8 @@ from cryptography import x509
 
 SERVER = pathlib.Path(__file__).parents[2] / "src" / "sandbox" / "aws" / "server.py"
 REGION = "eu-central-1"
-SPEED = 300
-# Seconds on AWS. At this speed each phase takes a fraction of a second: long enough to be seen, short enough to wait for.
+# As slow as AWS: nothing changes unless a test lets time pass.
+SPEED = 1
 DURATIONS = {
     kind: {"create": 90, "update": 90, "delete": 90}
     for kind in (
@@ -39,6 +40,8 @@ DURATIONS = {
         "AWS::RDS::DBInstance",
     )
 }
+# One for all: it keeps the service models, which take long to read.
+SESSION = boto3.Session()
 ACCOUNTS = itertools.count(200000000001)
 
 
@@ -48,11 +51,11 @@ def setUpModule():
     root = pathlib.Path(FOLDER.name)
     options, ready = root / "options.json", root / "ready.json"
     options.write_text(
-        json.dumps(
-            {"instance": "test", "version": "test", "speed": SPEED, "durations": DURATIONS, "ready": str(ready)}
-        )
+        json.dumps({"instance": "test", "version": "test", "speed": SPEED, "durations": DURATIONS, "ready": str(ready)})
     )
-    PROCESS = subprocess.Popen([sys.executable, str(SERVER), str(options)])
+    log = root / "server.log"
+    with log.open("w") as stderr:
+        PROCESS = subprocess.Popen([sys.executable, "-B", str(SERVER), str(options)], stderr=stderr)
     deadline = time.monotonic() + 60
     while not ready.exists():
         assert PROCESS.poll() is None and time.monotonic() < deadline, "the server did not start"
@@ -63,7 +66,15 @@ def setUpModule():
 def tearDownModule():
     PROCESS.terminate()
     PROCESS.wait()
+    log = (pathlib.Path(FOLDER.name) / "server.log").read_text()
     FOLDER.cleanup()
+    # Whatever goes wrong inside is a defect, also where a test does not look.
+    assert "Traceback" not in log, log
+
+
+def control(action, parameters):
+    request = urllib.request.Request(f"{ENDPOINT}/platctl/{action}", json.dumps(parameters).encode(), method="POST")
+    urllib.request.urlopen(request).close()
 
 
 class Case(unittest.TestCase):
@@ -71,7 +82,7 @@ class Case(unittest.TestCase):
         self.account = str(next(ACCOUNTS))
 
     def client(self, service, region=REGION):
-        return boto3.client(
+        return SESSION.client(
             service,
             region_name=region,
             endpoint_url=ENDPOINT,
@@ -83,7 +94,7 @@ class Case(unittest.TestCase):
     def __getattr__(self, service):
         """`self.ec2` is the client of that service."""
         if service in ("ec2", "eks", "iam", "rds", "elbv2", "route53", "acm", "wafv2", "secretsmanager", "kms", "logs",
-                       "ecr", "sts", "resourcegroupstaggingapi"):  # fmt: skip
+                       "ecr", "sts", "resourcegroupstaggingapi"):
             client = self.client(service)
             setattr(self, service, client)
             return client
@@ -94,19 +105,22 @@ class Case(unittest.TestCase):
             call(**params)
         self.assertEqual(raised.exception.response["Error"]["Code"], code, raised.exception)
 
-    def becomes(self, wanted, look, within=5):
-        """Waits until `look()` is `wanted`; returns every different value on the way."""
-        seen, deadline = [], time.monotonic() + within
-        while True:
+    def advance(self, seconds):
+        control("advance", {"seconds": seconds})
+
+    def becomes(self, wanted, look):
+        """Lets time pass until `look()` is `wanted`; returns every different value on the way."""
+        seen = []
+        for _ in range(30):
             value = look()
             if not seen or seen[-1] != value:
                 seen.append(value)
             if value == wanted:
                 return seen
-            self.assertLess(time.monotonic(), deadline, f"still {value!r}, not {wanted!r}")
-            time.sleep(0.02)
+            self.advance(10)
+        self.fail(f"still {value!r}, not {wanted!r}")
 
-    def gone(self, code, look, within=5):
+    def gone(self, code, look):
         def state():
             try:
                 look()
@@ -114,7 +128,7 @@ class Case(unittest.TestCase):
             except ClientError as error:
                 return error.response["Error"]["Code"]
 
-        self.becomes(code, state, within)
+        self.becomes(code, state)
 
     # What many tests stand on
 
@@ -193,6 +207,29 @@ class Server(Case):
         self.cluster(wait=False)
         self.refused("UnknownOperationException", self.eks.list_insights, clusterName="main")
 
+    def test_a_missing_thing_is_never_a_crash(self):
+        key, grant = "00000000-0000-0000-0000-000000000000", "0" * 64
+        for code, call, params in (
+            ("DBClusterNotFoundFault", self.rds.modify_db_cluster, {"DBClusterIdentifier": "x"}),
+            ("DBProxyNotFoundFault", self.rds.delete_db_proxy, {"DBProxyName": "x"}),
+            ("DBInstanceNotFound", self.rds.modify_db_instance, {"DBInstanceIdentifier": "x"}),
+            ("InvalidAction", self.route53.list_traffic_policies, {}),
+            ("NatGatewayNotFound", self.ec2.delete_nat_gateway, {"NatGatewayId": "nat-1"}),
+            ("NotFoundException", self.kms.revoke_grant, {"KeyId": key, "GrantId": grant}),
+            ("RepositoryNotFoundException", self.ecr.put_image, {"repositoryName": "xx", "imageManifest": "{}"}),
+            ("ResourceNotFoundException", self.eks.delete_nodegroup, {"clusterName": "x", "nodegroupName": "x"}),
+            ("ResourceNotFoundException", self.logs.get_query_results, {"queryId": "x"}),
+        ):
+            self.refused(code, call, **params)
+
+    def test_a_reset_forgets_everything(self):
+        self.cluster(wait=False)
+        control("reset", {})
+        self.assertEqual(self.eks.list_clusters()["clusters"], [])
+        self.refused("InvalidVpcID.NotFound", self.ec2.describe_vpcs, VpcIds=[self.network])
+        self.advance(100)
+        self.assertEqual(self.eks.list_clusters()["clusters"], [], "what was under way is forgotten, too")
+
     def test_a_dry_run_changes_nothing(self):
         before = len(self.ec2.describe_vpcs()["Vpcs"])
         self.refused("DryRunOperation", self.ec2.create_vpc, CidrBlock="10.0.0.0/16", DryRun=True)
@@ -209,7 +246,7 @@ class Network(Case):
         vpc = self.vpc()
         mine = [{"Name": "vpc-id", "Values": [vpc]}]
         gateway = self.gateway(vpc)
-        refused = lambda: self.refused("DependencyViolation", self.ec2.delete_vpc, VpcId=vpc)  # noqa: E731
+        refused = lambda: self.refused("DependencyViolation", self.ec2.delete_vpc, VpcId=vpc)
         refused()
         self.ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
         group = self.group(vpc)
@@ -232,7 +269,7 @@ class Network(Case):
     def test_subnets_refuse_what_cannot_be_and_keep_their_dns_attributes(self):
         vpc = self.vpc()
         self.refused("InvalidParameterValue", self.ec2.create_subnet, VpcId=vpc, CidrBlock="10.0.0.0/24",
-                     AvailabilityZone="us-east-1a")  # fmt: skip
+                     AvailabilityZone="us-east-1a")
         [subnet] = self.subnets(vpc, 1)
         self.ec2.modify_subnet_attribute(SubnetId=subnet, PrivateDnsHostnameTypeOnLaunch="resource-name")
         self.ec2.modify_subnet_attribute(SubnetId=subnet, EnableDns64={"Value": True})
@@ -284,7 +321,8 @@ class Network(Case):
         self.ec2.release_address(AllocationId=address)
         self.ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
         self.ec2.delete_subnet(SubnetId=subnet)
-        self.gone("NatGatewayNotFound", lambda: self.nat_state(nat), within=20)
+        self.advance(3600)
+        self.gone("NatGatewayNotFound", lambda: self.nat_state(nat))
 
     def test_a_nat_gateway_fails_late(self):
         vpc = self.vpc()
@@ -313,7 +351,7 @@ class Network(Case):
         self.refused("InvalidNatGatewayID.NotFound", self.ec2.create_route, NatGatewayId="nat-0", **route)
         self.refused("InvalidParameterValue", self.ec2.create_route, GatewayId=detached, **route)
         self.refused("InvalidParameterValue", self.ec2.delete_route, RouteTableId=table,
-                     DestinationCidrBlock="10.0.0.0/16")  # fmt: skip
+                     DestinationCidrBlock="10.0.0.0/16")
 
     def test_a_subnet_has_one_route_table(self):
         vpc = self.vpc()
@@ -327,7 +365,7 @@ class Network(Case):
         acl = self.ec2.create_network_acl(VpcId=vpc)["NetworkAcl"]["NetworkAclId"]
         entry = {"NetworkAclId": acl, "RuleNumber": 10, "Egress": False}
         self.ec2.create_network_acl_entry(Protocol="1", RuleAction="allow", CidrBlock="0.0.0.0/0",
-                                          IcmpTypeCode={"Type": 3, "Code": 4}, **entry)  # fmt: skip
+                                          IcmpTypeCode={"Type": 3, "Code": 4}, **entry)
         entries = self.ec2.describe_network_acls(NetworkAclIds=[acl])["NetworkAcls"][0]["Entries"]
         self.assertEqual(sorted(e["RuleNumber"] for e in entries), [10, 32767, 32767])
         self.assertIn({"Type": 3, "Code": 4}, [e.get("IcmpTypeCode") for e in entries])
@@ -339,7 +377,7 @@ class Network(Case):
     def test_an_unknown_filter_is_refused(self):
         self.refused("InvalidParameterValue", self.ec2.describe_vpcs, Filters=[{"Name": "nope", "Values": ["1"]}])
         self.refused("InvalidParameterValue", self.ec2.describe_security_groups,
-                     Filters=[{"Name": "nope", "Values": ["1"]}])  # fmt: skip
+                     Filters=[{"Name": "nope", "Values": ["1"]}])
 
 
 class SecurityGroups(Case):
@@ -370,16 +408,16 @@ class SecurityGroups(Case):
             {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443,
              "IpRanges": [{"CidrIp": "10.0.0.0/8", "Description": "inside"}, {"CidrIp": "192.168.0.0/16"}]},
             {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": other, "Description": "other"}]},
-        ]  # fmt: skip
+        ]
         tags = [{"ResourceType": "security-group-rule", "Tags": [{"Key": "stack", "Value": "one"}]}]
         made = self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=permissions,
-                                                         TagSpecifications=tags)["SecurityGroupRules"]  # fmt: skip
+                                                         TagSpecifications=tags)["SecurityGroupRules"]
         self.assertEqual(len(made), 3)
         self.assertEqual(made[2]["Description"], "other")
         self.assertEqual(made[2]["ReferencedGroupInfo"]["GroupId"], other)
         shown = self.ec2.describe_security_group_rules(Filters=[{"Name": "tag:stack", "Values": ["one"]}])
         self.assertEqual({rule["SecurityGroupRuleId"] for rule in shown["SecurityGroupRules"]},
-                         {rule["SecurityGroupRuleId"] for rule in made})  # fmt: skip
+                         {rule["SecurityGroupRuleId"] for rule in made})
         self.assertEqual(shown["SecurityGroupRules"][0]["Tags"], [{"Key": "stack", "Value": "one"}])
 
     def test_a_duplicate_rule_is_refused_and_nothing_of_the_call_stays(self):
@@ -389,7 +427,7 @@ class SecurityGroups(Case):
         fresh = {**rule, "FromPort": 2, "ToPort": 2}
         self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
         self.refused("InvalidPermission.Duplicate", self.ec2.authorize_security_group_ingress, GroupId=group,
-                     IpPermissions=[fresh, again])  # fmt: skip
+                     IpPermissions=[fresh, again])
         shown = self.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
         self.assertEqual([permission["FromPort"] for permission in shown], [1])
 
@@ -410,7 +448,7 @@ class SecurityGroups(Case):
 class Eks(Case):
     def test_a_cluster_comes_up_as_on_aws(self):
         self.cluster(wait=False, deletionProtection=True, upgradePolicy={"supportType": "STANDARD"},
-                     accessConfig={"authenticationMode": "API"})  # fmt: skip
+                     accessConfig={"authenticationMode": "API"})
         self.assertNotIn("endpoint", self.eks.describe_cluster(name="main")["cluster"])
         self.refused("InvalidRequestException", lambda: self.nodegroup())
         self.refused("InvalidRequestException", self.eks.create_addon, clusterName="main", addonName="vpc-cni")
@@ -436,7 +474,7 @@ class Eks(Case):
         self.becomes("ACTIVE", lambda: self.cluster_status("second"))
         one, two = (self.eks.describe_cluster(name=name)["cluster"] for name in ("main", "second"))
         for look in (lambda c: c["endpoint"], lambda c: c["identity"]["oidc"]["issuer"],
-                     lambda c: c["certificateAuthority"]["data"]):  # fmt: skip
+                     lambda c: c["certificateAuthority"]["data"]):
             self.assertNotEqual(look(one), look(two))
 
     def test_a_cluster_needs_what_it_refers_to(self):
@@ -448,6 +486,7 @@ class Eks(Case):
             {"resourcesVpcConfig": {"subnetIds": self.places[:1]}},
             {"resourcesVpcConfig": {"subnetIds": self.places, "securityGroupIds": ["sg-1"]}},
             {"version": "1.99"},
+            {"encryptionConfig": [{"resources": ["secrets"], "provider": {"keyArn": "alias/missing"}}]},
         ):
             self.refused("InvalidParameterException", self.eks.create_cluster, **{**good, **bad})
         self.refused("ResourceInUseException", self.eks.create_cluster, **{**good, "name": "main"})
@@ -470,13 +509,13 @@ class Eks(Case):
 
     def test_one_update_at_a_time(self):
         self.cluster()
-        update = self.eks.update_cluster_config(
-            name="main", resourcesVpcConfig={"endpointPublicAccess": False}
-        )["update"]
+        update = self.eks.update_cluster_config(name="main", resourcesVpcConfig={"endpointPublicAccess": False})[
+            "update"
+        ]
         self.assertEqual((update["status"], update["type"]), ("InProgress", "EndpointAccessUpdate"))
         logging = {"clusterLogging": [{"types": ["audit"], "enabled": True}]}
         self.refused("ResourceInUseException", self.eks.update_cluster_config, name="main", logging=logging)
-        look = lambda: self.eks.describe_update(name="main", updateId=update["id"])["update"]["status"]  # noqa: E731
+        look = lambda: self.eks.describe_update(name="main", updateId=update["id"])["update"]["status"]
         self.becomes("Successful", look)
         vpc = self.eks.describe_cluster(name="main")["cluster"]["resourcesVpcConfig"]
         self.assertEqual((vpc["endpointPublicAccess"], vpc["subnetIds"]), (False, self.places))
@@ -499,15 +538,15 @@ class Eks(Case):
     def test_node_groups_keep_and_update_what_they_are_given(self):
         self.cluster()
         self.nodegroup(updateConfig={"maxUnavailablePercentage": 50}, labels={"a": "1", "b": "2"},
-                       scalingConfig={"minSize": 1, "maxSize": 3, "desiredSize": 2}, capacityType="SPOT")  # fmt: skip
-        look = lambda: self.eks.describe_nodegroup(clusterName="main", nodegroupName="nodes")["nodegroup"]  # noqa: E731
+                       scalingConfig={"minSize": 1, "maxSize": 3, "desiredSize": 2}, capacityType="SPOT")
+        look = lambda: self.eks.describe_nodegroup(clusterName="main", nodegroupName="nodes")["nodegroup"]
         self.assertEqual(look()["updateConfig"], {"maxUnavailablePercentage": 50})
         self.eks.update_nodegroup_config(
             clusterName="main", nodegroupName="nodes", labels={"addOrUpdateLabels": {"c": "3"}, "removeLabels": ["a"]},
             scalingConfig={"maxSize": 5}, taints={"addOrUpdateTaints": [{"key": "k", "effect": "NO_SCHEDULE"}]},
-        )  # fmt: skip
+        )
         self.refused("ResourceInUseException", self.eks.update_nodegroup_version, clusterName="main",
-                     nodegroupName="nodes")  # fmt: skip
+                     nodegroupName="nodes")
         self.becomes("ACTIVE", self.nodegroup_status)
         self.assertEqual(look()["labels"], {"b": "2", "c": "3"})
         self.assertEqual(look()["scalingConfig"], {"minSize": 1, "maxSize": 5, "desiredSize": 2})
@@ -516,9 +555,9 @@ class Eks(Case):
 
     def test_add_ons(self):
         self.cluster()
-        look = lambda name: self.eks.describe_addon(clusterName="main", addonName=name)["addon"]  # noqa: E731
+        look = lambda name: self.eks.describe_addon(clusterName="main", addonName=name)["addon"]
         made = self.eks.create_addon(clusterName="main", addonName="vpc-cni", addonVersion="v1.19.0-eksbuild.1",
-                                     configurationValues='{"env":{}}', tags={"a": "1"})["addon"]  # fmt: skip
+                                     configurationValues='{"env":{}}', tags={"a": "1"})["addon"]
         self.assertEqual(made["status"], "CREATING")
         self.eks.create_addon(clusterName="main", addonName="coredns")
         self.becomes("ACTIVE", lambda: look("vpc-cni")["status"])
@@ -545,14 +584,16 @@ class Eks(Case):
         self.eks.create_access_entry(**entry, kubernetesGroups=["readers"], tags={"a": "1"})
         self.refused("ResourceInUseException", self.eks.create_access_entry, **entry)
         self.refused("InvalidParameterException", self.eks.create_access_entry, clusterName="main",
-                     principalArn=f"arn:aws:iam::{self.account}:role/missing")  # fmt: skip
+                     principalArn=f"arn:aws:iam::{self.account}:role/missing")
         scope = {"type": "namespace", "namespaces": ["one"]}
         self.eks.associate_access_policy(**entry, policyArn=policy, accessScope=scope)
         listed = self.eks.list_associated_access_policies(**entry)["associatedAccessPolicies"]
         self.assertEqual([(p["policyArn"], p["accessScope"]) for p in listed], [(policy, scope)])
         self.eks.update_access_entry(**entry, kubernetesGroups=["writers"])
         shown = self.eks.describe_access_entry(**entry)["accessEntry"]
-        self.assertEqual((shown["kubernetesGroups"], shown["tags"], shown["type"]), (["writers"], {"a": "1"}, "STANDARD"))
+        self.assertEqual(
+            (shown["kubernetesGroups"], shown["tags"], shown["type"]), (["writers"], {"a": "1"}, "STANDARD")
+        )
         self.nodegroup()
         node = self.eks.describe_access_entry(clusterName="main", principalArn=self.cluster_role)["accessEntry"]
         self.assertEqual(node["type"], "EC2_LINUX")
@@ -591,7 +632,7 @@ class Rds(Case):
     def database(self, name="main", wait=True, **params):
         self.place()
         wanted = {"Engine": "postgres", "EngineVersion": "16", "DBInstanceClass": "db.t3.medium", "AllocatedStorage": 20,
-                  "MasterUsername": "app", "ManageMasterUserPassword": True, "DBSubnetGroupName": "data"}  # fmt: skip
+                  "MasterUsername": "app", "ManageMasterUserPassword": True, "DBSubnetGroupName": "data"}
         self.rds.create_db_instance(DBInstanceIdentifier=name, **{**wanted, **params})
         if wait:
             self.becomes("available", lambda: self.status(name))
@@ -614,7 +655,7 @@ class Rds(Case):
             VpcSecurityGroupIds=[group], CopyTagsToSnapshot=True, MonitoringInterval=60, MonitoringRoleArn=role,
             EnablePerformanceInsights=True, EnableCloudwatchLogsExports=["postgresql"], DeletionProtection=True,
             EnableIAMDatabaseAuthentication=True, BackupRetentionPeriod=7, MaxAllocatedStorage=100,
-        )  # fmt: skip
+        )
         self.assertEqual(self.status(), "creating")
         self.assertNotIn("Endpoint", self.look())
         self.assertEqual(self.look()["MasterUserSecret"]["SecretStatus"], "creating")
@@ -627,14 +668,14 @@ class Rds(Case):
             "DeletionProtection": True, "IAMDatabaseAuthenticationEnabled": True, "BackupRetentionPeriod": 7,
             "MaxAllocatedStorage": 100, "StorageThroughput": 125, "Iops": 3000, "PendingModifiedValues": {},
             "CACertificateIdentifier": "rds-ca-rsa2048-g1", "NetworkType": "IPV4", "PubliclyAccessible": False,
-        }.items():  # fmt: skip
+        }.items():
             self.assertEqual(shown.get(member), value, member)
         self.assertEqual(shown["Endpoint"]["Port"], 5433)
         self.assertEqual(shown["DBParameterGroups"][0]["DBParameterGroupName"], "default.postgres16")
         self.assertNotEqual(shown["SecondaryAvailabilityZone"], shown["AvailabilityZone"])
         self.refused("DependencyViolation", self.ec2.delete_security_group, GroupId=group)
         zones = {place["AvailabilityZone"]: place["SubnetId"] for place in self.ec2.describe_subnets(
-            SubnetIds=self.places)["Subnets"]}  # fmt: skip
+            SubnetIds=self.places)["Subnets"]}
         self.refused("DependencyViolation", self.ec2.delete_subnet, SubnetId=zones[shown["AvailabilityZone"]])
         self.refused("InvalidParameterCombination", self.remove)
 
@@ -652,7 +693,7 @@ class Rds(Case):
             ("InvalidParameterCombination", {"MonitoringInterval": 60}),
             ("KMSKeyNotAccessibleFault", {"StorageEncrypted": True, "KmsKeyId": "00000000-0000-0000-0000-000000000000"}),
             ("DBParameterGroupNotFound", {"DBParameterGroupName": "missing"}),
-        ):  # fmt: skip
+        ):
             name = "main" if code == "DBInstanceAlreadyExists" else "new"
             self.refused(code, lambda name=name, bad=bad: self.database(name, wait=False, **bad))
         self.assertEqual(len(self.rds.describe_db_instances()["DBInstances"]), 1)
@@ -677,7 +718,7 @@ class Rds(Case):
 
     def test_changes_take_time_or_wait_for_the_window(self):
         self.database()
-        change = lambda **params: self.rds.modify_db_instance(DBInstanceIdentifier="main", **params)  # noqa: E731
+        change = lambda **params: self.rds.modify_db_instance(DBInstanceIdentifier="main", **params)
         change(DBInstanceClass="db.t3.large")
         self.assertEqual((self.status(), self.look()["DBInstanceClass"]), ("available", "db.t3.medium"))
         self.assertEqual(self.look()["PendingModifiedValues"], {"DBInstanceClass": "db.t3.large"})
@@ -685,19 +726,29 @@ class Rds(Case):
         self.refused("InvalidDBInstanceState", change, BackupRetentionPeriod=3)
         self.assertEqual(self.becomes("available", self.status), ["modifying", "available"])
         shown = self.look()
-        self.assertEqual((shown["DBInstanceClass"], shown["Endpoint"]["Port"], shown["MultiAZ"]), ("db.t3.large", 5444, True))
+        self.assertEqual(
+            (shown["DBInstanceClass"], shown["Endpoint"]["Port"], shown["MultiAZ"]), ("db.t3.large", 5444, True)
+        )
         self.assertEqual(shown["PendingModifiedValues"], {})
         change(EnablePerformanceInsights=True, BackupRetentionPeriod=3, CloudwatchLogsExportConfiguration={
-            "EnableLogTypes": ["upgrade"]}, ApplyImmediately=True)  # fmt: skip
+            "EnableLogTypes": ["upgrade"]}, ApplyImmediately=True)
         self.becomes("available", self.status)
         shown = self.look()
         self.assertEqual((shown["PerformanceInsightsEnabled"], shown["BackupRetentionPeriod"],
-                          shown["EnabledCloudwatchLogsExports"]), (True, 3, ["upgrade"]))  # fmt: skip
+                          shown["EnabledCloudwatchLogsExports"]), (True, 3, ["upgrade"]))
         self.refused("InvalidParameterCombination", change, AllocatedStorage=10)
         self.refused("InvalidParameterCombination", change, EngineVersion="17.6")
         change(EngineVersion="17", AllowMajorVersionUpgrade=True, ApplyImmediately=True)
         self.becomes("available", self.status)
         self.assertEqual(self.look()["EngineVersion"], "17.6")
+
+    def test_windows_may_touch_and_are_chosen_apart(self):
+        windows = {"PreferredBackupWindow": "03:00-04:00", "PreferredMaintenanceWindow": "sun:04:00-sun:05:00"}
+        self.database("both", wait=False, **windows)
+        self.refused("InvalidParameterValue", lambda: self.database(
+            "overlap", wait=False, **{**windows, "PreferredBackupWindow": "03:30-04:30"}))
+        self.database("one", wait=False, PreferredBackupWindow="06:00-07:00")
+        self.assertNotIn(":06:", self.look("one")["PreferredMaintenanceWindow"])
 
     def test_an_instance_goes_away_slowly(self):
         self.database()
@@ -713,7 +764,7 @@ class Rds(Case):
 
     def test_a_read_replica_is_its_own_instance(self):
         self.database(BackupRetentionPeriod=0, DeletionProtection=True)
-        make = lambda **params: self.rds.create_db_instance_read_replica(  # noqa: E731
+        make = lambda **params: self.rds.create_db_instance_read_replica(
             DBInstanceIdentifier="copy", SourceDBInstanceIdentifier="main", **params
         )
         self.refused("InvalidDBInstanceState", make)
@@ -727,7 +778,7 @@ class Rds(Case):
         self.assertEqual(copy["ReadReplicaSourceDBInstanceIdentifier"], "main")
         self.assertEqual(main["ReadReplicaDBInstanceIdentifiers"], ["copy"])
         self.assertEqual((copy["DBInstanceClass"], copy["TagList"], copy["DeletionProtection"]),
-                         ("db.t3.large", [{"Key": "a", "Value": "1"}], False))  # fmt: skip
+                         ("db.t3.large", [{"Key": "a", "Value": "1"}], False))
         self.assertNotEqual(copy["DbiResourceId"], main["DbiResourceId"])
         self.assertNotIn("MasterUserSecret", copy)
         self.rds.promote_read_replica(DBInstanceIdentifier="copy")
@@ -740,14 +791,14 @@ class Rds(Case):
 
     def test_subnet_groups(self):
         self.place()
-        make = lambda **params: self.rds.create_db_subnet_group(  # noqa: E731
+        make = lambda **params: self.rds.create_db_subnet_group(
             **{"DBSubnetGroupName": "new", "DBSubnetGroupDescription": "d", "SubnetIds": self.places, **params}
         )
         self.refused("DBSubnetGroupAlreadyExists", make, DBSubnetGroupName="DATA")
         self.refused("InvalidSubnet", make, SubnetIds=["subnet-1", "subnet-2"])
         self.refused("DBSubnetGroupDoesNotCoverEnoughAZs", make, SubnetIds=self.places[:1])
         self.rds.modify_db_subnet_group(DBSubnetGroupName="data", DBSubnetGroupDescription="new",
-                                        SubnetIds=self.places[:2])  # fmt: skip
+                                        SubnetIds=self.places[:2])
         shown = self.rds.describe_db_subnet_groups(DBSubnetGroupName="data")["DBSubnetGroups"][0]
         self.assertEqual(shown["DBSubnetGroupDescription"], "new")
         self.assertEqual({s["SubnetIdentifier"] for s in shown["Subnets"]}, set(self.places[:2]))
@@ -755,24 +806,24 @@ class Rds(Case):
 
     def test_parameter_groups(self):
         group = {"DBParameterGroupName": "tuned"}
-        make = lambda family: self.rds.create_db_parameter_group(  # noqa: E731
+        make = lambda family: self.rds.create_db_parameter_group(
             DBParameterGroupFamily=family, Description="d", **group
         )
         self.refused("InvalidParameterValue", lambda: make("postgres99"))
         make("postgres16")
-        change = lambda method: self.rds.modify_db_parameter_group(Parameters=[  # noqa: E731
-            {"ParameterName": "max_connections", "ParameterValue": "200", "ApplyMethod": method}], **group)  # fmt: skip
+        change = lambda method: self.rds.modify_db_parameter_group(Parameters=[
+            {"ParameterName": "max_connections", "ParameterValue": "200", "ApplyMethod": method}], **group)
         self.refused("InvalidParameterCombination", lambda: change("immediate"))
         change("pending-reboot")
         mine = self.rds.describe_db_parameters(Source="user", **group)["Parameters"]
         self.assertEqual([(p["ParameterName"], p["ParameterValue"], p["ApplyType"]) for p in mine],
-                         [("max_connections", "200", "static")])  # fmt: skip
+                         [("max_connections", "200", "static")])
         everything = self.rds.describe_db_parameters(**group)["Parameters"]
         self.assertIn("shared_buffers", [p["ParameterName"] for p in everything])
         self.database(DBParameterGroupName="tuned")
         self.refused("InvalidDBParameterGroupState", self.rds.delete_db_parameter_group, **group)
         self.rds.reset_db_parameter_group(Parameters=[{"ParameterName": "max_connections",
-                                                       "ApplyMethod": "pending-reboot"}], **group)  # fmt: skip
+                                                       "ApplyMethod": "pending-reboot"}], **group)
         self.assertEqual(self.rds.describe_db_parameters(Source="user", **group)["Parameters"], [])
         self.remove()
         self.gone("DBInstanceNotFound", self.status)
@@ -804,7 +855,7 @@ class LoadBalancers(Case):
 
     def listener(self, balancer, targets, **params):
         wanted = {"LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": 80,
-                  "DefaultActions": [{"Type": "forward", "TargetGroupArn": targets}]}  # fmt: skip
+                  "DefaultActions": [{"Type": "forward", "TargetGroupArn": targets}]}
         return self.elbv2.create_listener(**{**wanted, **params})["Listeners"][0]
 
     def test_a_load_balancer_occupies_its_network(self):
@@ -813,7 +864,7 @@ class LoadBalancers(Case):
         self.assertEqual(self.look(arn)["CanonicalHostedZoneId"], "Z215JYRZR1TBD5")
         self.refused("DependencyViolation", self.ec2.delete_subnet, SubnetId=self.places[0])
         self.refused("DependencyViolation", self.ec2.delete_security_group, GroupId=self.sg)
-        detach = lambda: self.ec2.detach_internet_gateway(InternetGatewayId=self.igw, VpcId=self.network)  # noqa: E731
+        detach = lambda: self.ec2.detach_internet_gateway(InternetGatewayId=self.igw, VpcId=self.network)
         self.refused("DependencyViolation", detach)
         other = self.group(self.network, "other")
         self.elbv2.set_security_groups(LoadBalancerArn=arn, SecurityGroups=[other])
@@ -822,7 +873,7 @@ class LoadBalancers(Case):
         self.ec2.delete_subnet(SubnetId=self.places[2])
         attributes = self.elbv2.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]
         self.assertIn({"Key": "idle_timeout.timeout_seconds", "Value": "60"}, attributes)
-        protect = lambda on: self.elbv2.modify_load_balancer_attributes(  # noqa: E731
+        protect = lambda on: self.elbv2.modify_load_balancer_attributes(
             LoadBalancerArn=arn, Attributes=[{"Key": "deletion_protection.enabled", "Value": on}]
         )
         protect("true")
@@ -830,7 +881,7 @@ class LoadBalancers(Case):
         protect("false")
         self.elbv2.delete_load_balancer(LoadBalancerArn=arn)
         self.refused("DependencyViolation", self.ec2.delete_subnet, SubnetId=self.places[0])
-        time.sleep(90 / SPEED + 0.1)
+        self.advance(100)
         self.ec2.delete_subnet(SubnetId=self.places[0])
         detach()
 
@@ -847,7 +898,7 @@ class LoadBalancers(Case):
         closed = self.vpc("10.0.0.0/16")
         places = self.subnets(closed)
         self.refused("InvalidSubnet", lambda: self.balancer(
-            wait=False, Name="new", Subnets=places, SecurityGroups=[self.group(closed)]))  # fmt: skip
+            wait=False, Name="new", Subnets=places, SecurityGroups=[self.group(closed)]))
 
     def test_listeners_and_target_groups(self):
         balancer = self.balancer(wait=False)
@@ -866,7 +917,7 @@ class LoadBalancers(Case):
         missing = f"arn:aws:acm:{REGION}:{self.account}:certificate/missing"
         for code, bad in (("ValidationError", []), ("CertificateNotFound", [{"CertificateArn": missing}])):
             self.refused(code, lambda bad=bad: self.listener(balancer, targets, Port=443, Protocol="HTTPS",
-                                                             Certificates=bad))  # fmt: skip
+                                                             Certificates=bad))
         self.elbv2.delete_listener(ListenerArn=listener["ListenerArn"])
         self.elbv2.delete_target_group(TargetGroupArn=targets)
 
@@ -878,9 +929,9 @@ class LoadBalancers(Case):
             {"Name": "sqli", "Priority": 0, "Statement": managed, "OverrideAction": {"None": {}},
              "VisibilityConfig": visibility},
             {"Name": "rate", "Priority": 1, "Statement": rate, "Action": {"Block": {}}, "VisibilityConfig": visibility},
-        ]  # fmt: skip
+        ]
         wanted = {"Name": "guard", "Scope": "REGIONAL", "DefaultAction": {"Allow": {}}, "VisibilityConfig": visibility,
-                  "Rules": rules}  # fmt: skip
+                  "Rules": rules}
         made = self.wafv2.create_web_acl(**wanted)["Summary"]
         named = {"Name": "guard", "Scope": "REGIONAL", "Id": made["Id"]}
         self.refused("WAFDuplicateItemException", self.wafv2.create_web_acl, **wanted)
@@ -892,7 +943,7 @@ class LoadBalancers(Case):
         self.refused("WAFUnavailableEntityException", self.wafv2.associate_web_acl, **pair)
         self.becomes("active", lambda: self.look(balancer)["State"]["Code"])
         self.refused("WAFNonexistentItemException", self.wafv2.associate_web_acl, WebACLArn=made["ARN"],
-                     ResourceArn=balancer[:-1] + "x")  # fmt: skip
+                     ResourceArn=balancer[:-1] + "x")
         self.wafv2.associate_web_acl(**pair)
         self.assertEqual(self.wafv2.get_web_acl_for_resource(ResourceArn=balancer)["WebACL"]["Name"], "guard")
         self.assertEqual(self.wafv2.list_resources_for_web_acl(WebACLArn=made["ARN"])["ResourceArns"], [balancer])
@@ -915,9 +966,9 @@ class Names(Case):
         return self.route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
 
     def certificate(self, **params):
-        return self.acm.request_certificate(
-            **{"DomainName": "example.com", "ValidationMethod": "DNS", **params}
-        )["CertificateArn"]
+        return self.acm.request_certificate(**{"DomainName": "example.com", "ValidationMethod": "DNS", **params})[
+            "CertificateArn"
+        ]
 
     def look(self, arn):
         return self.acm.describe_certificate(CertificateArn=arn)["Certificate"]
@@ -936,7 +987,7 @@ class Names(Case):
         self.zone()
         self.refused("HostedZoneAlreadyExists", self.zone, name="other.com")
         check = {"Type": "HTTPS", "FullyQualifiedDomainName": "example.com", "Port": 443}
-        make = lambda **more: self.route53.create_health_check(  # noqa: E731
+        make = lambda **more: self.route53.create_health_check(
             CallerReference="one", HealthCheckConfig={**check, **more}
         )["HealthCheck"]["Id"]
         self.assertEqual(make(), make())
@@ -967,11 +1018,14 @@ class Names(Case):
         self.assertEqual(shown, {"Name": "\\052.example.com.", "Type": "A", "AliasTarget": target})
 
     def test_a_certificate_is_issued_when_its_records_stand(self):
-        arn = self.certificate(SubjectAlternativeNames=["*.example.com", "www.example.com"], Options={"CertificateTransparencyLoggingPreference": "DISABLED"},
-                               KeyAlgorithm="EC_prime256v1")  # fmt: skip
+        arn = self.certificate(
+            SubjectAlternativeNames=["*.example.com", "www.example.com"],
+            Options={"CertificateTransparencyLoggingPreference": "DISABLED"},
+            KeyAlgorithm="EC_prime256v1",
+        )
         records = self.wanted_records(arn)
         self.assertEqual(len(records), 2, "a wildcard shares the record of its domain")
-        time.sleep(90 / SPEED + 0.1)
+        self.advance(100)
         self.assertEqual(self.look(arn)["Status"], "PENDING_VALIDATION")
         zone = self.zone()
         changes = [
@@ -979,7 +1033,7 @@ class Names(Case):
             for name, record in records.items()
         ]
         self.change(zone, *changes[:1])
-        time.sleep(90 / SPEED + 0.1)
+        self.advance(100)
         self.assertEqual(self.look(arn)["Status"], "PENDING_VALIDATION")
         self.change(zone, *changes[1:])
         self.assertEqual(self.look(arn)["Status"], "PENDING_VALIDATION")
@@ -1003,7 +1057,7 @@ class Names(Case):
         zone = self.zone()
         for name, record in self.wanted_records(arn).items():
             self.change(zone, ("UPSERT", {"Name": name, "Type": "CNAME", "TTL": 60,
-                                          "ResourceRecords": [{"Value": record["Value"]}]}))  # fmt: skip
+                                          "ResourceRecords": [{"Value": record["Value"]}]}))
         self.becomes("ISSUED", lambda: self.look(arn)["Status"])
         listener = listeners.listener(balancer, targets, **tls)
         self.assertEqual(self.look(arn)["InUseBy"], [balancer])
@@ -1020,7 +1074,7 @@ class Keys(Case):
         self.kms.encrypt(KeyId="alias/app", Plaintext=b"x")
         self.assertEqual(self.kms.schedule_key_deletion(KeyId=key["Arn"], PendingWindowInDays=7)["KeyId"], key["Arn"])
         for call, more in ((self.kms.encrypt, {"Plaintext": b"x"}), (self.kms.enable_key_rotation, {}),
-                           (self.kms.schedule_key_deletion, {})):  # fmt: skip
+                           (self.kms.schedule_key_deletion, {})):
             self.refused("KMSInvalidStateException", call, KeyId=key["KeyId"], **more)
         self.kms.cancel_key_deletion(KeyId=key["KeyId"])
         self.assertEqual(self.kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"], "Disabled")
@@ -1042,7 +1096,9 @@ class Keys(Case):
         rotate = self.secretsmanager.rotate_secret
         self.refused("InvalidRequestException", rotate, SecretId=secret, RotationRules=rules)
         missing = f"arn:aws:lambda:{REGION}:{self.account}:function:missing"
-        self.refused("ResourceNotFoundException", rotate, SecretId=secret, RotationLambdaARN=missing, RotationRules=rules)
+        self.refused(
+            "ResourceNotFoundException", rotate, SecretId=secret, RotationLambdaARN=missing, RotationRules=rules
+        )
         self.assertFalse(self.secretsmanager.describe_secret(SecretId=secret).get("RotationEnabled"))
         self.secretsmanager.delete_secret(SecretId=secret)
         self.refused("InvalidRequestException", self.secretsmanager.create_secret, Name="s", SecretString="{}")
@@ -1052,27 +1108,29 @@ class Keys(Case):
         self.logs.create_log_group(logGroupName="app", logGroupClass="INFREQUENT_ACCESS")
         self.refused("ResourceAlreadyExistsException", self.logs.create_log_group, logGroupName="app")
         self.logs.associate_kms_key(logGroupName="app", kmsKeyId=key)
-        look = lambda: self.logs.describe_log_groups(logGroupNamePrefix="app")["logGroups"][0]  # noqa: E731
+        look = lambda: self.logs.describe_log_groups(logGroupNamePrefix="app")["logGroups"][0]
         self.assertEqual((look()["logGroupClass"], look()["kmsKeyId"]), ("INFREQUENT_ACCESS", key))
         self.logs.disassociate_kms_key(logGroupName="app")
         self.assertNotIn("kmsKeyId", look())
-        self.refused("InvalidParameterException", self.logs.put_retention_policy, logGroupName="app", retentionInDays=31)
+        self.refused(
+            "InvalidParameterException", self.logs.put_retention_policy, logGroupName="app", retentionInDays=31
+        )
         self.refused("ResourceNotFoundException", self.logs.associate_kms_key, logGroupName="missing", kmsKeyId=key)
 
     def test_a_repository_with_images_stays(self):
         self.ecr.create_repository(repositoryName="app", imageTagMutability="IMMUTABLE_WITH_EXCLUSION",
-                                   imageTagMutabilityExclusionFilters=[{"filterType": "WILDCARD", "filter": "dev-*"}])  # fmt: skip
+                                   imageTagMutabilityExclusionFilters=[{"filterType": "WILDCARD", "filter": "dev-*"}])
         shown = self.ecr.describe_repositories(repositoryNames=["app"])["repositories"][0]
         self.assertEqual(shown["imageTagMutabilityExclusionFilters"], [{"filterType": "WILDCARD", "filter": "dev-*"}])
         manifest = {"schemaVersion": 2, "config": {"digest": "sha256:" + "0" * 64, "size": 1}, "layers": [],
-                    "mediaType": "application/vnd.docker.distribution.manifest.v2+json"}  # fmt: skip
+                    "mediaType": "application/vnd.docker.distribution.manifest.v2+json"}
         self.ecr.put_image(repositoryName="app", imageManifest=json.dumps(manifest), imageTag="v1")
         self.refused("RepositoryNotEmptyException", self.ecr.delete_repository, repositoryName="app")
         self.ecr.delete_repository(repositoryName="app", force=True)
 
     def test_a_policy_in_use_stays(self):
         document = json.dumps({"Version": "2012-10-17", "Statement": [
-            {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]})  # fmt: skip
+            {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]})
         arn = self.iam.create_policy(PolicyName="p", PolicyDocument=document)["Policy"]["Arn"]
         self.role()
         self.iam.attach_role_policy(RoleName="role", PolicyArn=arn)
@@ -1084,13 +1142,30 @@ class Keys(Case):
         self.refused("DeleteConflict", self.iam.delete_policy, PolicyArn=arn)
         self.iam.delete_policy_version(PolicyArn=arn, VersionId="v1")
         self.iam.delete_policy(PolicyArn=arn)
+        self.iam.create_policy(PolicyName="limit", PolicyDocument=document)
+        limit = f"arn:aws:iam::{self.account}:policy/limit"
+        self.iam.put_role_permissions_boundary(RoleName="role", PermissionsBoundary=limit)
+        [shown] = self.iam.get_account_authorization_details(Filter=["Role"])["RoleDetailList"]
+        self.assertEqual(shown["PermissionsBoundary"]["PermissionsBoundaryArn"], limit)
+        provider = self.iam.create_open_id_connect_provider(Url="https://example.com", ClientIDList=["one"],
+                                                            ThumbprintList=["0" * 40])["OpenIDConnectProviderArn"]
+        self.iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=provider, ClientID="two")
+        self.iam.remove_client_id_from_open_id_connect_provider(OpenIDConnectProviderArn=provider, ClientID="one")
+        shown = self.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=provider)
+        self.assertEqual(shown["ClientIDList"], ["two"])
         self.refused("MalformedPolicyDocument", self.iam.create_role, RoleName="r", AssumeRolePolicyDocument="nonsense")
+
+    def test_a_repository_is_no_longer_scanned_when_nothing_is_said(self):
+        self.ecr.create_repository(repositoryName="app", imageScanningConfiguration={"scanOnPush": True})
+        self.ecr.put_image_scanning_configuration(repositoryName="app", imageScanningConfiguration={})
+        shown = self.ecr.describe_repositories(repositoryNames=["app"])["repositories"][0]
+        self.assertEqual(shown["imageScanningConfiguration"], {"scanOnPush": False})
 
 
 class Tokens(Case):
     def test_ec2_answers_the_same_object(self):
         vpc = self.vpc()
-        make = lambda **more: self.ec2.create_route_table(VpcId=vpc, ClientToken="t", **more)  # noqa: E731
+        make = lambda **more: self.ec2.create_route_table(VpcId=vpc, ClientToken="t", **more)
         one, two = make(), make()
         self.assertEqual(one["RouteTable"]["RouteTableId"], two["RouteTable"]["RouteTableId"])
         tags = [{"ResourceType": "route-table", "Tags": [{"Key": "a", "Value": "1"}]}]
@@ -1109,7 +1184,7 @@ class Tokens(Case):
         self.refused("ResourceInUseException", self.cluster, clientRequestToken="u")
 
     def test_acm_answers_the_same_certificate(self):
-        make = lambda name, **more: self.acm.request_certificate(  # noqa: E731
+        make = lambda name, **more: self.acm.request_certificate(
             DomainName=name, ValidationMethod="DNS", IdempotencyToken="t", **more
         )["CertificateArn"]
         tags = [{"Key": "a", "Value": "1"}]
@@ -1125,8 +1200,8 @@ class Tags(Case):
         self.ec2.allocate_address(Domain="vpc", TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": tags}])
         self.ecr.create_repository(repositoryName="app", tags=tags)
         self.rds.create_db_parameter_group(DBParameterGroupName="g", DBParameterGroupFamily="postgres16", Description="d",
-                                           Tags=tags)  # fmt: skip
-        search = lambda **more: [  # noqa: E731
+                                           Tags=tags)
+        search = lambda **more: [
             mapping["ResourceARN"].split(":", 5)[2] + ":" + mapping["ResourceARN"].split(":", 5)[5].split("/")[0]
             for mapping in self.resourcegroupstaggingapi.get_resources(
                 TagFilters=[{"Key": "stack", "Values": ["one"]}], **more

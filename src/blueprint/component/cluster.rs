@@ -11,8 +11,8 @@ use crate::blueprint::node::{Node, Plain, Value};
 use crate::blueprint::reference::{ComponentType, Link};
 use crate::blueprint::shape::Shape;
 use crate::blueprint::value::{
-    AccessPolicy, AddonName, AddonVersion, Arn, Cidr, InstanceType, Int, KubernetesVersion,
-    LabelKey, LabelValue, Name, Range, Retention, RoleArn, ServiceAccount, Size,
+    AccessPolicy, AddonName, AddonVersion, Arn, Cidr, Gib, InstanceType, Int, KubernetesVersion,
+    LabelKey, LabelValue, Name, Range, Retention, RoleArn, ServiceAccount,
 };
 use crate::diagnostic::Diagnostic;
 use crate::source::{Span, Spanned};
@@ -123,7 +123,7 @@ schema! {
         /// The number of nodes to start with; the smallest if nothing is said.
         pub desired: Option<Spanned<Int<0, 450>>>,
         /// The root volume of each node.
-        pub disk: Spanned<Size> = "50Gi",
+        pub disk: Gib<20, 16_384> = "50Gi",
         /// How the nodes are paid for.
         pub capacity: Capacity = "on-demand",
         /// The machine image. Graviton instances need an `ARM_64` one.
@@ -187,8 +187,11 @@ impl AmiType {
 schema! {
     /// Keeps pods away from nodes.
     pub struct Taint("a taint") {
+        /// What pods must tolerate.
         pub key: LabelKey,
+        /// The value that they must tolerate with it.
         pub value: Option<LabelValue>,
+        /// What happens to pods that do not.
         pub effect: TaintEffect,
     }
 }
@@ -366,5 +369,4 @@ fn check_node_group(group: &NodeGroup, check: &mut Check<'_>) {
                 .also(group.size.span, "the range"),
         );
     }
-    check.whole_gib(&group.disk, 20, 16_384, "the root volume of a node");
 }

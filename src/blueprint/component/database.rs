@@ -9,8 +9,8 @@ use crate::blueprint::check::Check;
 use crate::blueprint::decode::schema;
 use crate::blueprint::reference::{ComponentType, Link};
 use crate::blueprint::value::{
-    DailyWindow, DatabaseIdentifier, Duration, InstanceType, Int, Name, ParameterName, Port, Range,
-    Size, Version, WeeklyWindow,
+    DailyWindow, DatabaseIdentifier, Days, Gib, InstanceType, Int, Name, ParameterName, Port,
+    Range, Version, WeeklyWindow,
 };
 use crate::diagnostic::{Diagnostic, listed};
 use crate::source::{Span, Spanned};
@@ -25,13 +25,13 @@ schema! {
         /// The instance class.
         pub class: Spanned<InstanceType>,
         /// The storage; the upper end of a range is how far it may grow by itself.
-        pub storage: Spanned<Range<Size>>,
+        pub storage: Spanned<Range<Gib<20, 65_536>>>,
         /// Keeps a standby in another zone and fails over to it.
         pub multi_az: Spanned<bool> = "true",
         /// How many read replicas to run.
         pub replicas: Spanned<Int<0, 15>> = "0",
-        /// How long automatic backups are kept, up to 35 days; `0d` turns them off.
-        pub backups: Spanned<Duration> = "7d",
+        /// How long automatic backups are kept; `0d` turns them off.
+        pub backups: Spanned<Days<0, 35>> = "7d",
         /// The port; the engine's usual one if nothing is said.
         pub port: Option<Port>,
         /// The database to create in it.
@@ -43,17 +43,17 @@ schema! {
         /// The logs to send to CloudWatch; those that the engine always writes if nothing is said.
         pub logs: Option<Vec<Spanned<DatabaseLog>>>,
         /// How often to change the master password; RDS does it every 7 days if nothing is said.
-        pub rotation: Option<Spanned<Duration>>,
+        pub rotation: Option<Spanned<Days<1, 1000>>>,
         /// Keeps query statistics in Performance Insights.
         pub insights: bool = "true",
-        /// How often the operating system is measured; `0s` turns it off.
-        pub monitoring: Spanned<Duration> = "60s",
+        /// How often the operating system is measured.
+        pub monitoring: Monitoring = "60s",
         /// The key that encrypts storage, backups and the password; AWS's own if nothing is said.
         pub key: Option<Spanned<Link<Key>>>,
         /// The tier of its network interfaces.
         pub subnets: Spanned<Tier> = "data",
-        /// Who may connect.
-        pub from: Vec<Spanned<Peer>> = "[cluster]",
+        /// Who may connect; the cluster, if there is one and nothing is said.
+        pub from: Option<Vec<Spanned<Peer>>>,
         /// Refuses to delete the database.
         pub deletion_protection: bool = "true",
         /// Takes a snapshot before the database is deleted.
@@ -118,7 +118,7 @@ impl Engine {
         }
     }
 
-    /// Major versions that RDS has offered, the oldest and newest parts that are still plausible.
+    /// Refuses what RDS no longer offers; which later versions there are, RDS itself knows.
     fn accepts(self, version: &Version) -> Result<(), &'static str> {
         match self {
             Self::Postgres if version.major() < 11 => Err("RDS offers PostgreSQL 11 and later"),
@@ -139,17 +139,13 @@ impl Engine {
         }
     }
 
-    /// The longest name of a master user.
+    /// The longest name of a master user: `MasterUsername` of `AWS::RDS::DBInstance`.
     const fn username_max(self) -> usize {
         match self {
             Self::Postgres => 63,
-            Self::Mysql => 32,
-            Self::Mariadb => 16,
+            Self::Mysql | Self::Mariadb => 16,
         }
     }
-
-    /// The most read replicas of one instance.
-    const REPLICAS_MAX: u32 = 15;
 }
 
 schema! {
@@ -173,6 +169,41 @@ schema! {
 }
 
 schema! {
+    /// How often the operating system of a database is measured.
+    pub enum Monitoring {
+        /// Never.
+        None = "none",
+        /// Every second.
+        Seconds1 = "1s",
+        /// Every five seconds.
+        Seconds5 = "5s",
+        /// Every ten seconds.
+        Seconds10 = "10s",
+        /// Every fifteen seconds.
+        Seconds15 = "15s",
+        /// Every thirty seconds.
+        Seconds30 = "30s",
+        /// Every minute.
+        Seconds60 = "60s",
+    }
+}
+
+impl Monitoring {
+    /// The interval in seconds, 0 for never.
+    pub const fn seconds(self) -> u32 {
+        match self {
+            Self::None => 0,
+            Self::Seconds1 => 1,
+            Self::Seconds5 => 5,
+            Self::Seconds10 => 10,
+            Self::Seconds15 => 15,
+            Self::Seconds30 => 30,
+            Self::Seconds60 => 60,
+        }
+    }
+}
+
+schema! {
     /// Who may connect to a database.
     pub enum Peer {
         /// The pods and nodes of the cluster.
@@ -185,6 +216,14 @@ impl Database {
         self.port
             .and_then(|port| u16::try_from(port.get()).ok())
             .unwrap_or_else(|| self.engine.port())
+    }
+
+    /// Who may connect.
+    pub fn peers(&self) -> Vec<Peer> {
+        match &self.from {
+            Some(peers) => peers.iter().map(|peer| peer.value).collect(),
+            None => vec![Peer::Cluster],
+        }
     }
 
     /// The logs to send to CloudWatch.
@@ -208,8 +247,7 @@ impl Component for Database {
         self.check_storage(check);
         self.check_backups(check);
         self.check_user(check);
-        self.check_times(check);
-        for peer in &self.from {
+        for peer in self.from.iter().flatten() {
             match peer.value {
                 Peer::Cluster => check.needs_cluster("`from: [cluster]`", peer.span),
             }
@@ -242,19 +280,12 @@ impl Database {
                 );
             }
         }
-        debug_assert!(self.replicas.get() <= Engine::REPLICAS_MAX);
     }
 
     fn check_storage(&self, check: &mut Check<'_>) {
-        for end in [self.storage.min, self.storage.max] {
-            check.whole_gib(&Spanned::new(end, self.storage.span), 20, 65_536, "gp3 storage");
-            if self.storage.min == self.storage.max {
-                break;
-            }
-        }
         // RDS refuses a limit that is less than a tenth above what is allocated.
         let Range { min, max } = self.storage.value;
-        if min != max && max.bytes < min.bytes / 10 * 11 {
+        if min != max && max.get() * 10 < min.get() * 11 {
             check.report(
                 Diagnostic::error("the storage has too little room to grow")
                     .at(self.storage.span, "the upper end must be at least 10% above the lower"),
@@ -263,8 +294,7 @@ impl Database {
     }
 
     fn check_backups(&self, check: &mut Check<'_>) {
-        check.whole_days(&self.backups, 0, 35, "backups of RDS");
-        if self.backups.seconds == 0 && self.replicas.get() > 0 {
+        if self.backups.get() == 0 && self.replicas.get() > 0 {
             check.report(
                 Diagnostic::error("read replicas need automatic backups")
                     .at(self.backups.span, "turned off here")
@@ -298,24 +328,6 @@ impl Database {
                 Diagnostic::error(format!("`{user}` is too long for a user of {}", self.engine))
                     .at(user.span, format!("must have at most {max} characters")),
             );
-        }
-    }
-
-    fn check_times(&self, check: &mut Check<'_>) {
-        const MONITORING_SECONDS: [u64; 7] = [0, 1, 5, 10, 15, 30, 60];
-        if !MONITORING_SECONDS.contains(&self.monitoring.seconds) {
-            let offered = MONITORING_SECONDS.map(|it| Duration::seconds(it).to_string());
-            check.report(
-                Diagnostic::error(format!(
-                    "enhanced monitoring cannot run every {}",
-                    self.monitoring
-                ))
-                .at(self.monitoring.span, "not an interval that RDS offers")
-                .hint(format!("Choose one of {}.", listed(offered))),
-            );
-        }
-        if let Some(rotation) = &self.rotation {
-            check.whole_days(rotation, 1, 1000, "the rotation of a secret");
         }
     }
 }

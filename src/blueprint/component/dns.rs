@@ -8,8 +8,8 @@ use crate::blueprint::decode::{Decode, Decoder, schema};
 use crate::blueprint::node::Node;
 use crate::blueprint::reference::{ComponentType, Reference};
 use crate::blueprint::shape::Shape;
-use crate::blueprint::value::{DomainName, Duration, HttpPath, Int, Name, Port, RecordName};
-use crate::diagnostic::{Diagnostic, did_you_mean, listed};
+use crate::blueprint::value::{DomainName, HttpPath, Int, Name, Port, RecordName, Seconds};
+use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::source::{Span, Spanned};
 
 schema! {
@@ -40,7 +40,7 @@ impl Decode for Record {
         } else if node.get("values").is_some() || node.get("type").is_some() {
             Values::decode(node, decoder).map(Self::Values)
         } else {
-            decoder.mapping(node)?;
+            decoder.mapping(node, "Write an `alias`, or a `type` and `values`.")?;
             decoder.report(
                 Diagnostic::error("a record needs an `alias`, or a `type` and `values`")
                     .at(decoder.owner(node), "points nowhere"),
@@ -72,7 +72,7 @@ schema! {
         /// The type of the values.
         pub r#type: Spanned<RecordType>,
         /// How long others may remember the answer.
-        pub ttl: Spanned<Duration> = "300s",
+        pub ttl: Seconds<0, 2_147_483_647> = "300s",
         /// The values, each as a zone file has it.
         pub values: Spanned<Vec<Spanned<String>>>,
         /// Answers only while this health check of the zone is well.
@@ -113,10 +113,29 @@ schema! {
         pub path: HttpPath = "/",
         /// The port; that of the type if nothing is said.
         pub port: Option<Port>,
-        /// How often to ask: `10s` or `30s`.
-        pub interval: Spanned<Duration> = "30s",
+        /// How often to ask.
+        pub interval: HealthCheckInterval = "30s",
         /// How many bad answers in a row make it unhealthy.
         pub failures: Int<1, 10> = "3",
+    }
+}
+
+schema! {
+    /// How often a health check asks.
+    pub enum HealthCheckInterval {
+        /// Every ten seconds, at a higher price.
+        Seconds10 = "10s",
+        /// Every thirty seconds.
+        Seconds30 = "30s",
+    }
+}
+
+impl HealthCheckInterval {
+    pub const fn seconds(self) -> u32 {
+        match self {
+            Self::Seconds10 => 10,
+            Self::Seconds30 => 30,
+        }
     }
 }
 
@@ -189,14 +208,12 @@ impl Zone {
         }
         match &record.value {
             Record::Alias(alias) => {
-                if alias.alias.component != ComponentType::LoadBalancer {
+                let Reference { component, name, access: _ } = &alias.alias.value;
+                if *component != ComponentType::LoadBalancer {
                     check.report(
-                        Diagnostic::error(format!(
-                            "`{}` cannot be the target of an alias",
-                            alias.alias
-                        ))
-                        .at(alias.alias.span, "not a load balancer")
-                        .hint("Point to one, as in `loadBalancer.public`."),
+                        Diagnostic::error(format!("`{component}.{name}` cannot have an alias"))
+                            .at(alias.alias.span, "not a load balancer")
+                            .hint("Point to one, as in `loadBalancer.public`."),
                     );
                 }
             }
@@ -206,7 +223,6 @@ impl Zone {
 }
 
 fn check_values(name: &RecordName, record: &Values, check: &mut Check<'_>) {
-    check.seconds(&record.ttl, 0, 2_147_483_647, "the TTL of a record");
     let record_type = record.r#type;
     if record.values.is_empty() {
         check.report(
@@ -231,7 +247,7 @@ fn check_values(name: &RecordName, record: &Values, check: &mut Check<'_>) {
     for value in &record.values.value {
         if let Some(reason) = refuse_value(record_type.value, value) {
             check.report(
-                Diagnostic::error(format!("`{value}` is not a value of a {record_type} record"))
+                Diagnostic::error(format!("`{value}` is not a value of type {record_type}"))
                     .at(value.span, reason),
             );
         }
@@ -262,15 +278,6 @@ fn refuse_value(record_type: RecordType, text: &str) -> Option<&'static str> {
 }
 
 fn check_health_check(health_check: &HealthCheck, check: &mut Check<'_>) {
-    let interval = health_check.interval;
-    let offered = [Duration::seconds(10), Duration::seconds(30)];
-    if !offered.contains(&interval.value) {
-        check.report(
-            Diagnostic::error(format!("a health check cannot run every {interval}"))
-                .at(interval.span, "not an interval that Route 53 offers")
-                .hint(format!("Choose one of {}.", listed(offered))),
-        );
-    }
     if health_check.port().is_none() {
         check.report(
             Diagnostic::error("a TCP health check needs a port")

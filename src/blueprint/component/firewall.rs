@@ -6,7 +6,7 @@ use crate::blueprint::decode::{Decode, Decoder, schema};
 use crate::blueprint::node::{Node, Value};
 use crate::blueprint::reference::ComponentType;
 use crate::blueprint::shape::Shape;
-use crate::blueprint::value::{CountryCode, Duration, Int, Name};
+use crate::blueprint::value::{CountryCode, Int, Name};
 use crate::diagnostic::{Diagnostic, listed};
 use crate::source::{Span, Spanned};
 
@@ -63,7 +63,7 @@ impl Decode for Rule {
         } else if node.get("ruleSet").is_some() {
             RuleSetRule::decode(node, decoder).map(Self::RuleSet)
         } else {
-            decoder.mapping(node)?;
+            decoder.mapping(node, "Write the name of a rule set, or a `rate` or `countries`.")?;
             decoder.report(
                 Diagnostic::error("a rule needs a `ruleSet`, a `rate` or `countries`")
                     .at(decoder.owner(node), "matches nothing")
@@ -126,10 +126,35 @@ schema! {
     pub struct RateRule("a rate rule") {
         /// How many requests an address may send.
         pub rate: Spanned<Int<10, 2_000_000_000>>,
-        /// In what time: `1m`, `2m`, `5m` or `10m`.
-        pub per: Spanned<Duration> = "5m",
+        /// In what time.
+        pub per: RateWindow = "5m",
         /// Whether to refuse further requests or only to count them.
         pub mode: Mode = "block",
+    }
+}
+
+schema! {
+    /// The time in which requests are counted.
+    pub enum RateWindow {
+        /// One minute.
+        Minutes1 = "1m",
+        /// Two minutes.
+        Minutes2 = "2m",
+        /// Five minutes.
+        Minutes5 = "5m",
+        /// Ten minutes.
+        Minutes10 = "10m",
+    }
+}
+
+impl RateWindow {
+    pub const fn seconds(self) -> u32 {
+        match self {
+            Self::Minutes1 => 60,
+            Self::Minutes2 => 120,
+            Self::Minutes5 => 300,
+            Self::Minutes10 => 600,
+        }
     }
 }
 
@@ -161,23 +186,13 @@ impl Component for Firewall {
                     }
                     seen.push(*rule_set);
                 }
-                Rule::Rate(RateRule { rate: _, per, mode: _ }) => {
-                    let offered = [1, 2, 5, 10].map(Duration::minutes);
-                    if !offered.contains(&per.value) {
-                        check.report(
-                            Diagnostic::error(format!("a rate cannot be counted per {per}"))
-                                .at(per.span, "not a time that WAF offers")
-                                .hint(format!("Choose one of {}.", listed(offered))),
-                        );
-                    }
-                }
                 Rule::Countries(CountryRule { countries, then: _ }) if countries.is_empty() => {
                     check.report(
                         Diagnostic::error("a country rule needs a country")
                             .at(countries.span, "the list is empty"),
                     );
                 }
-                Rule::Countries(_) => {}
+                Rule::Rate(_) | Rule::Countries(_) => {}
             }
         }
     }

@@ -5,8 +5,8 @@ use crate::blueprint::check::Check;
 use crate::blueprint::component::cluster::POD_IDENTITY_AGENT;
 use crate::blueprint::decode::schema;
 use crate::blueprint::reference::{Access, ComponentType, Reference};
-use crate::blueprint::value::{Arn, Duration, IamAction, Name, ServiceAccount, ServicePrincipal};
-use crate::diagnostic::Diagnostic;
+use crate::blueprint::value::{Arn, IamAction, Name, Seconds, ServiceAccount, ServicePrincipal};
+use crate::diagnostic::{Diagnostic, with_article};
 use crate::source::{Span, Spanned};
 
 schema! {
@@ -26,8 +26,8 @@ schema! {
         pub policies: Vec<Spanned<Arn>>,
         /// Permissions that no component stands for.
         pub statements: Vec<Spanned<Statement>>,
-        /// How long a session may last, between `1h` and `12h`.
-        pub max_session: Spanned<Duration> = "1h",
+        /// How long a session may last.
+        pub max_session: Seconds<3_600, 43_200> = "1h",
     }
 }
 
@@ -59,7 +59,7 @@ impl Component for Identity {
 
     fn check(&self, name: &Name, at: Span, check: &mut Check<'_>) {
         check.name_length(name.as_str(), at, 64, "an IAM role");
-        check.seconds(&self.max_session, 3_600, 43_200, "a session of a role");
+        self.check_account(name, check);
         self.check_trust(at, check);
         self.check_permissions(check);
     }
@@ -77,6 +77,20 @@ impl Identity {
                 check.needs_cluster("a service account", account.span);
                 self.check_via(account, check);
             }
+        }
+    }
+
+    /// A service account has one role, or none.
+    fn check_account(&self, name: &Name, check: &mut Check<'_>) {
+        let Some(account) = &self.service_account else { return };
+        let earlier = check.blueprint.identities.range(..name).map(|(_, identity)| identity);
+        let mut accounts = earlier.filter_map(|identity| identity.service_account.as_ref());
+        if let Some(first) = accounts.find(|it| it.value == account.value) {
+            check.report(
+                Diagnostic::error(format!("service account `{account}` has two roles"))
+                    .at(account.span, "given another here")
+                    .also(first.span, "given one here"),
+            );
         }
     }
 
@@ -103,7 +117,10 @@ impl Identity {
                 check.report(
                     Diagnostic::error(format!("an identity cannot use `{reference}`")).at(
                         reference.span,
-                        format!("a {} gives no permissions", reference.component.noun()),
+                        format!(
+                            "{} gives no permissions",
+                            with_article(reference.component.noun())
+                        ),
                     ),
                 );
             }

@@ -9,7 +9,7 @@ use super::network::Tier;
 use crate::blueprint::check::Check;
 use crate::blueprint::decode::schema;
 use crate::blueprint::reference::{ComponentType, Link};
-use crate::blueprint::value::{Cidr, Duration, HttpPath, Int, Name, Port, SslPolicy, StatusCodes};
+use crate::blueprint::value::{Cidr, HttpPath, Int, Name, Port, Seconds, SslPolicy, StatusCodes};
 use crate::diagnostic::{Diagnostic, did_you_mean, listed};
 use crate::source::{Span, Spanned};
 
@@ -30,8 +30,8 @@ schema! {
         pub firewall: Option<Spanned<Link<Firewall>>>,
         /// The addresses that may connect; all of the internet or of the network, as the scheme asks, if nothing is said.
         pub allow: Option<Vec<Spanned<Cidr>>>,
-        /// How long a silent connection is kept, between `1s` and `4000s`.
-        pub idle_timeout: Spanned<Duration> = "60s",
+        /// How long a silent connection is kept.
+        pub idle_timeout: Seconds<1, 4000> = "60s",
         /// Refuses to delete the load balancer.
         pub deletion_protection: bool = "true",
         /// Where requests go.
@@ -70,8 +70,8 @@ schema! {
         pub protocol: Protocol = "http",
         /// How it is known that a target is well.
         pub health: Health = "{}",
-        /// How long a target that leaves may finish its requests, at most `1h`.
-        pub deregistration_delay: Spanned<Duration> = "30s",
+        /// How long a target that leaves may finish its requests.
+        pub deregistration_delay: Seconds<0, 3600> = "30s",
         /// What is registered: pods by address, or nodes by instance.
         pub r#type: TargetType = "ip",
     }
@@ -92,10 +92,10 @@ schema! {
     pub struct Health("a health check") {
         /// The path to ask for.
         pub path: HttpPath = "/",
-        /// How often to ask, between `5s` and `300s`.
-        pub interval: Spanned<Duration> = "15s",
-        /// How long to wait for an answer, between `2s` and `120s`.
-        pub timeout: Spanned<Duration> = "5s",
+        /// How often to ask.
+        pub interval: Spanned<Seconds<5, 300>> = "15s",
+        /// How long to wait for an answer, less than the interval.
+        pub timeout: Spanned<Seconds<2, 120>> = "5s",
         /// How many good answers make a target healthy.
         pub healthy: Int<2, 10> = "2",
         /// How many bad answers make a target unhealthy.
@@ -131,10 +131,17 @@ impl Component for LoadBalancer {
         let tier = Spanned::new(self.tier(), self.subnets.map_or(self.scheme.span, |it| it.span));
         check.tier_has_zones(&tier, 2, "a load balancer needs subnets in at least two zones");
         check.name_length(name.as_str(), at, 32, "a load balancer");
+        if check.stack.starts_with("internal-") {
+            check.report(
+                Diagnostic::error(
+                    "AWS reserves names of load balancers that start with `internal-`",
+                )
+                .at(check.blueprint.name.span, "the name would start with this"),
+            );
+        }
         self.check_tier(check);
         self.check_protocol(at, check);
         self.check_targets(check);
-        check.seconds(&self.idle_timeout, 1, 4000, "the idle timeout of a load balancer");
         self.check_firewall(check);
     }
 }
@@ -200,10 +207,7 @@ impl LoadBalancer {
         for target in self.targets.values() {
             let Health { interval, timeout, path: _, healthy: _, unhealthy: _, matcher: _ } =
                 &target.health;
-            check.seconds(interval, 5, 300, "the interval of a health check");
-            check.seconds(timeout, 2, 120, "the timeout of a health check");
-            check.seconds(&target.deregistration_delay, 0, 3600, "the deregistration delay");
-            if timeout.value >= interval.value {
+            if timeout.get() >= interval.get() {
                 check.report(
                     Diagnostic::error("the timeout must be shorter than the interval")
                         .at(timeout.span, format!("`{timeout}`"))

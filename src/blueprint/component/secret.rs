@@ -7,7 +7,7 @@ use super::key::Key;
 use crate::blueprint::check::Check;
 use crate::blueprint::decode::schema;
 use crate::blueprint::reference::{ComponentType, Link};
-use crate::blueprint::value::{Arn, Duration, Int, Name, OrNone};
+use crate::blueprint::value::{Arn, Days, Int, Name, OrNone};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Span, Spanned};
 
@@ -20,8 +20,8 @@ schema! {
         pub generate: Option<Generate>,
         /// The key that encrypts it; AWS's own if nothing is said.
         pub key: Option<Spanned<Link<Key>>>,
-        /// How long a deleted secret can be restored, 7 to 30 days; `none` deletes at once.
-        pub recovery: Spanned<OrNone<Duration>> = "30d",
+        /// How long a deleted secret can be restored; `none` deletes at once.
+        pub recovery: OrNone<Days<7, 30>> = "30d",
         /// Replaces the value regularly.
         pub rotation: Option<Rotation>,
     }
@@ -56,8 +56,8 @@ crate::blueprint::value::word! {
 schema! {
     /// Replaces the value regularly.
     pub struct Rotation("a rotation") {
-        /// How often, 1 to 1000 days.
-        pub every: Spanned<Duration>,
+        /// How often.
+        pub every: Days<1, 1000>,
         /// The Lambda function that does it.
         pub lambda: Spanned<Arn>,
     }
@@ -68,18 +68,13 @@ impl Component for Secret {
     type Name = Name;
 
     fn check(&self, _name: &Name, _at: Span, check: &mut Check<'_>) {
-        if let OrNone::Some(recovery) = self.recovery.value {
-            let recovery = Spanned::new(recovery, self.recovery.span);
-            check.whole_days(&recovery, 7, 30, "the recovery of a secret");
-        }
-        if let Some(Rotation { every, lambda }) = &self.rotation {
-            check.whole_days(every, 1, 1000, "the rotation of a secret");
-            if lambda.service() != "lambda" {
-                check.report(
-                    Diagnostic::error(format!("`{lambda}` is not a Lambda function"))
-                        .at(lambda.span, format!("an ARN of {}", lambda.service())),
-                );
-            }
+        if let Some(Rotation { every: _, lambda }) = &self.rotation
+            && lambda.service() != "lambda"
+        {
+            check.report(
+                Diagnostic::error(format!("`{lambda}` is not a Lambda function"))
+                    .at(lambda.span, format!("an ARN of {}", lambda.service())),
+            );
         }
         if let Some(Generate { json_key, template, length: _, exclude: _, alphanumeric: _ }) =
             &self.generate

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Decode, Decoder, Invalid, Word};
+use super::{Decode, Decoder, Word};
 use crate::blueprint::node::{Node, Plain, Scalar, Value};
-use crate::blueprint::shape::{self, Shape};
-use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::blueprint::shape::Shape;
+use crate::diagnostic::Diagnostic;
 use crate::source::Spanned;
 
 impl<T: Word> Decode for T {
@@ -15,16 +15,6 @@ impl<T: Word> Decode for T {
 
     fn shape() -> Shape {
         <T as Word>::shape()
-    }
-}
-
-impl Invalid {
-    /// A word that is none of a choice.
-    pub(crate) fn choice(text: &str, words: &[&'static str]) -> Self {
-        match did_you_mean(text, words.iter().copied()) {
-            Some(word) => Self::new(format!("did you mean `{word}`?")),
-            None => Self::new("not one of the known words"),
-        }
     }
 }
 
@@ -39,7 +29,7 @@ impl Decode for String {
     }
 
     fn shape() -> Shape {
-        Shape::Word(shape::Word { what: "text".to_owned(), examples: &[] })
+        Shape::word("text", &[])
     }
 }
 
@@ -146,12 +136,15 @@ impl<K: Word + Ord, V: Decode> Decode for BTreeMap<K, V> {
     }
 }
 
-/// The entries of a mapping whose keys the author chooses; `None` stands for what is invalid.
+/// The keys and values of a mapping; `None` stands for what is invalid.
+type Entries<K, V> = Vec<(Option<Spanned<K>>, Option<V>)>;
+
+/// Decodes a mapping whose keys the author chooses.
 pub(crate) fn decode_map<K: Word, V: Decode>(
     node: &Node,
     decoder: &mut Decoder,
-) -> Option<Vec<(Option<Spanned<K>>, Option<V>)>> {
-    let mapping = decoder.mapping(node)?;
+) -> Option<Entries<K, V>> {
+    let mapping = decoder.mapping(node, "Write `{}` for none.")?;
     let entries = mapping.entries.iter().map(|entry| {
         let key = Node {
             value: Value::Scalar(Scalar { text: entry.key.value.clone(), plain: false }),
@@ -167,27 +160,29 @@ pub(crate) fn decode_map<K: Word, V: Decode>(
 
 /// Any YAML, as JSON: for what platctl hands on without looking inside.
 impl Decode for serde_json::Value {
-    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
-        Some(match &node.value {
-            Value::Null => Self::Null,
-            Value::Scalar(scalar) => match scalar.resolve() {
-                Plain::Boolean(value) => value.into(),
-                Plain::Integer(value) => value.into(),
-                Plain::Float(value) => value.into(),
-                Plain::Text => scalar.text.clone().into(),
-            },
-            Value::Sequence(items) => {
-                items.iter().map(|item| Self::decode(item, decoder)).collect::<Option<_>>()?
-            }
-            Value::Mapping(mapping) => mapping
-                .entries
-                .iter()
-                .map(|entry| Some((entry.key.value.clone(), Self::decode(&entry.value, decoder)?)))
-                .collect::<Option<_>>()?,
-        })
+    fn decode(node: &Node, _decoder: &mut Decoder) -> Option<Self> {
+        Some(json(node))
     }
 
     fn shape() -> Shape {
         Shape::Any
+    }
+}
+
+fn json(node: &Node) -> serde_json::Value {
+    match &node.value {
+        Value::Null => serde_json::Value::Null,
+        Value::Scalar(scalar) => match scalar.resolve() {
+            Plain::Boolean(value) => value.into(),
+            Plain::Integer(value) => value.into(),
+            Plain::Float(value) => value.into(),
+            Plain::Text => scalar.text.clone().into(),
+        },
+        Value::Sequence(items) => items.iter().map(json).collect(),
+        Value::Mapping(mapping) => mapping
+            .entries
+            .iter()
+            .map(|entry| (entry.key.value.clone(), json(&entry.value)))
+            .collect(),
     }
 }

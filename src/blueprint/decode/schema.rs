@@ -93,15 +93,14 @@ macro_rules! schema {
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 let found = Self::ALL.iter().find(|it| it.as_str() == text).copied();
                 found.ok_or_else(|| {
-                    $crate::blueprint::decode::Invalid::choice(text, &[$($word),*])
+                    let known = Self::ALL.iter().map(|it| it.as_str());
+                    let otherwise = "not one of the known values";
+                    $crate::blueprint::decode::Invalid::unknown(text, known, otherwise)
                 })
             }
         }
 
         impl $crate::blueprint::decode::Word for $name {
-            const WHAT: &'static str = stringify!($name);
-            const EXAMPLES: &'static [&'static str] = &[];
-
             fn shape() -> $crate::blueprint::shape::Shape {
                 $crate::blueprint::shape::Shape::Choice {
                     name: stringify!($name),

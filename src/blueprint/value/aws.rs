@@ -2,6 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::blueprint::decode::{Invalid, Word};
+use crate::blueprint::shape::Shape;
 use crate::blueprint::value::{characters, ensure, word};
 use crate::diagnostic::did_you_mean;
 
@@ -17,10 +18,7 @@ word! {
         if number && valid && matches!(count, 1 | 2) && area.len() == 2 && lower(area) {
             return Ok(());
         }
-        Err(match did_you_mean(text, KNOWN_REGIONS) {
-            Some(region) => Invalid::new(format!("did you mean `{region}`?")),
-            None => Invalid::new("regions are named like `eu-west-1`"),
-        })
+        Err(Invalid::unknown(text, KNOWN_REGIONS, "regions are named like `eu-west-1`"))
     });
 }
 
@@ -163,8 +161,9 @@ impl FromStr for Arn {
 }
 
 impl Word for Arn {
-    const WHAT: &'static str = "an ARN";
-    const EXAMPLES: &'static [&'static str] = &["arn:aws:iam::123456789012:role/admin"];
+    fn shape() -> Shape {
+        Shape::word("an ARN", &["arn:aws:iam::123456789012:role/admin"])
+    }
 }
 
 word! {

@@ -2,6 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::blueprint::decode::{Invalid, Word};
+use crate::blueprint::shape::Shape;
 use crate::blueprint::value::{characters, ensure, word};
 
 /// A Kubernetes service account: `namespace/name`.
@@ -32,8 +33,9 @@ impl FromStr for ServiceAccount {
 }
 
 impl Word for ServiceAccount {
-    const WHAT: &'static str = "a service account";
-    const EXAMPLES: &'static [&'static str] = &["default/api"];
+    fn shape() -> Shape {
+        Shape::word("a service account", &["default/api"])
+    }
 }
 
 word! {

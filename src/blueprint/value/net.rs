@@ -4,6 +4,7 @@ use std::str::FromStr;
 use ipnet::Ipv4Net;
 
 use crate::blueprint::decode::{Invalid, Word};
+use crate::blueprint::shape::Shape;
 use crate::blueprint::value::{Int, characters, ensure, word};
 
 /// A TCP port.
@@ -62,8 +63,9 @@ impl FromStr for Cidr {
 }
 
 impl Word for Cidr {
-    const WHAT: &'static str = "an address range";
-    const EXAMPLES: &'static [&'static str] = &["10.0.0.0/16"];
+    fn shape() -> Shape {
+        Shape::word("an address range", &["10.0.0.0/16"])
+    }
 }
 
 word! {
@@ -90,17 +92,16 @@ fn check_domain(text: &str) -> Result<(), Invalid> {
     }
     ensure(text.len() <= 253, "is longer than 253 characters")?;
     ensure(text.contains('.'), "needs at least two labels")?;
+    if text.chars().any(|c| c.is_ascii_uppercase()) {
+        let lower = text.to_lowercase();
+        return Err(Invalid::new("has upper-case letters").hint(format!("Write `{lower}`.")));
+    }
     let labels = text.strip_prefix("*.").unwrap_or(text);
     labels.split('.').try_for_each(check_label)
 }
 
 fn check_label(label: &str) -> Result<(), Invalid> {
     ensure(!label.is_empty(), "has an empty label")?;
-    if label.chars().any(|c| c.is_ascii_uppercase()) {
-        return Err(
-            Invalid::new("has upper-case letters").hint("Domain names are written in lower case.")
-        );
-    }
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     characters(label, 1, 63, allowed, "letters, digits, hyphens and underscores")?;
     ensure(!label.starts_with('-') && !label.ends_with('-'), "a label begins or ends with a hyphen")

@@ -1,9 +1,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::int::whole_number;
+use super::bounded::{amount, in_largest_unit, whole_number};
 use crate::blueprint::decode::{Invalid, Word};
-use crate::blueprint::value::Int;
+use crate::blueprint::shape::Shape;
+use crate::blueprint::value::{Gib, Int};
 
 /// An amount of storage. Printed in the largest unit that divides it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,7 +13,7 @@ pub struct Size {
 }
 
 /// The units of a [`Size`] and their bytes, the largest first.
-const SIZE_UNITS: [(&str, u64); 4] =
+const UNITS: [(&str, u64); 4] =
     [("Ti", 1 << 40), ("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)];
 
 impl Size {
@@ -28,11 +29,7 @@ impl Size {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = SIZE_UNITS
-            .iter()
-            .find(|(_, bytes)| self.bytes != 0 && self.bytes.is_multiple_of(*bytes))
-            .unwrap_or(&SIZE_UNITS[3]);
-        write!(f, "{}{}", self.bytes / unit.1, unit.0)
+        in_largest_unit(self.bytes, &UNITS, f)
     }
 }
 
@@ -40,26 +37,23 @@ impl FromStr for Size {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let (number, unit) = split_unit(text);
-        let Some((_, bytes)) = SIZE_UNITS.iter().find(|(name, _)| *name == unit) else {
-            return Err(match unit.chars().next().map(|c| c.to_ascii_uppercase()) {
-                None => Invalid::new("a unit is missing")
-                    .hint(format!("Write `{text}Gi` for {text} GiB.")),
-                Some(c @ ('K' | 'M' | 'G' | 'T')) => Invalid::new(format!("unknown unit `{unit}`"))
-                    .hint(format!("Write `{number}{c}i`: units are powers of 1024.")),
-                Some(_) => Invalid::new(format!("unknown unit `{unit}`"))
-                    .hint("Units are `Ki`, `Mi`, `Gi` and `Ti`."),
-            });
-        };
-        let number = whole_number(number)?;
-        let bytes = number.checked_mul(*bytes).ok_or_else(|| Invalid::new("too large"))?;
+        let decimal = text.strip_suffix('B').unwrap_or(text);
+        if let Some(c @ ('K' | 'M' | 'G' | 'T')) = decimal.chars().next_back() {
+            return Err(Invalid::new(format!("unknown unit `{}`", &text[decimal.len() - 1..]))
+                .hint(format!(
+                    "Write `{}{c}i`: units are powers of 1024.",
+                    &decimal[..decimal.len() - 1]
+                )));
+        }
+        let bytes = amount(text, &UNITS, "Write `{}Gi` for {} GiB.")?;
         Ok(Self { bytes })
     }
 }
 
 impl Word for Size {
-    const WHAT: &'static str = "a size";
-    const EXAMPLES: &'static [&'static str] = &["20Gi", "1Ti"];
+    fn shape() -> Shape {
+        Shape::word("a size", &["20Gi", "1Ti"])
+    }
 }
 
 /// From a smallest to a largest value, both included: `2..10`. A single value is both.
@@ -102,14 +96,17 @@ impl<T: FromStr<Err = Invalid> + fmt::Display + PartialOrd + Copy> FromStr for R
     }
 }
 
-impl Word for Range<Size> {
-    const WHAT: &'static str = "a size or a range of sizes";
-    const EXAMPLES: &'static [&'static str] = &["20Gi", "20Gi..1Ti"];
+impl<const MIN: u32, const MAX: u32> Word for Range<Gib<MIN, MAX>> {
+    fn shape() -> Shape {
+        let what = format!("{} or a range of them", Gib::<MIN, MAX>::shape().describe());
+        Shape::word(what, &["20Gi", "20Gi..1Ti"])
+    }
 }
 
 impl<const MIN: u32, const MAX: u32> Word for Range<Int<MIN, MAX>> {
-    const WHAT: &'static str = "a number or a range of numbers";
-    const EXAMPLES: &'static [&'static str] = &["3", "2..10"];
+    fn shape() -> Shape {
+        Shape::word("a number or a range of numbers", &["3", "2..10"])
+    }
 }
 
 /// A share in whole percent, at most 100.
@@ -143,14 +140,9 @@ impl FromStr for Percent {
 }
 
 impl Word for Percent {
-    const WHAT: &'static str = "a percentage";
-    const EXAMPLES: &'static [&'static str] = &["70%"];
-}
-
-/// The digits at the start of a text and what follows them.
-pub(super) fn split_unit(text: &str) -> (&str, &str) {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    text.split_at(digits)
+    fn shape() -> Shape {
+        Shape::word("a percentage", &["70%"])
+    }
 }
 
 #[cfg(test)]
@@ -171,7 +163,7 @@ mod tests {
         assert_eq!("1536Mi".parse::<Size>().unwrap().as_gib(), None);
         assert_eq!(reason::<Size>("20"), "a unit is missing");
         assert_eq!(reason::<Size>("20GB"), "unknown unit `GB`");
-        assert_eq!(reason::<Size>("99999999999Ti"), "too large");
+        assert_eq!(reason::<Size>("99999999999Ti"), "is too much");
         assert!("Gi".parse::<Size>().is_err() && "".parse::<Size>().is_err());
     }
 

@@ -1,11 +1,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::int::whole_number;
-use super::quantity::split_unit;
+use super::bounded::{amount, in_largest_unit};
 use crate::blueprint::decode::{Decode, Decoder, Invalid, Word};
 use crate::blueprint::node::{Node, Value};
-use crate::blueprint::shape::{self, Shape};
+use crate::blueprint::shape::Shape;
+use crate::diagnostic::listed;
 
 /// A length of time in whole seconds. Printed in the largest unit that divides it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,11 +47,7 @@ impl From<Duration> for std::time::Duration {
 
 impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = UNITS
-            .iter()
-            .find(|(_, seconds)| self.seconds != 0 && self.seconds.is_multiple_of(*seconds))
-            .unwrap_or(&UNITS[3]);
-        write!(f, "{}{}", self.seconds / unit.1, unit.0)
+        in_largest_unit(self.seconds, &UNITS, f)
     }
 }
 
@@ -59,25 +55,15 @@ impl FromStr for Duration {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let (number, unit) = split_unit(text);
-        let Some((_, seconds)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-            return Err(if unit.is_empty() {
-                Invalid::new("a unit is missing")
-                    .hint(format!("Write `{text}s`, `{text}m`, `{text}h` or `{text}d`."))
-            } else {
-                Invalid::new(format!("unknown unit `{unit}`"))
-                    .hint("One of `s`, `m`, `h` and `d` follows a whole number.")
-            });
-        };
-        let number = whole_number(number)?;
-        let seconds = number.checked_mul(*seconds).ok_or_else(|| Invalid::new("too long"))?;
+        let seconds = amount(text, &UNITS, "Write `{}s`, `{}m`, `{}h` or `{}d`.")?;
         Ok(Self { seconds })
     }
 }
 
 impl Word for Duration {
-    const WHAT: &'static str = "a duration";
-    const EXAMPLES: &'static [&'static str] = &["30s", "5m", "4h", "30d"];
+    fn shape() -> Shape {
+        Shape::word("a duration", &["30s", "5m", "4h", "30d"])
+    }
 }
 
 /// A value, or the word `none` where leaving it out means a default.
@@ -107,8 +93,7 @@ impl<T: Decode> Decode for OrNone<T> {
     }
 
     fn shape() -> Shape {
-        let none = shape::Word { what: "`none`".to_owned(), examples: &["none"] };
-        Shape::Either(vec![T::shape(), Shape::Word(none)])
+        Shape::Either(vec![T::shape(), Shape::word("`none`", &["none"])])
     }
 }
 
@@ -144,16 +129,19 @@ impl FromStr for Retention {
             RETENTION_DAYS.into_iter().find(|days| Duration::days(u64::from(*days)) > asked);
         let shorter =
             RETENTION_DAYS.into_iter().rfind(|days| Duration::days(u64::from(*days)) < asked);
-        let near: Vec<String> =
-            shorter.into_iter().chain(longer).map(|days| format!("`{days}d`")).collect();
-        Err(Invalid::new("not a retention that CloudWatch Logs offers")
-            .hint(format!("The nearest are {}.", near.join(" and "))))
+        let near: Vec<_> = shorter.into_iter().chain(longer).map(|days| Self { days }).collect();
+        let near = match near.as_slice() {
+            [only] => format!("The nearest is `{only}`."),
+            _ => format!("The nearest are {}.", listed(near)),
+        };
+        Err(Invalid::new("not a retention that CloudWatch Logs offers").hint(near))
     }
 }
 
 impl Word for Retention {
-    const WHAT: &'static str = "a retention";
-    const EXAMPLES: &'static [&'static str] = &["7d", "30d", "90d", "365d"];
+    fn shape() -> Shape {
+        Shape::word("a retention", &["7d", "30d", "90d", "365d"])
+    }
 }
 
 /// The days of a week as RDS spells them.
@@ -201,8 +189,9 @@ impl FromStr for DailyWindow {
 }
 
 impl Word for DailyWindow {
-    const WHAT: &'static str = "a daily window";
-    const EXAMPLES: &'static [&'static str] = &["02:00-03:00"];
+    fn shape() -> Shape {
+        Shape::word("a daily window", &["02:00-03:00"])
+    }
 }
 
 /// A time of every week in UTC, such as `sun:03:00-sun:04:00`.
@@ -252,8 +241,9 @@ impl FromStr for WeeklyWindow {
 }
 
 impl Word for WeeklyWindow {
-    const WHAT: &'static str = "a weekly window";
-    const EXAMPLES: &'static [&'static str] = &["sun:03:00-sun:04:00"];
+    fn shape() -> Shape {
+        Shape::word("a weekly window", &["sun:03:00-sun:04:00"])
+    }
 }
 
 /// The minute of the day of `hh:mm`.
@@ -294,8 +284,8 @@ mod tests {
         assert_round_trip::<Retention>("30d");
         let near = |text: &str| text.parse::<Retention>().unwrap_err().hint.unwrap();
         assert_eq!(near("10d"), "The nearest are `7d` and `14d`.");
-        assert_eq!(near("1h"), "The nearest are `1d`.");
-        assert_eq!(near("9999d"), "The nearest are `3653d`.");
+        assert_eq!(near("1h"), "The nearest is `1d`.");
+        assert_eq!(near("9999d"), "The nearest is `3653d`.");
     }
 
     #[test]

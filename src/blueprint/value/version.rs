@@ -1,8 +1,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::int::whole_number;
+use super::bounded::whole_number;
 use crate::blueprint::decode::{Invalid, Word};
+use crate::blueprint::shape::Shape;
 
 /// Numbers separated by dots, such as the `18.1` of a database engine. Ordered as versions are.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,9 +40,11 @@ impl FromStr for Version {
 }
 
 impl Word for Version {
-    const WHAT: &'static str = "a version";
-    const EXAMPLES: &'static [&'static str] = &["\"16\"", "\"18.1\"", "\"8.0.40\""];
     const QUOTED: bool = true;
+
+    fn shape() -> Shape {
+        Shape::word("a version", &["\"16\"", "\"18.1\"", "\"8.0.40\""])
+    }
 }
 
 /// A Kubernetes minor version, such as `1.31`.
@@ -75,9 +78,11 @@ impl FromStr for KubernetesVersion {
 }
 
 impl Word for KubernetesVersion {
-    const WHAT: &'static str = "a Kubernetes version";
-    const EXAMPLES: &'static [&'static str] = &["\"1.31\""];
     const QUOTED: bool = true;
+
+    fn shape() -> Shape {
+        Shape::word("a Kubernetes version", &["\"1.31\""])
+    }
 }
 
 fn part(text: &str) -> Result<u32, Invalid> {

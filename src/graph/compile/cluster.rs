@@ -168,7 +168,7 @@ impl Compiler<'_> {
                 Capacity::OnDemand => "ON_DEMAND",
                 Capacity::Spot => "SPOT",
             },
-            "DiskSize": group.disk.as_gib(),
+            "DiskSize": group.disk.get(),
             // The desired size is the autoscaler's, unless the blueprint says one.
             "ScalingConfig": {
                 "MinSize": group.size.min.get(),
@@ -212,7 +212,7 @@ impl Compiler<'_> {
             let address = at(&format!("addon-role/{name}"));
             let policies: Vec<&str> = addon.policies.iter().map(|arn| arn.as_str()).collect();
             let spec = json!({
-                "RoleName": self.name(name),
+                "RoleName": self.role_name(name.as_str()),
                 "Description": format!("EKS add-on {name}"),
                 "AssumeRolePolicyDocument": pod_identity_trust(),
                 "ManagedPolicyArns": policies,

@@ -30,14 +30,14 @@ impl Compiler<'_> {
             "DBParameterGroupName": parameters.as_ref().map(|at| get(at, "DBParameterGroupName")),
             "StorageType": "gp3",
             "MaxAllocatedStorage": (database.storage.min != database.storage.max)
-                .then(|| database.storage.max.as_gib()),
+                .then(|| database.storage.max.get()),
             "PubliclyAccessible": false,
             "CopyTagsToSnapshot": true,
             // A version in full is kept; a major one takes what RDS installs.
             "AutoMinorVersionUpgrade": database.version.minor().is_none(),
             "EnablePerformanceInsights": database.insights,
             "PerformanceInsightsKMSKeyId": database.insights.then(|| self.key_arn(database.key.as_ref())),
-            "MonitoringInterval": database.monitoring.seconds,
+            "MonitoringInterval": database.monitoring.seconds(),
             "MonitoringRoleArn": monitoring.as_ref().map(|at| get(at, "Arn")),
             "EnableCloudwatchLogsExports":
                 database.logs().iter().map(|log| log.as_str()).collect::<Vec<_>>(),
@@ -50,7 +50,7 @@ impl Compiler<'_> {
                 "DBInstanceIdentifier": self.name(name),
                 "Engine": database.engine.as_str(),
                 "EngineVersion": database.version.to_string(),
-                "AllocatedStorage": database.storage.min.as_gib().map(|gib| gib.to_string()),
+                "AllocatedStorage": database.storage.min.get().to_string(),
                 "StorageEncrypted": true,
                 "KmsKeyId": self.key_arn(database.key.as_ref()),
                 "MultiAZ": database.multi_az.value,
@@ -60,7 +60,7 @@ impl Compiler<'_> {
                 "MasterUsername": database.username.as_str(),
                 "ManageMasterUserPassword": true,
                 "MasterUserSecret": self.key_arn(database.key.as_ref()).map(|key| json!({"KmsKeyId": key})),
-                "BackupRetentionPeriod": database.backups.as_days(),
+                "BackupRetentionPeriod": database.backups.get(),
                 "PreferredBackupWindow": database.backup_window.as_ref().map(ToString::to_string),
                 "DeletionProtection": database.deletion_protection,
             }),
@@ -86,7 +86,7 @@ impl Compiler<'_> {
         if let Some(every) = &database.rotation {
             let spec = json!({
                 "SecretId": get(&address(name), "MasterUserSecret.SecretArn"),
-                "RotationRules": {"AutomaticallyAfterDays": every.as_days()},
+                "RotationRules": {"AutomaticallyAfterDays": every.get()},
             });
             let at = Address::of(&component, "rotation");
             self.add(&at, "AWS::SecretsManager::RotationSchedule", spec);
@@ -115,8 +115,9 @@ impl Compiler<'_> {
 
     fn peers(&mut self, name: &Name, database: &Database, group: &Address) {
         let port = database.port();
-        for peer in &database.from {
-            let source = match peer.value {
+        for peer in database.peers() {
+            let source = match peer {
+                Peer::Cluster if self.blueprint.cluster.is_none() => continue,
                 Peer::Cluster => get(&cluster::address(), "ClusterSecurityGroupId"),
             };
             let spec = json!({
@@ -130,12 +131,12 @@ impl Compiler<'_> {
     }
 
     fn monitoring_role(&mut self, name: &Name, database: &Database) -> Option<Address> {
-        if database.monitoring.seconds == 0 {
+        if database.monitoring.seconds() == 0 {
             return None;
         }
         let address = Address::of(&component(name), "monitoring-role");
         let spec = json!({
-            "RoleName": self.name(format!("{name}-monitoring")),
+            "RoleName": self.role_name(&format!("{name}-monitoring")),
             "Description": format!("enhanced monitoring of database {name}"),
             "AssumeRolePolicyDocument":
                 trust(json!({"Service": "monitoring.rds.amazonaws.com"}), &["sts:AssumeRole"]),

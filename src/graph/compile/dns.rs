@@ -69,7 +69,7 @@ fn health_check(check: &HealthCheck) -> Value {
     let more = json!({
         "FullyQualifiedDomainName": check.host.as_str(),
         "Port": check.port(),
-        "RequestInterval": check.interval.seconds,
+        "RequestInterval": check.interval.seconds(),
         "FailureThreshold": check.failures.get(),
     });
     merge(&mut config, more);
@@ -87,7 +87,7 @@ fn alias_target(alias: &Alias) -> Value {
 
 fn plain(values: &Values) -> Value {
     let texts: Vec<&str> = values.values.iter().map(|it| it.value.as_str()).collect();
-    json!({"TTL": values.ttl.seconds.to_string(), "ResourceRecords": texts})
+    json!({"TTL": values.ttl.get().to_string(), "ResourceRecords": texts})
 }
 
 fn merge(into: &mut Value, more: Value) {

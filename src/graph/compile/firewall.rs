@@ -42,7 +42,7 @@ fn rule(priority: usize, rule: &Rule) -> Value {
             let statement = json!({"RateBasedStatement": {
                 "Limit": rate.get(),
                 "AggregateKeyType": "IP",
-                "EvaluationWindowSec": per.seconds,
+                "EvaluationWindowSec": per.seconds(),
             }});
             own(priority, &format!("rate-{rate}-per-{per}"), statement, refusal(*mode))
         }

@@ -22,7 +22,7 @@ impl Compiler<'_> {
             "Description": identity.description.as_ref().map(|it| it.value.clone()),
             "AssumeRolePolicyDocument": self.trust_of(identity),
             "ManagedPolicyArns": policies,
-            "MaxSessionDuration": identity.max_session.seconds,
+            "MaxSessionDuration": identity.max_session.get(),
         });
         self.add(&role, "AWS::IAM::Role", spec);
 

@@ -12,12 +12,12 @@ use crate::source::Spanned;
 impl Compiler<'_> {
     pub(super) fn key(&mut self, name: &Name, key: &Key) {
         let address = address(name);
-        let rotation = key.rotation.as_option().and_then(|every| every.as_days());
+        let rotation = key.rotation.as_option().map(|every| every.get());
         let spec = json!({
             "Description": key.description.as_ref().map(|it| it.value.clone()),
             "EnableKeyRotation": rotation.is_some(),
             "RotationPeriodInDays": rotation,
-            "PendingWindowInDays": key.pending_window.as_days(),
+            "PendingWindowInDays": key.pending_window.get(),
             "KeyPolicy": self.key_policy(key),
             "Tags": self.name_tag(name),
         });

@@ -10,6 +10,9 @@ use crate::blueprint::component::load_balancer::{
 use crate::blueprint::component::network::Tier;
 use crate::blueprint::value::Name;
 
+/// `CreateTargetGroup` in the API reference.
+const TARGET_GROUP_NAME_MAX: usize = 32;
+
 impl Compiler<'_> {
     pub(super) fn load_balancer(&mut self, name: &Name, balancer: &LoadBalancer) {
         let component = component(name);
@@ -42,7 +45,7 @@ impl Compiler<'_> {
             "SecurityGroups": [group_id],
             "LoadBalancerAttributes": [
                 {"Key": "deletion_protection.enabled", "Value": balancer.deletion_protection.to_string()},
-                {"Key": "idle_timeout.timeout_seconds", "Value": balancer.idle_timeout.seconds.to_string()},
+                {"Key": "idle_timeout.timeout_seconds", "Value": balancer.idle_timeout.get().to_string()},
                 {"Key": "routing.http.drop_invalid_header_fields.enabled", "Value": "true"},
             ],
         });
@@ -76,7 +79,7 @@ impl Compiler<'_> {
         let component = component(balancer);
         let port = target.port.get();
         let mut spec = json!({
-            "Name": self.name(format!("{balancer}-{name}")),
+            "Name": self.name_within(&format!("{balancer}-{name}"), TARGET_GROUP_NAME_MAX),
             "VpcId": self.vpc_id(),
             "Port": port,
             "Protocol": protocol(target.protocol),
@@ -87,15 +90,15 @@ impl Compiler<'_> {
             "HealthCheckEnabled": true,
             "HealthCheckProtocol": protocol(target.protocol),
             "HealthCheckPath": target.health.path.as_str(),
-            "HealthCheckIntervalSeconds": target.health.interval.seconds,
-            "HealthCheckTimeoutSeconds": target.health.timeout.seconds,
+            "HealthCheckIntervalSeconds": target.health.interval.get(),
+            "HealthCheckTimeoutSeconds": target.health.timeout.get(),
             "HealthyThresholdCount": target.health.healthy.get(),
             "UnhealthyThresholdCount": target.health.unhealthy.get(),
             "Matcher": {"HttpCode": target.health.matcher.as_str()},
         });
         spec["TargetGroupAttributes"] = json!([{
             "Key": "deregistration_delay.timeout_seconds",
-            "Value": target.deregistration_delay.seconds.to_string(),
+            "Value": target.deregistration_delay.get().to_string(),
         }]);
         let address = target_group(balancer, name);
         self.add(&address, "AWS::ElasticLoadBalancingV2::TargetGroup", spec);

@@ -26,7 +26,7 @@ impl Compiler<'_> {
             let spec = json!({
                 "SecretId": get(&address, "Id"),
                 "RotationLambdaARN": rotation.lambda.as_str(),
-                "RotationRules": {"AutomaticallyAfterDays": rotation.every.as_days()},
+                "RotationRules": {"AutomaticallyAfterDays": rotation.every.get()},
             });
             let address = Address::of(&component(name), "rotation");
             self.add(&address, "AWS::SecretsManager::RotationSchedule", spec);

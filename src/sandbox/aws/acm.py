@@ -10,7 +10,7 @@ from moto.backends import get_backend
 
 import memory
 from clock import CLOCK
-from wire import fault, now, operation
+from wire import fault, operation
 
 KIND = "AWS::CertificateManager::Certificate"
 # moto issues a certificate when some time has passed, with no record anywhere.

@@ -77,7 +77,7 @@ def create_load_balancer(call):
         if balancer.name == call.params["Name"]:
             if balancer.settings != settings:
                 raise fault("DuplicateLoadBalancerName", f"A load balancer with the same name '{balancer.name}' exists, "
-                            "but with different settings")  # fmt: skip
+                            "but with different settings")
             return call.show({"LoadBalancers": [balancer]})
     call.set("Scheme", scheme)
     call.set("SecurityGroups", groups)
@@ -100,7 +100,7 @@ def delete_load_balancer(call):
     balancer = call.backend("elbv2").load_balancers.get(call.params["LoadBalancerArn"])
     if balancer and balancer.attrs.get("deletion_protection.enabled") == "true":
         raise fault("OperationNotPermitted", f"Load balancer '{balancer.arn}' cannot be deleted because deletion "
-                    "protection is enabled")  # fmt: skip
+                    "protection is enabled")
     answer = call.forward()
     if balancer:
         for acl in call.backend("wafv2").wacls.values():
@@ -149,12 +149,12 @@ def _subnets(call, ids, kind):
         raise fault("ValidationError", "At least two subnets in two different Availability Zones must be specified")
     if len(set(zones)) != len(zones):
         raise fault("InvalidConfigurationRequest", "A load balancer cannot be attached to multiple subnets in the same "
-                    "Availability Zone")  # fmt: skip
+                    "Availability Zone")
     return subnets
 
 
 def _groups(call, ids, vpc_id):
-    error = lambda group: fault("InvalidSecurityGroup", "One or more security groups are invalid")  # noqa: E731
+    error = lambda group: fault("InvalidSecurityGroup", "One or more security groups are invalid")
     for group in references.security_groups(call, ids, error):
         if group.vpc_id != vpc_id:
             raise error(group.id)
@@ -187,6 +187,14 @@ def create_target_group(call):
     return answer
 
 
+@operation("elbv2", "ModifyTargetGroup")
+def modify_target_group(call):
+    """It is no longer what it was created as."""
+    answer = call.forward()
+    call.backend("elbv2").target_groups[call.params["TargetGroupArn"]].settings = None
+    return answer
+
+
 # Listeners
 
 
@@ -200,7 +208,7 @@ def create_listener(call):
             if getattr(listener, "settings", None) == settings:
                 return call.show({"Listeners": [listener]})
             raise fault("DuplicateListener", "A listener already exists on this port for this load balancer "
-                        f"'{balancer.arn}'")  # fmt: skip
+                        f"'{balancer.arn}'")
     reply = call.proceed()
     for shown in reply["Listeners"]:
         balancer.listeners[shown["ListenerArn"]].settings = settings
@@ -238,7 +246,7 @@ def _check_listener(call, protocol, certificates, modify=False):
                 raise fault("CertificateNotFound", f"Certificate '{arn}' not found")
             if bundle.status != "ISSUED":
                 raise fault("UnsupportedCertificate", f"The certificate '{arn}' must have a fully-qualified domain "
-                            "name, a supported signature, and a supported key size.")  # fmt: skip
+                            "name, a supported signature, and a supported key size.")
 
 
 def _complete(shown):

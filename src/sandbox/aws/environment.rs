@@ -16,7 +16,7 @@ pub(in crate::sandbox) const MINIMUM: &str = "3.10";
 
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 /// pip downloads about 60 MB: half a minute, or several over a slow line.
-const INSTALL_LIMIT: Duration = Duration::from_secs(600);
+pub(super) const INSTALL_LIMIT: Duration = Duration::from_mins(10);
 const PROBE_LIMIT: Duration = Duration::from_secs(20);
 
 /// The interpreter of the environment under `root`, which is installed when it is not there.
@@ -27,8 +27,7 @@ pub(in crate::sandbox) async fn ready(
     root: &Path,
     progress: &(dyn Fn(&str) + Send + Sync),
 ) -> Result<PathBuf, SandboxError> {
-    let folder = root.join(format!("python-{}", short(&Sha256::digest(REQUIREMENTS))));
-    let python = folder.join("venv").join("bin").join("python");
+    let (folder, python) = (folder(root), interpreter(root));
     if python.exists() {
         return Ok(python);
     }
@@ -46,6 +45,15 @@ pub(in crate::sandbox) async fn ready(
     install(&base, &partial).await.inspect_err(|_| remove_partial(root))?;
     fs::rename(&partial, &folder).map_err(failed)?;
     Ok(python)
+}
+
+/// Where the interpreter of the environment under `root` is, or will be.
+pub(in crate::sandbox) fn interpreter(root: &Path) -> PathBuf {
+    folder(root).join("venv").join("bin").join("python")
+}
+
+fn folder(root: &Path) -> PathBuf {
+    root.join(format!("python-{}", short(&Sha256::digest(REQUIREMENTS))))
 }
 
 const PARTIAL: &str = "partial-";

@@ -15,7 +15,7 @@ def delete_policy(call):
     policy = backend.managed_policies.get(arn)
     if policy and len(policy.versions) > 1:
         raise fault("DeleteConflict", "This policy has more than one version. Before you delete a policy, you must "
-                    "delete the policy's versions. The default version is deleted with the policy.")  # fmt: skip
+                    "delete the policy's versions. The default version is deleted with the policy.")
     return call.forward()
 
 
@@ -38,3 +38,38 @@ def _check_trust(document):
         valid = False
     if not valid:
         raise fault("MalformedPolicyDocument", "This policy contains invalid Json")
+
+
+@operation("iam", "GetAccountAuthorizationDetails")
+def get_account_authorization_details(call):
+    """Shows the permissions boundary of a role, which moto leaves out here."""
+    reply, roles = call.proceed(), {role.name: role for role in call.backend("iam").roles.values()}
+    for shown in reply.get("RoleDetailList", []):
+        boundary = roles[shown["RoleName"]].permissions_boundary
+        if boundary:
+            shown["PermissionsBoundary"] = boundary
+    return reply
+
+
+@operation("iam", "AddClientIDToOpenIDConnectProvider")
+def add_client_id(call):
+    clients = _provider(call).client_id_list
+    if call.params["ClientID"] not in clients:
+        clients.append(call.params["ClientID"])
+    return {}
+
+
+@operation("iam", "RemoveClientIDFromOpenIDConnectProvider")
+def remove_client_id(call):
+    clients = _provider(call).client_id_list
+    if call.params["ClientID"] in clients:
+        clients.remove(call.params["ClientID"])
+    return {}
+
+
+def _provider(call):
+    arn = call.params["OpenIDConnectProviderArn"]
+    provider = call.backend("iam").open_id_providers.get(arn)
+    if provider is None:
+        raise fault("NoSuchEntity", f"OpenIDConnect Provider not found for arn {arn}")
+    return provider

@@ -31,9 +31,7 @@ def regroup(call, owner, group_ids):
     """Gives the interfaces of this owner other security groups."""
     backend = call.backend("ec2")
     for interface_id in call.table("interfaces").get(owner, []):
-        backend.enis[interface_id]._group_set = [
-            backend.get_security_group_from_id(group_id) for group_id in group_ids
-        ]
+        backend.enis[interface_id]._group_set = [backend.get_security_group_from_id(group_id) for group_id in group_ids]
 
 
 def managed(call, interface_id):

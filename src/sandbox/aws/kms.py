@@ -11,7 +11,7 @@ USES = [
     "CreateAlias", "UpdateAlias", "CreateGrant", "Decrypt", "DisableKey", "DisableKeyRotation", "EnableKey",
     "EnableKeyRotation", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GetPublicKey", "PutKeyPolicy",
     "ScheduleKeyDeletion", "Sign", "TagResource", "UntagResource", "UpdateKeyDescription", "Verify",
-]  # fmt: skip
+]
 
 
 @operation("kms", *USES)
@@ -20,6 +20,14 @@ def use_key(call):
     found = name and _find(call, name)
     if found and found.key_state == "PendingDeletion":
         raise fault("KMSInvalidStateException", f"{found.arn} is pending deletion.")
+    return call.forward()
+
+
+@operation("kms", "CreateGrant", "ListGrants", "RevokeGrant")
+def find_key(call):
+    """moto fails over a key that does not exist."""
+    if _find(call, call.params["KeyId"]) is None:
+        raise fault("NotFoundException", f"Key '{call.params['KeyId']}' does not exist")
     return call.forward()
 
 

@@ -3,7 +3,30 @@
 import references
 from wire import fault, operation
 
-RETENTION_DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
+RETENTION_DAYS = [
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    2192,
+    2557,
+    2922,
+    3288,
+    3653,
+]
 
 
 @operation("logs", "CreateLogGroup")
@@ -35,7 +58,7 @@ def put_retention_policy(call):
     if call.params["retentionInDays"] not in RETENTION_DAYS:
         raise fault("InvalidParameterException", f"1 validation error detected: Value '{call.params['retentionInDays']}' "
                     f"at 'retentionInDays' failed to satisfy constraint: Member must satisfy enum value set: "
-                    f"{RETENTION_DAYS}")  # fmt: skip
+                    f"{RETENTION_DAYS}")
     return call.forward()
 
 
@@ -77,4 +100,4 @@ def _group(call, name=None):
 
 def _check_key(call, arn):
     references.key(call, arn, fault("InvalidParameterException", f"The specified KMS key does not exist or is not "
-                                    f"allowed to be used with Arn '{arn}'."))  # fmt: skip
+                                    f"allowed to be used with Arn '{arn}'."))

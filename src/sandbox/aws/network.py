@@ -7,6 +7,7 @@ entries of network ACLs, attributes and filters that moto drops; as the EC2 API 
 from fnmatch import fnmatchcase
 
 from moto.ec2.models.core import TaggedEC2Resource
+from moto.ec2.models.network_acls import NetworkAcl
 from moto.ec2.models.route_tables import Route
 from moto.ec2.models.subnets import Subnet
 
@@ -66,7 +67,7 @@ def create_subnet(call):
     zones = [known.name for known in call.backend("ec2").describe_availability_zones()]
     if zone and zone not in zones:
         raise fault("InvalidParameterValue", f"Value ({zone}) for parameter availabilityZone is invalid. Subnets can "
-                    f"currently only be created in the following availability zones: {', '.join(zones)}.")  # fmt: skip
+                    f"currently only be created in the following availability zones: {', '.join(zones)}.")
     return call.forward()
 
 
@@ -117,7 +118,7 @@ def detach_internet_gateway(call):
     for interface in call.backend("ec2").enis.values():
         if interface.vpc_id == vpc_id and interface.public_ip:
             raise fault("DependencyViolation", f"Network {vpc_id} has some mapped public address(es). Please unmap "
-                        "those public address(es) before detaching the gateway.")  # fmt: skip
+                        "those public address(es) before detaching the gateway.")
     return call.forward()
 
 
@@ -149,7 +150,7 @@ def _address(call, member, value):
 def delete_network_interface(call):
     if interfaces.managed(call, call.params["NetworkInterfaceId"]):
         raise fault("OperationNotPermitted", "You are not allowed to manage this network interface: it belongs to a "
-                    "service.")  # fmt: skip
+                    "service.")
     return call.forward()
 
 
@@ -299,6 +300,21 @@ def _state(route):
 Route.state = property(_state)
 
 
+# Network ACL
+
+
+def _acl_filter_value(known):
+    """Filters by `network-acl-id`, which moto knows only of associations."""
+
+    def value(acl, name, method_name=None):
+        return acl.id if name == "network-acl-id" else known(acl, name, method_name)
+
+    return value
+
+
+NetworkAcl.get_filter_value = _acl_filter_value(NetworkAcl.get_filter_value)
+
+
 @operation("ec2", "CreateRoute", "ReplaceRoute")
 def create_route(call):
     backend = call.backend("ec2")
@@ -311,7 +327,7 @@ def create_route(call):
         gateway = backend.get_internet_gateway(gateway_id)
         if gateway.vpc is None or gateway.vpc.id != table.vpc_id:
             raise fault("InvalidParameterValue", f"route table {table.id} and network gateway {gateway_id} belong to "
-                        "different networks")  # fmt: skip
+                        "different networks")
     return call.forward()
 
 
@@ -333,11 +349,11 @@ def associate_route_table(call):
         subnet = backend.get_subnet(subnet_id)
         if subnet.vpc_id != table.vpc_id:
             raise fault("InvalidParameterValue", f"Route table {table.id} and subnet {subnet_id} belong to different "
-                        "networks")  # fmt: skip
+                        "networks")
         for other in backend.route_tables.values():
             if other is not table and subnet_id in other._associations.values():
                 raise fault("Resource.AlreadyAssociated", f"the specified association for route table {table.id} "
-                            "conflicts with an existing association")  # fmt: skip
+                            "conflicts with an existing association")
     return call.forward()
 
 
@@ -360,9 +376,7 @@ def create_network_acl(call):
     acl = backend.network_acls[reply["NetworkAcl"]["NetworkAclId"]]
     denial = {"Protocol": "-1", "RuleAction": "deny", "CidrBlock": "0.0.0.0/0", "RuleNumber": 32767}
     for egress in (True, False):
-        backend.create_network_acl_entry(
-            acl.id, 32767, "-1", "deny", egress, "0.0.0.0/0", None, None, None, None, None
-        )
+        backend.create_network_acl_entry(acl.id, 32767, "-1", "deny", egress, "0.0.0.0/0", None, None, None, None, None)
     reply["NetworkAcl"]["Entries"] = [{**denial, "Egress": True}, {**denial, "Egress": False}]
     return reply
 
@@ -409,7 +423,7 @@ def _entry(call):
             return entry
     direction = "egress" if egress else "ingress"
     raise fault("InvalidNetworkAclEntry.NotFound", f"The {direction} entry with rule number {number} does not exist in "
-                f"network ACL {acl.id}")  # fmt: skip
+                f"network ACL {acl.id}")
 
 
 @operation("ec2", "ReplaceNetworkAclAssociation")
@@ -421,7 +435,7 @@ def replace_network_acl_association(call):
         raise fault("InvalidAssociationID.NotFound", f"The association ID '{association_id}' does not exist")
     if holder.vpc_id != wanted.vpc_id:
         raise fault("InvalidParameterValue", f"Network ACL {wanted.id} and subnet "
-                    f"{holder._associations[association_id].subnet_id} belong to different networks")  # fmt: skip
+                    f"{holder._associations[association_id].subnet_id} belong to different networks")
     return call.forward()
 
 

@@ -1,4 +1,4 @@
-"""Restores RDS instances, read replicas, subnet groups and parameter groups.
+"""Restores RDS instances and read replicas (their groups: `rds_groups`).
 
 Pending states, interfaces in the subnets, refusals of what is in use or missing, the attributes that moto loses, changes
 that wait for the maintenance window, promotion of replicas; as the RDS API reference documents them. Aurora, snapshots
@@ -10,6 +10,7 @@ import uuid
 
 from moto.moto_api._internal import mock_random as random
 from moto.ec2.utils import random_public_ip
+from moto.core.utils import utcnow
 from moto.rds import models
 from moto.rds.models import DBInstance
 
@@ -26,49 +27,6 @@ VERSIONS = {
     "postgres": {"13": "13.22", "14": "14.19", "15": "15.14", "16": "16.10", "17": "17.6", "18": "18.1"},
 }
 DEFAULT_VERSION = {"mariadb": "11.8.3", "mysql": "8.4.6", "postgres": "17.6"}
-# Parameters of a PostgreSQL server: default, data type, and whether a change waits for a restart (`static`).
-PARAMETERS = {
-    "autovacuum": ("1", "boolean", "dynamic"),
-    "autovacuum_max_workers": ("GREATEST({DBInstanceClassMemory/64371566592},3)", "integer", "static"),
-    "autovacuum_naptime": ("15", "integer", "dynamic"),
-    "checkpoint_timeout": ("300", "integer", "dynamic"),
-    "client_encoding": (None, "string", "dynamic"),
-    "deadlock_timeout": (None, "integer", "dynamic"),
-    "default_statistics_target": (None, "integer", "dynamic"),
-    "effective_cache_size": ("{DBInstanceClassMemory/16384}", "integer", "dynamic"),
-    "hot_standby_feedback": (None, "boolean", "dynamic"),
-    "huge_pages": ("on", "string", "static"),
-    "idle_in_transaction_session_timeout": ("86400000", "integer", "dynamic"),
-    "lock_timeout": (None, "integer", "dynamic"),
-    "log_connections": (None, "boolean", "dynamic"),
-    "log_disconnections": (None, "boolean", "dynamic"),
-    "log_lock_waits": (None, "boolean", "dynamic"),
-    "log_min_duration_statement": (None, "integer", "dynamic"),
-    "log_statement": (None, "string", "dynamic"),
-    "log_temp_files": (None, "integer", "dynamic"),
-    "maintenance_work_mem": ("GREATEST({DBInstanceClassMemory*1024/63963136},65536)", "integer", "dynamic"),
-    "max_connections": ("LEAST({DBInstanceClassMemory/9531392},5000)", "integer", "static"),
-    "max_locks_per_transaction": ("64", "integer", "static"),
-    "max_prepared_transactions": ("0", "integer", "static"),
-    "max_replication_slots": ("20", "integer", "static"),
-    "max_wal_senders": ("20", "integer", "static"),
-    "max_wal_size": ("2048", "integer", "dynamic"),
-    "max_worker_processes": ("GREATEST(${DBInstanceVCPU*2},8)", "integer", "static"),
-    "password_encryption": ("scram-sha-256", "string", "dynamic"),
-    "pg_stat_statements.track": (None, "string", "dynamic"),
-    "random_page_cost": (None, "float", "dynamic"),
-    "rds.force_ssl": ("1", "boolean", "dynamic"),
-    "rds.logical_replication": ("0", "boolean", "static"),
-    "shared_buffers": ("{DBInstanceClassMemory/32768}", "integer", "static"),
-    "shared_preload_libraries": ("pg_stat_statements", "list", "static"),
-    "statement_timeout": (None, "integer", "dynamic"),
-    "tcp_keepalives_idle": (None, "integer", "dynamic"),
-    "temp_buffers": (None, "integer", "dynamic"),
-    "timezone": ("UTC", "string", "dynamic"),
-    "track_activity_query_size": ("4096", "integer", "static"),
-    "wal_buffers": (None, "integer", "static"),
-    "work_mem": (None, "integer", "dynamic"),
-}
 # These changes interrupt the database: they wait for the maintenance window unless they are to apply immediately.
 DEFERRED = {
     "AllocatedStorage": "allocated_storage",
@@ -104,7 +62,7 @@ def create_db_instance(call):
     key = call.get("KmsKeyId")
     if key:
         found = references.key(call, key, fault("KMSKeyNotAccessibleFault", f"The specified KMS key [{key}] does not "
-                               "exist, is not enabled or you do not have permissions to access it."))  # fmt: skip
+                               "exist, is not enabled or you do not have permissions to access it."))
         call.set("KmsKeyId", found.arn if found else key)
     elif call.get("StorageEncrypted"):
         backend = call.backend("kms")
@@ -112,6 +70,7 @@ def create_db_instance(call):
         call.set("KmsKeyId", backend.keys[key_id].arn)
     if not call.get("VpcSecurityGroupIds"):
         call.set("VpcSecurityGroupIds", [call.backend("ec2").get_default_security_group(vpc_id).id])
+    _choose_windows(call)
     call.proceed()
     instance = call.backend("rds").databases[call.params["DBInstanceIdentifier"]]
     if getattr(instance, "master_user_secret", None):
@@ -124,7 +83,9 @@ def create_db_instance(call):
 @operation("rds", "CreateDBInstanceReadReplica")
 def create_read_replica(call):
     backend, name = call.backend("rds"), call.params["DBInstanceIdentifier"]
-    source_id = call.get("SourceDBInstanceIdentifier", "")
+    source_id = call.get("SourceDBInstanceIdentifier")
+    if not source_id:
+        raise combination("You must specify the source DB instance.")
     if name in backend.databases:
         raise fault("DBInstanceAlreadyExists", "DB instance already exists")
     source = backend.find_db_from_id(source_id)
@@ -132,10 +93,10 @@ def create_read_replica(call):
         raise state(f"Database instance {source.resource_id} is not in available state.")
     if not source.backup_retention_period:
         raise state("Automated backups are not enabled for this database instance. To enable automated backups, use "
-                    "ModifyDBInstance to set the backup retention period to a non-zero value.")  # fmt: skip
+                    "ModifyDBInstance to set the backup retention period to a non-zero value.")
     _check_class(call.get("DBInstanceClass", source.db_instance_class))
     _check_monitoring(call)
-    group = call.get("DBSubnetGroupName") or (source.db_subnet_group.name if _subnet_group(source) else None)
+    group = call.get("DBSubnetGroupName") or (source.db_subnet_group.name if subnet_group(source) else None)
     vpc_id = _check_placement(call, group, call.get("VpcSecurityGroupIds", []))
     call.proceed()
     replica = backend.databases[name]
@@ -144,7 +105,7 @@ def create_read_replica(call):
         vars(replica).pop(attribute, None)
     replica.manage_master_user_password = False
     replica.tags = call.get("Tags", [])
-    replica.created = replica.instance_create_time = models.utcnow()
+    replica.created = replica.instance_create_time = utcnow()
     replica.deletion_protection = call.get("DeletionProtection", False)
     replica.multi_az = call.get("MultiAZ", False)
     replica.backup_retention_period = call.get("BackupRetentionPeriod", 0)
@@ -193,8 +154,8 @@ def modify_db_instance(call):
     _check_monitoring(call, instance)
     if call.get("AllocatedStorage", instance.allocated_storage) < instance.allocated_storage:
         raise combination(f"Invalid storage size for engine name {instance.engine} and storage type "
-                          f"{instance.storage_type}: {call.params['AllocatedStorage']}")  # fmt: skip
-    group = _subnet_group(instance)
+                          f"{instance.storage_type}: {call.params['AllocatedStorage']}")
+    group = subnet_group(instance)
     _check_placement(call, group and group.name, call.get("VpcSecurityGroupIds", []))
     wanted = {
         name: call.params[name]
@@ -209,11 +170,11 @@ def modify_db_instance(call):
         _own_secret(call, instance)
     _keep(call, instance)
     if call.get("VpcSecurityGroupIds"):
-        interfaces.regroup(call, _owner(instance), instance.vpc_security_group_ids)
+        interfaces.regroup(call, owner(instance), instance.vpc_security_group_ids)
     waiting = {**instance.pending_modified_values, **{_shown_as(name): value for name, value in wanted.items()}}
     instance.pending_modified_values = waiting
     shown = _shown(call, instance, answer)
-    applied = waiting if call.get("ApplyImmediately") else {}
+    applied = dict(waiting) if call.get("ApplyImmediately") else {}
     if applied or any(shown.get(key) != before.get(key) for key in {*shown} - UNSTEADY):
 
         def apply():
@@ -267,12 +228,12 @@ def delete_db_instance(call):
         raise combination("Cannot delete protected DB Instance, please disable deletion protection and try again.")
     if skip and final:
         raise combination("FinalDBSnapshotIdentifier cannot be specified when deleting an instance with "
-                          "SkipFinalSnapshot.")  # fmt: skip
+                          "SkipFinalSnapshot.")
     if not skip and not final and not instance.is_replica:
         raise combination("FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.")
     if final and final in backend.database_snapshots:
         raise fault("DBSnapshotAlreadyExists", f"Cannot create the snapshot because a snapshot with the identifier "
-                    f"{final} already exists.")  # fmt: skip
+                    f"{final} already exists.")
     instance.status = "deleting"
 
     def gone():
@@ -283,7 +244,7 @@ def delete_db_instance(call):
             instance.is_replica = False
         instance.deletion_protection = False
         backend.delete_db_instance(name, final, skip, call.get("DeleteAutomatedBackups", True))
-        interfaces.release(call, _owner(instance))
+        interfaces.release(call, owner(instance))
 
     CLOCK.after(CLOCK.typical("AWS::RDS::DBInstance", "delete"), gone)
     return {"DBInstance": _shown(call, instance)}
@@ -291,14 +252,54 @@ def delete_db_instance(call):
 
 DBInstance.pending_modified_values = {}
 DBInstance.endpoint = property(
-    lambda instance: None
-    if instance.status == "creating"
-    else {
-        "Address": getattr(instance, "endpoint_address", instance.address),
-        "Port": instance.port,
-        "HostedZoneId": "Z1RLNUO7B9Q6NB",
-    }
+    lambda instance: (
+        None
+        if instance.status == "creating"
+        else {
+            "Address": getattr(instance, "endpoint_address", instance.address),
+            "Port": instance.port,
+            "HostedZoneId": "Z1RLNUO7B9Q6NB",
+        }
+    )
 )
+
+
+def _windows_problem(maintenance, backup, of_moto=models.valid_preferred_maintenance_window):
+    """The windows of backup and maintenance may touch, which moto takes for an overlap."""
+    problem = of_moto(maintenance, backup)
+    if not problem or "overlap" not in problem:
+        return problem
+    return None if _apart(_minutes(backup), _minutes(maintenance)) else problem
+
+
+models.valid_preferred_maintenance_window = _windows_problem
+
+
+def _minutes(window):
+    """The minutes of the day that a window covers, of whatever weekday."""
+    start, end = (int(hours) * 60 + int(minutes) for hours, minutes in re.findall(r"(\d\d):(\d\d)", window))
+    return {minute % 1440 for minute in range(start, end if end > start else end + 1440)}
+
+
+def _apart(one, other):
+    return not one & other
+
+
+def _choose_windows(call):
+    """AWS chooses the window that the request leaves out, so that it does not overlap with the one that it names."""
+    backup, maintenance = call.get("PreferredBackupWindow"), call.get("PreferredMaintenanceWindow")
+    for hour in range(24):
+        if backup and maintenance:
+            return
+        chosen = f"{hour:02}:10-{hour:02}:40"
+        if maintenance and _apart(_minutes(chosen), _minutes(maintenance)):
+            backup = chosen
+            call.set("PreferredBackupWindow", backup)
+        elif backup and _apart(_minutes(chosen), _minutes(backup)):
+            maintenance = f"wed:{hour:02}:10-wed:{hour:02}:40"
+            call.set("PreferredMaintenanceWindow", maintenance)
+        elif not backup and not maintenance:
+            return
 
 
 def _instance(call):
@@ -317,11 +318,11 @@ def combination(message):
     return fault("InvalidParameterCombination", message)
 
 
-def _subnet_group(instance):
+def subnet_group(instance):
     return getattr(instance, "db_subnet_group", None)
 
 
-def _owner(instance):
+def owner(instance):
     return f"rds {instance.dbi_resource_id}"
 
 
@@ -350,7 +351,7 @@ def _complete(call, instance):
     if instance.ca_certificate_identifier == "rds-ca-default":
         instance.ca_certificate_identifier = "rds-ca-rsa2048-g1"
     if instance.option_group_name.startswith("default:") and instance.engine in VERSIONS:
-        instance.option_group_name = f"default:{instance.engine}-{_family(instance.engine_version, instance.engine)}"
+        instance.option_group_name = f"default:{instance.engine}-{family_of(instance.engine_version, instance.engine)}"
     if instance.storage_type == "gp3":
         instance.iops = instance.iops or 3000
         instance.storage_throughput = instance.storage_throughput or 125
@@ -386,8 +387,8 @@ def _keep(call, instance):
 
 def _place(call, instance):
     """Zones, and an interface in each: one for a single instance, two for Multi-AZ."""
-    group = _subnet_group(instance)
-    interfaces.release(call, _owner(instance))
+    group = subnet_group(instance)
+    interfaces.release(call, owner(instance))
     instance.secondary_availability_zone = None
     if not group:
         return
@@ -401,7 +402,7 @@ def _place(call, instance):
         used.append(instance.secondary_availability_zone)
     for zone in used:
         interface = interfaces.attach(
-            call, _owner(instance), by_zone[zone], instance.vpc_security_group_ids, "RDSNetworkInterface"
+            call, owner(instance), by_zone[zone], instance.vpc_security_group_ids, "RDSNetworkInterface"
         )
         if instance.publicly_accessible:
             interface.public_ip = random_public_ip()
@@ -448,22 +449,22 @@ def _version(engine, wanted):
     known = VERSIONS[engine]
     if wanted in known:
         return known[wanted]
-    if _family(wanted, engine) not in known:
+    if family_of(wanted, engine) not in known:
         raise combination(f"Cannot find version {wanted} for {engine}")
     return wanted
 
 
-def _family(version, engine):
+def family_of(version, engine):
     return version.split(".")[0] if engine == "postgres" else ".".join(version.split(".")[:2])
 
 
 def _check_upgrade(call, instance):
     wanted = _version(instance.engine, call.params["EngineVersion"])
     current = instance.engine_version
-    order = lambda version: [int(part) for part in version.split(".")]  # noqa: E731
+    order = lambda version: [int(part) for part in version.split(".")]
     if order(wanted) < order(current):
         raise combination(f"Cannot upgrade {instance.engine} from {current} to {wanted}")
-    major = _family(wanted, instance.engine) != _family(current, instance.engine)
+    major = family_of(wanted, instance.engine) != family_of(current, instance.engine)
     if major and not call.get("AllowMajorVersionUpgrade"):
         raise combination("The AllowMajorVersionUpgrade flag must be present when upgrading to a new major version.")
     call.set("EngineVersion", wanted)
@@ -487,10 +488,12 @@ def _check_class(wanted):
 def _check_monitoring(call, instance=None):
     role = call.get("MonitoringRoleArn") or getattr(instance, "monitoring_role_arn", None)
     if call.get("MonitoringInterval") and not role:
-        raise combination("A MonitoringRoleARN value is required if you specify a MonitoringInterval value other than 0.")
+        raise combination(
+            "A MonitoringRoleARN value is required if you specify a MonitoringInterval value other than 0."
+        )
     if call.get("MonitoringRoleArn"):
         references.role(call, role, fault("InvalidParameterValue", "IAM role ARN value is invalid or does not include "
-                                          "the required permissions for: ENHANCED_MONITORING"))  # fmt: skip
+                                          "the required permissions for: ENHANCED_MONITORING"))
 
 
 def _check_placement(call, group_name, group_ids):
@@ -503,208 +506,14 @@ def _check_placement(call, group_name, group_ids):
     else:
         vpc_id = ec2.default_vpc.id
     groups = references.security_groups(
-        call, group_ids, lambda group: fault("InvalidParameterValue", f"Invalid security group , groupId= {group}, "
-                                             f"groupName=.")  # fmt: skip
+        call,
+        group_ids,
+        lambda group: fault(
+            "InvalidParameterValue", f"Invalid security group , groupId= {group}, groupName=."
+        ),
     )
     for group in groups:
         if group.vpc_id != vpc_id:
             raise combination(f"The DB instance and EC2 security group are in different VPCs. The DB instance is in "
-                              f"{vpc_id} and the EC2 security group is in {group.vpc_id}")  # fmt: skip
+                              f"{vpc_id} and the EC2 security group is in {group.vpc_id}")
     return vpc_id
-
-
-# Subnet groups
-
-
-@operation("rds", "CreateDBSubnetGroup")
-def create_db_subnet_group(call):
-    backend, name = call.backend("rds"), call.params["DBSubnetGroupName"]
-    if name.lower() in backend.subnet_groups:
-        raise fault("DBSubnetGroupAlreadyExists", f"The DB subnet group '{name.lower()}' already exists.")
-    _covering(call)
-    call.set("DBSubnetGroupName", name.lower())
-    return call.forward()
-
-
-@operation("rds", "ModifyDBSubnetGroup")
-def modify_db_subnet_group(call):
-    """moto removes the group."""
-    group, subnets = _group(call), _covering(call)
-    kept = {subnet.id for subnet in subnets}
-    for instance in call.backend("rds").databases.values():
-        if _subnet_group(instance) is group:
-            held = call.table("interfaces").get(_owner(instance), [])
-            for interface in (call.backend("ec2").enis[identity] for identity in held):
-                if interface.subnet_id not in kept:
-                    raise fault("SubnetAlreadyInUse", f"The specified subnet {interface.subnet_id} is in use by "
-                                f"instance {instance.resource_id}.")  # fmt: skip
-    group.subnets = subnets
-    group.vpc_id = subnets[0].vpc_id
-    if call.get("DBSubnetGroupDescription"):
-        group.description = call.params["DBSubnetGroupDescription"]
-    return call.show({"DBSubnetGroup": group})
-
-
-@operation("rds", "DeleteDBSubnetGroup")
-def delete_db_subnet_group(call):
-    group = _group(call)
-    for instance in call.backend("rds").databases.values():
-        if _subnet_group(instance) is group:
-            raise fault("InvalidDBSubnetGroupStateFault", f"Cannot delete the subnet group '{group.name}' because at "
-                        f"least one database instance: {instance.resource_id} is still using it.")  # fmt: skip
-    return call.forward()
-
-
-def _group(call):
-    name = call.params["DBSubnetGroupName"]
-    group = call.backend("rds").subnet_groups.get(name)
-    if group is None:
-        raise fault("DBSubnetGroupNotFoundFault", f"DB subnet group '{name}' not found.")
-    return group
-
-
-def _covering(call):
-    """The subnets of the request, when they exist, share a VPC and lie in two zones at least."""
-    ids = call.params["SubnetIds"]
-    subnets = references.subnets(
-        call, ids, lambda subnet: fault("InvalidSubnet", f"Some input subnets in :[{subnet}] are invalid.")
-    )
-    if len({subnet.vpc_id for subnet in subnets}) > 1:
-        raise fault("InvalidSubnet", f"The DB Subnet Group has subnets of several VPCs: {ids}")
-    zones = len({subnet.availability_zone for subnet in subnets})
-    if zones < 2:
-        raise fault("DBSubnetGroupDoesNotCoverEnoughAZs", "The DB subnet group doesn't meet Availability Zone (AZ) "
-                    f"coverage requirement. Current AZ coverage: {zones}. Add subnets to cover at least 2 AZs.")  # fmt: skip
-    return subnets
-
-
-# Parameter groups
-
-
-@operation("rds", "CreateDBParameterGroup")
-def create_db_parameter_group(call):
-    family = call.params["DBParameterGroupFamily"]
-    engine = re.match(r"[a-z]+", family)[0] if re.match(r"[a-z]+", family) else family
-    if engine in VERSIONS and family.removeprefix(engine) not in VERSIONS[engine]:
-        raise fault("InvalidParameterValue", f"ParameterGroupFamily {family} is not a valid parameter group family")
-    return call.forward()
-
-
-@operation("rds", "DescribeDBParameterGroups")
-def describe_db_parameter_groups(call):
-    if call.get("DBParameterGroupName"):
-        _parameters(call)
-    return call.forward()
-
-
-@operation("rds", "DeleteDBParameterGroup")
-def delete_db_parameter_group(call):
-    group = _parameters(call)
-    if group.name.startswith("default."):
-        raise fault("InvalidDBParameterGroupState", f"The parameter group {group.name} is a default parameter group.")
-    if any(instance.db_parameter_group_name == group.name for instance in call.backend("rds").databases.values()):
-        raise fault("InvalidDBParameterGroupState", "One or more database instances are still members of this "
-                    f"parameter group {group.name}, so the group cannot be deleted")  # fmt: skip
-    return call.forward()
-
-
-@operation("rds", "ModifyDBParameterGroup")
-def modify_db_parameter_group(call):
-    group = _parameters(call)
-    if group.name.startswith("default."):
-        raise fault("InvalidDBParameterGroupState", f"The parameter group {group.name} is a default parameter group.")
-    known = _engine_parameters(group.family)
-    for parameter in call.params["Parameters"]:
-        name = parameter["ParameterName"]
-        if not re.fullmatch(r"[a-z][a-z0-9_.]*", name):
-            raise fault("InvalidParameterValue", f"Could not find parameter with name: {name}")
-        if known.get(name, {}).get("ApplyType") == "static" and parameter.get("ApplyMethod") == "immediate":
-            raise combination("cannot use immediate apply method for static parameter")
-    for parameter in call.params["Parameters"]:
-        group.parameters[parameter["ParameterName"]] = {
-            "DataType": "string",
-            "ApplyType": "dynamic",
-            **known.get(parameter["ParameterName"], {}),
-            **parameter,
-            "Source": "user",
-            "IsModifiable": True,
-        }
-    return {"DBParameterGroupName": group.name}
-
-
-@operation("rds", "ResetDBParameterGroup")
-def reset_db_parameter_group(call):
-    group = _parameters(call)
-    if call.get("ResetAllParameters", not call.get("Parameters")):
-        group.parameters.clear()
-    for parameter in call.get("Parameters", []):
-        group.parameters.pop(parameter["ParameterName"], None)
-    return {"DBParameterGroupName": group.name}
-
-
-@operation("rds", "DescribeDBParameters")
-def describe_db_parameters(call):
-    """The engine's defaults and what the user set; `Source` tells them apart."""
-    group = _parameters(call)
-    shown = {**_engine_parameters(group.family), **group.parameters}
-    wanted = call.get("Source")
-    return {"Parameters": [shown[name] for name in sorted(shown) if wanted in (None, shown[name]["Source"])]}
-
-
-@operation("rds", "DescribeEngineDefaultParameters")
-def describe_engine_default_parameters(call):
-    family = call.params["DBParameterGroupFamily"]
-    parameters = list(_engine_parameters(family).values())
-    return {"EngineDefaults": {"DBParameterGroupFamily": family, "Parameters": parameters}}
-
-
-@operation("rds", "DescribeDBEngineVersions")
-def describe_db_engine_versions(call):
-    engine, version = call.get("Engine"), call.get("EngineVersion")
-    return {
-        "DBEngineVersions": [
-            {
-                "Engine": name,
-                "EngineVersion": minor,
-                "MajorEngineVersion": major,
-                "DBParameterGroupFamily": f"{name}{major}",
-                "Status": "available",
-                "ExportableLogTypes": ["postgresql", "upgrade"] if name == "postgres" else ["error", "slowquery"],
-            }
-            for name, versions in VERSIONS.items()
-            for major, minor in versions.items()
-            if engine in (None, name) and version in (None, minor, major)
-        ]
-    }
-
-
-def _parameters(call):
-    """The parameter group of the request; AWS's default groups exist without anybody making them."""
-    groups, name = call.backend("rds").db_parameter_groups, call.params["DBParameterGroupName"].lower()
-    if name not in groups and name.startswith("default."):
-        family = name.removeprefix("default.")
-        engine = re.match(r"[a-z]+", family)[0]
-        if family.removeprefix(engine) in VERSIONS.get(engine, {}):
-            groups[name] = models.DBParameterGroup(
-                call.backend("rds"), name, f"Default parameter group for {family}", family, []
-            )
-    if name not in groups:
-        raise fault("DBParameterGroupNotFound", f"DBParameterGroup not found: {name}")
-    return groups[name]
-
-
-def _engine_parameters(family):
-    if not family.startswith("postgres"):
-        return {}
-    return {
-        name: {
-            "ParameterName": name,
-            "ParameterValue": value,
-            "DataType": kind,
-            "ApplyType": apply,
-            "ApplyMethod": "pending-reboot",
-            "Source": "engine-default" if value is None else "system",
-            "IsModifiable": True,
-        }
-        for name, (value, kind, apply) in PARAMETERS.items()
-    }

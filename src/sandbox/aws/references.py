@@ -1,7 +1,5 @@
 """Lookups across services: restores that AWS refuses references to what does not exist."""
 
-from wire import fault
-
 
 def role(call, arn, error):
     """The IAM role of this ARN, of this account; `error` is raised when there is none."""
@@ -13,11 +11,7 @@ def role(call, arn, error):
 
 def subnets(call, ids, error):
     """The subnets of these ids; `error(id)` makes the fault for a missing one."""
-    known = {
-        subnet.id: subnet
-        for zone in call.backend("ec2").subnets.values()
-        for subnet in zone.values()
-    }
+    known = {subnet.id: subnet for zone in call.backend("ec2").subnets.values() for subnet in zone.values()}
     for subnet_id in ids:
         if subnet_id not in known:
             raise error(subnet_id)
@@ -35,19 +29,11 @@ def security_groups(call, ids, error):
 
 
 def key(call, key_id, error):
-    """The KMS key of this id, ARN or alias, or None for AWS's own keys (`alias/aws/…`), which always exist."""
+    """The usable KMS key of this id, ARN or alias, or None for AWS's own (`alias/aws/…`), which always exist."""
     backend, name = call.backend("kms"), key_id.split(":", 5)[-1]
     if name.startswith("alias/aws/"):
         return None
     known = backend.get_key_id_from_alias(name) if name.startswith("alias/") else name.removeprefix("key/")
-    if known not in backend.keys:
+    if known not in backend.keys or backend.keys[known].key_state != "Enabled":
         raise error
     return backend.keys[known]
-
-
-def missing_subnet(subnet_id):
-    return fault("InvalidSubnetID.NotFound", f"The subnet ID '{subnet_id}' does not exist")
-
-
-def missing_group(group_id):
-    return fault("InvalidGroup.NotFound", f"The security group '{group_id}' does not exist")

@@ -1,7 +1,13 @@
 """Restores Route 53's care: caller references, change batches that apply as a whole or not at all, aliases without TTL."""
 
+from moto.route53 import urls
+from moto.route53.responses import Route53
+
 import acm
-from wire import fault, operation
+from wire import fault, now, operation
+
+# moto routes only the operations that it has; the others are web pages with status 404.
+urls.url_paths = {"{0}/.*": Route53.dispatch}
 
 
 @operation("route53", "CreateHostedZone")
@@ -10,7 +16,7 @@ def create_hosted_zone(call):
     used, reference = call.table("route53.references", "aws"), call.params["CallerReference"]
     if reference in used:
         raise fault("HostedZoneAlreadyExists", "A hosted zone has already been created with the specified caller "
-                    "reference.")  # fmt: skip
+                    "reference.")
     answer = call.forward()
     used[reference] = True
     return answer
@@ -25,7 +31,7 @@ def create_health_check(call):
         check = call.backend("route53").health_checks.get(identity)
         if check is None or settings != call.params["HealthCheckConfig"]:
             raise fault("HealthCheckAlreadyExists", "A health check with the same caller reference exists, with other "
-                        "settings.")  # fmt: skip
+                        "settings.")
         return call.show({"HealthCheck": check})
     reply = call.proceed()
     known[reference] = call.params["HealthCheckConfig"], reply["HealthCheck"]["Id"]
@@ -40,7 +46,7 @@ def update_health_check(call):
     check.health_check_version += 1
     for name in call.get("ResetElements", []):
         attribute = {"FullyQualifiedDomainName": "fqdn", "ResourcePath": "resource_path", "Regions": "regions",
-                     "ChildHealthChecks": "children"}[name]  # fmt: skip
+                     "ChildHealthChecks": "children"}[name]
         setattr(check, attribute, None)
     return answer
 
@@ -48,7 +54,9 @@ def update_health_check(call):
 @operation("route53", "DeleteHealthCheck")
 def delete_health_check(call):
     if call.params["HealthCheckId"] not in call.backend("route53").health_checks:
-        raise fault("NoSuchHealthCheck", f"No health check exists with the specified ID {call.params['HealthCheckId']}.")
+        raise fault(
+            "NoSuchHealthCheck", f"No health check exists with the specified ID {call.params['HealthCheckId']}."
+        )
     return call.forward()
 
 
@@ -70,10 +78,10 @@ def change_resource_record_sets(call):
             problems.append(f"Tried to delete resource record set {named} but it was not found")
         elif change["Action"] == "DELETE" and not _same(records[identity], wanted):
             problems.append(f"Tried to delete resource record set {named} but the values provided do not match the "
-                            "current values")  # fmt: skip
+                            "current values")
         elif change["Action"] != "DELETE" and _clashes(records, wanted):
             problems.append(f"RRSet of type {wanted['Type']} with DNS name {wanted['Name']} is not permitted as it "
-                            "conflicts with other records with the same DNS name")  # fmt: skip
+                            "conflicts with other records with the same DNS name")
         if change["Action"] == "DELETE":
             records.pop(identity, None)
         else:
@@ -89,7 +97,7 @@ def change_resource_record_sets(call):
         else:
             zone.upsert_rrset(wanted)
     acm.look_for_records()
-    return {"ChangeInfo": {"Id": "/change/C2682N5HXP0BZ4", "Status": "INSYNC", "SubmittedAt": acm.now()}}
+    return {"ChangeInfo": {"Id": "/change/C2682N5HXP0BZ4", "Status": "INSYNC", "SubmittedAt": now()}}
 
 
 @operation("route53", "ListResourceRecordSets")
@@ -103,7 +111,9 @@ def list_resource_record_sets(call):
 
 
 def _records(call, zone):
-    shown = call.show({"ResourceRecordSets": zone.rrsets, "IsTruncated": False, "MaxItems": 300}, "ListResourceRecordSets")
+    shown = call.show(
+        {"ResourceRecordSets": zone.rrsets, "IsTruncated": False, "MaxItems": 300}, "ListResourceRecordSets"
+    )
     return shown["ResourceRecordSets"]
 
 
@@ -122,16 +132,14 @@ def _held_identity(held):
 
 def _same(held, wanted):
     if "AliasTarget" in wanted or "AliasTarget" in held:
-        target = lambda record: {  # noqa: E731
+        target = lambda record: {
             key: _name(value) if key == "DNSName" else value for key, value in record.get("AliasTarget", {}).items()
         }
         return target(held) == target(wanted)
-    values = lambda record: sorted(value["Value"] for value in record.get("ResourceRecords", []))  # noqa: E731
+    values = lambda record: sorted(value["Value"] for value in record.get("ResourceRecords", []))
     return int(held.get("TTL", 0)) == int(wanted.get("TTL", 0)) and values(held) == values(wanted)
 
 
 def _clashes(records, wanted):
     """A CNAME is alone at its name."""
-    return any(
-        name == wanted["Name"] and (kind == "CNAME") != (wanted["Type"] == "CNAME") for name, kind, _ in records
-    )
+    return any(name == wanted["Name"] and (kind == "CNAME") != (wanted["Type"] == "CNAME") for name, kind, _ in records)

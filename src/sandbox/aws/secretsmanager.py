@@ -108,7 +108,7 @@ def _required(call):
 def _check_function(call, arn):
     try:
         call.backend("lambda").get_function(arn)
-    except Exception:  # noqa: BLE001: moto raises several kinds
+    except Exception:  # moto raises several kinds
         raise fault("ResourceNotFoundException", f"Resource not found for ARN '{arn}'.") from None
 
 

@@ -25,7 +25,7 @@ def users(call, group_id):
 def create_security_group(call):
     if call.params["GroupName"].startswith("sg-"):
         raise fault("InvalidParameterValue", "Invalid value for parameter GroupName. Group names may not be in the "
-                    "format sg-*.")  # fmt: skip
+                    "format sg-*.")
     if call.get("VpcId"):
         call.backend("ec2").get_vpc(call.params["VpcId"])
     return call.forward()
@@ -69,7 +69,7 @@ def modify_security_group_rules(call):
         rule, wanted = group.get_rule(change["SecurityGroupRuleId"]), change["SecurityGroupRule"]
         if rule is None:
             raise fault("InvalidSecurityGroupRuleId.NotFound", f"The security group rule ID "
-                        f"'{change['SecurityGroupRuleId']}' does not exist")  # fmt: skip
+                        f"'{change['SecurityGroupRuleId']}' does not exist")
         description = {"Description": wanted["Description"]} if wanted.get("Description") else {}
         rule.ip_range, rule.source_group, rule.prefix_list_id = {}, {}, wanted.get("PrefixListId")
         for member, key in (("CidrIpv4", "CidrIp"), ("CidrIpv6", "CidrIpv6")):

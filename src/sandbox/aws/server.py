@@ -2,9 +2,9 @@
 
 usage: server.py OPTIONS.json
 
-Options: `instance` (its identity), `version`, `speed` (how many times faster than AWS), `durations` (see `clock`), `ready` (the file
-that gets `{"pid", "port"}` once the server answers). Beside AWS's APIs and moto's own `/moto-api/`, it answers
-`GET /platctl/health` and `POST /platctl/{configure,reset,stop}`.
+Options: `instance` (its identity), `version`, `speed` (how many times faster than AWS), `durations` (see `clock`),
+`ready` (the file that gets `{"pid", "port"}` once the server answers). Beside AWS's APIs and moto's `/moto-api/` it has
+`GET /platctl/health` and `POST /platctl/{advance,configure,reset,stop}`.
 """
 
 import io
@@ -27,31 +27,35 @@ os.environ.update(
     MOTO_IAM_LOAD_MANAGED_POLICIES="true",
 )
 
-from moto.core.base_backend import BackendDict  # noqa: E402
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
-from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402
+from moto.core.base_backend import BackendDict
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
 
-import memory  # noqa: E402
-import wire  # noqa: E402
-from clock import CLOCK  # noqa: E402
+import memory
+import wire
+from clock import CLOCK
 
 # Later imports wrap earlier ones, so idempotency comes last: a repeated request never reaches a refusal.
-import accounts  # noqa: E402, F401
-import network  # noqa: E402, F401
-import security_groups  # noqa: E402, F401
-import iam  # noqa: E402, F401
-import kms  # noqa: E402, F401
-import logs  # noqa: E402, F401
-import ecr  # noqa: E402, F401
-import secretsmanager  # noqa: E402, F401
-import route53  # noqa: E402, F401
-import acm  # noqa: E402, F401
-import elbv2  # noqa: E402, F401
-import wafv2  # noqa: E402, F401
-import rds  # noqa: E402, F401
-import eks  # noqa: E402, F401
-import tagging  # noqa: E402, F401
-import tokens  # noqa: E402, F401
+import accounts
+import network
+import security_groups
+import iam
+import kms
+import logs
+import ecr
+import secretsmanager
+import route53
+import acm
+import elbv2
+import wafv2
+import rds
+import rds_groups
+import eks_access
+import eks_addons
+import eks_clusters
+import eks_nodes
+import tagging
+import tokens
 
 
 class Sandbox:
@@ -73,7 +77,7 @@ class Sandbox:
                 return self.control(environ, start_response)
             try:
                 return [b"".join(self.moto(environ, start_response))]
-            except Exception as exception:  # noqa: BLE001: the boundary of the server
+            except Exception as exception:  # the boundary of the server
                 logging.exception("%s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"])
                 body = {"__type": "InternalFailure", "message": f"{type(exception).__name__}: {exception}"}
                 return reply(start_response, "500 Internal Server Error", body)
@@ -85,6 +89,9 @@ class Sandbox:
                 return reply(start_response, "200 OK", {**health, "speed": CLOCK.speed, "pid": os.getpid()})
             case "POST", "/platctl/reset":
                 BackendDict.reset()
+                return reply(start_response, "200 OK", {})
+            case "POST", "/platctl/advance":
+                CLOCK.advance(**json.load(environ["wsgi.input"]))
                 return reply(start_response, "200 OK", {})
             case "POST", "/platctl/configure":
                 CLOCK.configure(**json.load(environ["wsgi.input"]))

@@ -1,4 +1,4 @@
-"""Restores what the Resource Groups Tagging API finds: also the taggable resources of this extension's services that moto omits."""
+"""Restores what the Resource Groups Tagging API finds: also those taggable resources that moto omits."""
 
 from wire import operation, tag_list
 

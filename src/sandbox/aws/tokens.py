@@ -11,12 +11,12 @@ from wire import fault, operation
 EC2 = [
     "AllocateAddress", "CreateFlowLogs", "CreateLaunchTemplate", "CreateNatGateway", "CreateNetworkAcl",
     "CreateNetworkInterface", "CreateRouteTable", "CreateVolume", "CreateVpcEndpoint", "RunInstances",
-]  # fmt: skip
+]
 EKS = [
     "AssociateEncryptionConfig", "CreateAccessEntry", "CreateAddon", "CreateCluster", "CreateFargateProfile",
     "CreateNodegroup", "CreatePodIdentityAssociation", "UpdateAccessEntry", "UpdateAddon", "UpdateClusterConfig",
     "UpdateClusterVersion", "UpdateNodegroupConfig", "UpdateNodegroupVersion", "UpdatePodIdentityAssociation",
-]  # fmt: skip
+]
 
 
 def _idempotent(service, operations, member, mismatch):
@@ -44,14 +44,16 @@ _idempotent(
     "ec2",
     EC2,
     "ClientToken",
-    lambda token: fault("IdempotentParameterMismatch", f"The client token you provided, {token}, was used before with "
-                        "other parameters."),  # fmt: skip
+    lambda token: fault(
+        "IdempotentParameterMismatch", f"The client token you provided, {token}, was used before with other parameters."
+    ),
 )
 _idempotent(
     "eks",
     EKS,
     "clientRequestToken",
-    lambda token: fault("InvalidParameterException", f"The client request token {token} was used before with other "
-                        "parameters."),  # fmt: skip
+    lambda token: fault(
+        "InvalidParameterException", f"The client request token {token} was used before with other parameters."
+    ),
 )
 _idempotent("acm", ["RequestCertificate"], "IdempotencyToken", None)

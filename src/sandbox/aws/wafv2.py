@@ -20,7 +20,7 @@ MANAGED_GROUPS = {
     "AWSManagedRulesWordPressRuleSet": 100,
 }
 STATEMENTS = {"SqliMatchStatement": 20, "XssMatchStatement": 40, "ByteMatchStatement": 10, "RegexMatchStatement": 3,
-              "RegexPatternSetReferenceStatement": 25, "RateBasedStatement": 2}  # fmt: skip
+              "RegexPatternSetReferenceStatement": 25, "RateBasedStatement": 2}
 
 
 @operation("wafv2", "CreateWebACL", "UpdateWebACL", "CreateRuleGroup", "CreateIPSet", "CreateRegexPatternSet")
@@ -28,7 +28,7 @@ def check_scope(call):
     """What protects CloudFront lives in us-east-1; a duplicate has WAF's own code."""
     if call.get("Scope") == "CLOUDFRONT" and call.region != "us-east-1":
         raise fault("WAFInvalidParameterException", "Error reason: The scope is not valid., field: SCOPE_VALUE, "
-                    "parameter: CLOUDFRONT")  # fmt: skip
+                    "parameter: CLOUDFRONT")
     for rule in call.get("Rules", []):
         _check_rule(rule)
     try:
@@ -49,7 +49,7 @@ def delete_web_acl(call):
     acl = _find(call, call.params["Name"], call.params["Id"])
     if acl and acl.associated_resources:
         raise fault("WAFAssociatedItemException", "AWS WAF couldn't perform the operation because your resource is "
-                    "being used by another resource or it's associated with another resource.")  # fmt: skip
+                    "being used by another resource or it's associated with another resource.")
     return call.forward()
 
 
@@ -63,7 +63,7 @@ def associate_web_acl(call):
             raise _missing()
         if balancer.state != "active":
             raise fault("WAFUnavailableEntityException", "AWS WAF couldn't retrieve the resource that you requested. "
-                        "Retry your request.")  # fmt: skip
+                        "Retry your request.")
     backend = call.backend("wafv2")
     if call.params["WebACLArn"] not in backend.wacls:
         raise _missing()
@@ -84,7 +84,7 @@ def list_resources_for_web_acl(call):
         raise _missing()
     wanted = {"APPLICATION_LOAD_BALANCER": ":loadbalancer/app/", "API_GATEWAY": ":apigateway:", "APPSYNC": ":appsync:",
               "COGNITO_USER_POOL": ":cognito-idp:", "APP_RUNNER_SERVICE": ":apprunner:",
-              "VERIFIED_ACCESS_INSTANCE": ":verified-access-instance/", "AMPLIFY": ":amplify:"}  # fmt: skip
+              "VERIFIED_ACCESS_INSTANCE": ":verified-access-instance/", "AMPLIFY": ":amplify:"}
     part = wanted[call.get("ResourceType", "APPLICATION_LOAD_BALANCER")]
     return {"ResourceArns": [arn for arn in acl.associated_resources if part in arn]}
 
@@ -110,7 +110,7 @@ def _find(call, name, identity):
 
 def _missing():
     return fault("WAFNonexistentItemException", "AWS WAF couldn't perform the operation because your resource doesn't "
-                 "exist.")  # fmt: skip
+                 "exist.")
 
 
 def _check_rule(rule):
@@ -118,9 +118,9 @@ def _check_rule(rule):
     if group and group["VendorName"] == "AWS" and group["Name"] not in MANAGED_GROUPS:
         raise fault("WAFNonexistentItemException", f"AWS WAF couldn't find the managed rule group {group['Name']}.")
     if ("OverrideAction" in rule) != bool({"ManagedRuleGroupStatement", "RuleGroupReferenceStatement"}
-                                          & set(rule["Statement"])):  # fmt: skip
+                                          & set(rule["Statement"])):
         raise fault("WAFInvalidParameterException", "Error reason: You have used none or multiple values for a field "
-                    "that requires exactly one value., field: RULE, parameter: Rule")  # fmt: skip
+                    "that requires exactly one value., field: RULE, parameter: Rule")
 
 
 def _units(statement):

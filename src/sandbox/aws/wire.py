@@ -10,6 +10,7 @@ import functools
 import importlib
 import json
 import logging
+import re
 from datetime import datetime, timezone
 
 from botocore.awsrequest import HeadersDict
@@ -247,7 +248,10 @@ def _guarded(call_action):
             raise
         except NotImplementedError:
             error = unsupported(response.boto3_service_name, response._get_action())
-        except Exception as exception:  # noqa: BLE001: the boundary of the service
+        except Exception as exception:  # the boundary of the service
+            error = _missing(response, exception)
+            if error:
+                return _serialized(response, error)
             logging.exception("%s %s", response.service_name, response._get_action())
             error = fault("InternalFailure", f"{type(exception).__name__}: {exception}")
             status, headers, body = _serialized(response, error)
@@ -255,6 +259,23 @@ def _guarded(call_action):
         return _serialized(response, error)
 
     return guarded
+
+
+def _missing(response, exception):
+    """What AWS says of a name that it does not know, where moto stumbles over it in a dictionary."""
+    if not isinstance(exception, KeyError) or not exception.args:
+        return None
+    if not response.automated_parameter_parsing:
+        response.parse_parameters(request)
+    model = get_service_model(response.boto3_service_name).operation_model(response._get_action())
+    codes = [shape.error_code for shape in model.error_shapes]
+    codes = [code for code in codes if "NotFound" in code or "NoSuch" in code or "Nonexistent" in code]
+    for member in model.input_shape.members if codes else ():
+        if response.params.get(member) == exception.args[0]:
+            kind = re.sub(r"(Identifier|Name|Id|Arn|ARN)$", "", member)
+            code = next((code for code in codes if re.match(f"{kind}NotFound|NoSuch{kind}", code)), codes[0])
+            return fault(code, f"{kind} {exception.args[0]} not found.")
+    return None
 
 
 def _serialized(response, error):

@@ -1,0 +1,262 @@
+//! One conformance life cycle per kind, on the wire: create, empty plan, drift of tags and properties seen and healed,
+//! update, replacement, deletion from outside, destruction. Each kind's fixture is `<file of the kind>.yaml`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use platctl::address::Address;
+use platctl::graph::Graph;
+use platctl::kind::{AnyKind, Compare, DeletionPolicy, Lookup, Observed, Tagging, Update};
+use platctl::kinds;
+use platctl::plan::diff::{Sides, differences};
+use platctl::plan::{Action, Cause, Intent, Plan};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::support::{REGION, TestStack, changes, with_sandbox};
+
+/// A kind, what it needs, and how it changes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fixture {
+    kind: String,
+    #[serde(default)]
+    given: BTreeMap<Address, Given>,
+    spec: Map<String, Value>,
+    /// Merged into the spec: must be an update in place.
+    #[serde(default)]
+    update: Map<String, Value>,
+    /// Each one merged into the spec: must be a replacement.
+    #[serde(default)]
+    replace: Vec<Map<String, Value>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Given {
+    kind: String,
+    spec: Value,
+    /// Further resources that must work before it is made.
+    #[serde(default)]
+    after: Vec<Address>,
+}
+
+/// The resource under test.
+fn subject() -> Address {
+    Address::of("conf", "subject")
+}
+
+impl Fixture {
+    fn load(file: &str) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/kinds")
+            .join(file)
+            .with_extension("yaml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    fn graph(&self, stack: &TestStack, patch: &Map<String, Value>) -> Graph {
+        let mut builder = stack.builder();
+        for (address, Given { kind, spec, after }) in &self.given {
+            builder.add(address.clone(), kind, spec.clone()).after_all(after);
+        }
+        let mut spec = self.spec.clone();
+        spec.extend(patch.clone());
+        builder.add(subject(), &self.kind, Value::Object(spec));
+        builder.build().unwrap()
+    }
+}
+
+fn conform(file: &str) {
+    let fixture = Fixture::load(file);
+    let kind = kinds::find(&fixture.kind).unwrap();
+    with_sandbox(|server| async move {
+        let stack = TestStack::new(&server, "conf").await;
+        let base = fixture.graph(&stack, &Map::new());
+        stack.apply(&base).await;
+
+        if kind.tagging() != Tagging::None {
+            drift_of_a_tag(&stack, kind, &base).await;
+        }
+        if !fixture.update.is_empty() {
+            let updated = fixture.graph(&stack, &fixture.update);
+            drift_of_properties(&stack, kind, &base, &updated).await;
+            let plan = stack.apply(&updated).await;
+            assert_eq!(action(&plan), Action::Update, "{:?}", changes(&plan));
+            let back = stack.apply(&base).await;
+            assert_eq!(action(&back), Action::Update, "{:?}", changes(&back));
+        }
+        for patch in &fixture.replace {
+            let plan = stack.apply(&fixture.graph(&stack, patch)).await;
+            assert!(action(&plan).is_replacement(), "{patch:?}: {:?}", changes(&plan));
+            stack.apply(&base).await;
+        }
+        deletion_from_outside(&stack, kind, &base).await;
+        stack.destroy(&base).await;
+    });
+}
+
+fn action(plan: &Plan) -> Action {
+    plan.changes[&subject()].action
+}
+
+async fn observed(stack: &TestStack, graph: &Graph) -> Observed {
+    stack.observe(graph).await.remove(&subject()).expect("the subject is there")
+}
+
+/// A tag that somebody changes by hand is found, exactly, and healed.
+async fn drift_of_a_tag(stack: &TestStack, kind: &'static dyn AnyKind, graph: &Graph) {
+    let live = observed(stack, graph).await;
+    let mut edited = live.spec.clone();
+    match kind.tagging() {
+        Tagging::Map => edited["Tags"]["team"] = json!("edited"),
+        Tagging::List => {
+            let tags = edited["Tags"].as_array_mut().unwrap();
+            let tag = tags.iter_mut().find(|tag| tag["Key"] == "team").unwrap();
+            tag["Value"] = json!("edited");
+        }
+        Tagging::None => unreachable!("asked for taggable kinds only"),
+    }
+    let update = Update { from: &live.spec, to: &edited, changed: &["Tags"] };
+    from_outside(stack, kind, &live, update).await;
+    let plan = stack.plan(graph, Intent::Apply).await;
+    let found = changes(&plan);
+    assert!(found.len() == 1 && found[0].contains("Tags.team (Drift"), "{found:?}");
+    stack.apply(graph).await;
+}
+
+/// Properties that somebody changes by hand are found, exactly, and healed.
+async fn drift_of_properties(
+    stack: &TestStack,
+    kind: &'static dyn AnyKind,
+    base: &Graph,
+    updated: &Graph,
+) {
+    let live = observed(stack, base).await;
+    let known = |reference: &platctl::kind::Ref| {
+        let state = stack.store.load().unwrap();
+        state.resources[&reference.address].outputs.get(&reference.output).cloned()
+    };
+    let edited = platctl::kind::reference::resolve(&updated.nodes[&subject()].spec, &known);
+    let sides = Sides { desired: &edited, observed: &live.spec, record: None };
+    let rows: BTreeSet<String> =
+        differences(kind.fields(), sides).into_iter().map(|field| field.row).collect();
+    // What cannot be read cannot be seen to drift, and what the blueprint does not name is not managed.
+    let seen = |path: &&'static str| {
+        let field = kind.fields().iter().find(|field| field.path == *path);
+        let name = path.split('.').next().unwrap_or_default();
+        rows.contains(*path)
+            && field.is_some_and(|field| field.compare != Compare::WriteOnly)
+            && base.nodes[&subject()].spec.get(name).is_some()
+    };
+    let changed: Vec<&'static str> =
+        kind.fields().iter().map(|field| field.path).filter(seen).collect();
+    assert!(!changed.is_empty(), "the fixture's update changes nothing that can be read");
+    from_outside(stack, kind, &live, Update { from: &live.spec, to: &edited, changed: &changed })
+        .await;
+
+    let plan = stack.plan(base, Intent::Apply).await;
+    let touched: Vec<&Address> =
+        plan.changes.iter().filter(|(_, change)| change.is_change()).map(|(at, _)| at).collect();
+    assert_eq!(touched, [&subject()], "{:?}", changes(&plan));
+    let change = &plan.changes[&subject()];
+    let found: Vec<&str> = change.rows();
+    let expected: BTreeSet<&str> = changed.iter().copied().collect();
+    // What only grows is not drift when it has grown.
+    let found: BTreeSet<&str> = found.into_iter().collect();
+    let grown = |path: &&str| {
+        kind.fields().iter().any(|field| field.path == *path && field.compare == Compare::AtLeast)
+    };
+    let missing: Vec<&str> =
+        expected.difference(&found).copied().filter(|path| !grown(path)).collect();
+    assert!(
+        missing.is_empty() && found.is_subset(&expected),
+        "{:?}, missing {missing:?}",
+        changes(&plan)
+    );
+    assert!(change.fields.iter().all(|field| field.cause == Cause::Drift), "{:?}", changes(&plan));
+    stack.apply(base).await;
+}
+
+async fn deletion_from_outside(stack: &TestStack, kind: &'static dyn AnyKind, graph: &Graph) {
+    let live = observed(stack, graph).await;
+    let recorded = stack.store.load().unwrap().resources[&subject()].spec.clone();
+    let cx = stack.aws.region(REGION);
+    patiently(|| kind.delete(&cx, &live.id, &recorded, DeletionPolicy::Delete)).await;
+    let lookups = [Lookup::Id(live.id.clone())];
+    for _ in 0..200 {
+        let found = kind.read(&cx, &lookups).await.unwrap();
+        if found[0].is_none() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let plan = stack.plan(graph, Intent::Apply).await;
+    assert_eq!(action(&plan), Action::Create, "{:?}", changes(&plan));
+    stack.apply(graph).await;
+}
+
+async fn from_outside(
+    stack: &TestStack,
+    kind: &'static dyn AnyKind,
+    live: &Observed,
+    update: Update<'_, Value>,
+) {
+    let cx = stack.aws.region(REGION);
+    patiently(|| kind.update(&cx, &live.id, update)).await;
+    for _ in 0..200 {
+        let found = kind.read(&cx, &[Lookup::Id(live.id.clone())]).await.unwrap();
+        if found[0].as_ref().is_some_and(|seen| seen.readiness == platctl::kind::Readiness::Ready) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the subject does not become ready after an edit from outside");
+}
+
+/// Repeats what passes with time, as a person would.
+async fn patiently<F: Future<Output = Result<(), platctl::fault::Fault>>>(
+    mut effect: impl FnMut() -> F,
+) {
+    for _ in 0..100 {
+        match effect().await {
+            Ok(()) => return,
+            Err(fault) if fault.class.passes_with_time() => {
+                tokio::time::sleep(Duration::from_millis(30)).await;
+            }
+            Err(fault) => panic!("{fault:?}"),
+        }
+    }
+    panic!("it never passed");
+}
+
+/// A test for each fixture, and the list of them.
+macro_rules! kinds {
+    ($($file:ident),* $(,)?) => {
+        const FIXTURES: &[&str] = &[$(stringify!($file)),*];
+        $(
+            #[test]
+            fn $file() {
+                conform(stringify!($file));
+            }
+        )*
+    };
+}
+
+include!("list.rs");
+
+#[test]
+fn every_kind_has_a_fixture_and_every_fixture_is_run() {
+    let covered: BTreeSet<String> = FIXTURES.iter().map(|file| Fixture::load(file).kind).collect();
+    let registered: BTreeSet<String> =
+        kinds::KINDS.iter().map(|kind| kind.name().to_owned()).collect();
+    assert_eq!(covered, registered);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kinds");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let yaml = files.filter(|path| path.extension().is_some_and(|it| it == "yaml"));
+    let names: BTreeSet<String> =
+        yaml.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    assert_eq!(names, FIXTURES.iter().map(|&file| file.to_owned()).collect());
+}

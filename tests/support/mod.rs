@@ -1,0 +1,171 @@
+//! What tests share: a sandbox for the whole binary, and stacks in accounts of their own.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use platctl::address::{Address, Stack};
+use platctl::apply::{self, Apply, Outcome, Pace, signal};
+use platctl::cloud::{Aws, aws};
+use platctl::graph::{Builder, Graph};
+use platctl::kind::Cloud;
+use platctl::kinds::KINDS;
+use platctl::observe::{Observation, observe};
+use platctl::plan::{Intent, Origin, Plan, check, plan};
+use platctl::sandbox::{Options, Running, Sandbox, Typical, access_key_id};
+use platctl::state::Store;
+
+pub(crate) const REGION: &str = "eu-west-1";
+/// An hour of AWS takes a second.
+const SPEED: f64 = 3600.0;
+
+/// Runs a test against the sandbox. The server is shared by all tests that run at the same time, and ends with the last.
+pub(crate) fn with_sandbox<F: Future<Output = ()>>(test: impl FnOnce(Arc<Server>) -> F) {
+    let server = Server::shared();
+    runtime().block_on(test(Arc::clone(&server)));
+}
+
+pub(crate) struct Server {
+    sandbox: Sandbox,
+    pub(crate) running: Running,
+}
+
+impl Server {
+    fn shared() -> Arc<Self> {
+        static SERVER: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+        let mut shared = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let server = Arc::new(Self::start());
+            *shared = Arc::downgrade(&server);
+            server
+        })
+    }
+
+    fn start() -> Self {
+        let sandbox = Sandbox::named(&format!("test-{}", std::process::id())).unwrap();
+        let typical = |kind: &&dyn platctl::kind::AnyKind| {
+            let platctl::kind::Typical { create, update, delete } =
+                kind.typical(&serde_json::Value::Null);
+            (kind.name().to_owned(), Typical { create, update, delete })
+        };
+        let options = Options { speed: SPEED, durations: KINDS.iter().map(typical).collect() };
+        let running = runtime().block_on(sandbox.start(&options, &|_| {})).unwrap();
+        Self { sandbox, running }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A server that is gone already is as good.
+        let _ = runtime().block_on(self.sandbox.stop());
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// A stack with its own account and its own state.
+pub(crate) struct TestStack {
+    pub(crate) aws: Arc<Aws>,
+    pub(crate) store: Store,
+    pub(crate) name: Stack,
+    _folder: tempfile::TempDir,
+}
+
+impl TestStack {
+    pub(crate) async fn new(server: &Server, name: &str) -> Self {
+        static ACCOUNTS: AtomicU64 = AtomicU64::new(200_000_000_001);
+        let account = ACCOUNTS.fetch_add(1, Ordering::Relaxed).to_string();
+        let endpoint = aws::Endpoint {
+            url: server.running.endpoint.clone(),
+            access_key_id: access_key_id(&account),
+        };
+        let options = aws::Options { region: REGION.into(), sandbox: Some(endpoint), speed: SPEED };
+        let folder = tempfile::tempdir().unwrap();
+        let name = Stack::new(name);
+        Self {
+            aws: Arc::new(Aws::connect(&options).await),
+            store: Store::new(folder.path(), &name),
+            name,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) fn builder(&self) -> Builder {
+        Builder::new(self.name.clone(), REGION, BTreeMap::from([("team".into(), "conf".into())]))
+    }
+
+    fn empty(&self) -> Graph {
+        self.builder().build().unwrap()
+    }
+
+    pub(crate) async fn observe(&self, graph: &Graph) -> Observation {
+        observe(&*self.aws, graph, &self.store.load().unwrap()).await.unwrap()
+    }
+
+    pub(crate) async fn plan(&self, graph: &Graph, intent: Intent) -> Plan {
+        let state = self.store.load().unwrap();
+        let observation = self.observe(graph).await;
+        let origin = Origin { intent, region: REGION, blueprint: "test" };
+        let plan = plan(graph, &state, &observation, origin);
+        assert_eq!(check::check(&plan), [], "the planner made a defective plan");
+        assert_eq!(plan.conflicts, []);
+        plan
+    }
+
+    pub(crate) async fn run(&self, plan: &Plan) -> Outcome {
+        let _lock = self.store.lock().unwrap();
+        let mut state = self.store.load().unwrap();
+        let mut journal = self.store.begin(&mut state).unwrap();
+        let (_interrupter, interrupts) = signal::channel();
+        let work = Apply {
+            cloud: Arc::clone(&self.aws) as Arc<dyn Cloud>,
+            plan,
+            state: &mut state,
+            journal: &mut journal,
+            pace: Pace { speed: SPEED },
+            progress: &|_| {},
+            interrupts,
+        };
+        let outcome = apply::apply(work).await.unwrap();
+        self.store.finish(&state, journal).unwrap();
+        outcome
+    }
+
+    /// Applies, which must succeed, and plans again, which must find nothing to do.
+    pub(crate) async fn apply(&self, graph: &Graph) -> Plan {
+        let plan = self.plan(graph, Intent::Apply).await;
+        let outcome = self.run(&plan).await;
+        assert!(outcome.is_success(), "{:#?}\nskipped: {:?}", outcome.failed, outcome.skipped);
+        let again = self.plan(graph, Intent::Apply).await;
+        assert_eq!(changes(&again), [""; 0], "the second plan must be empty");
+        assert!(again.is_empty());
+        plan
+    }
+
+    /// Destroys everything, which must leave nothing.
+    pub(crate) async fn destroy(&self, graph: &Graph) {
+        let plan = self.plan(&self.empty(), Intent::Destroy).await;
+        let outcome = self.run(&plan).await;
+        assert!(outcome.is_success(), "{:#?}", outcome.failed);
+        assert!(self.store.load().unwrap().resources.is_empty());
+        let left: Vec<Address> = self.observe(graph).await.into_keys().collect();
+        assert_eq!(left, [], "left after the destruction");
+    }
+}
+
+/// The changes of a plan, one line each: `~ network/vpc: Tags.team (drift)`.
+pub(crate) fn changes(plan: &Plan) -> Vec<String> {
+    let changes = plan.changes.iter().filter(|(_, change)| change.is_change());
+    let line = |(address, change): (&Address, &platctl::plan::Change)| {
+        let fields = change.fields.iter().map(|field| {
+            let (before, after) = (&field.before, &field.after);
+            format!("{} ({:?}: {before:?} → {after:?})", field.path, field.cause)
+        });
+        let fields: Vec<String> = fields.collect();
+        format!("{} {address} {:?}: {}", change.action.glyph(), change.reason, fields.join(", "))
+    };
+    changes.map(line).collect()
+}
