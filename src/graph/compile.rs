@@ -88,7 +88,7 @@ impl<'a> Compiler<'a> {
         if whole.len() <= max {
             return whole;
         }
-        let hash = hex::encode(&Sha256::digest(&whole)[..3]);
+        let hash = short_hash(&whole);
         let kept = whole[..max - hash.len() - 1].trim_end_matches('-');
         format!("{kept}-{hash}")
     }
@@ -152,6 +152,11 @@ impl<'a> Compiler<'a> {
     fn managed_policy(&self, name: &str) -> String {
         format!("arn:{}:iam::aws:policy/{name}", self.account.partition)
     }
+}
+
+/// Six hexadecimal digits that tell names apart.
+fn short_hash(text: &str) -> String {
+    hex::encode(&Sha256::digest(text)[..3])
 }
 
 struct Zone {

@@ -103,10 +103,12 @@ impl Compiler<'_> {
             .iter()
             .map(|(key, value)| (key.to_string(), json!(value)))
             .collect();
+        let family = database.engine.value.family(&database.version);
         let spec = json!({
-            "DBParameterGroupName": self.name(name),
+            // A family belongs to a major version: with its name in it the new group can stand beside the old one.
+            "DBParameterGroupName": self.name(format!("{name}-{}", family.replace('.', "-"))),
             "Description": format!("database {name}"),
-            "Family": database.engine.value.family(&database.version),
+            "Family": family,
             "Parameters": parameters,
         });
         self.add(&address, "AWS::RDS::DBParameterGroup", spec);

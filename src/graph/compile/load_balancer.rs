@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Compiler, certificate, cluster, firewall, get};
+use super::{Compiler, certificate, cluster, firewall, get, short_hash};
 use crate::address::Address;
 use crate::blueprint::component::load_balancer::{
     LoadBalancer, Protocol, Scheme, Target, TargetType,
@@ -75,11 +75,17 @@ impl Compiler<'_> {
         }
     }
 
-    fn target(&mut self, balancer: &Name, name: &Name, target: &Target, group: &Address) {
+    fn target(&mut self, balancer: &Name, target_name: &Name, target: &Target, group: &Address) {
         let component = component(balancer);
         let port = target.port.get();
+        // What only a replacement can change is part of the name, so that the new group can stand beside the old one.
+        let fixed = format!("{port}{}{:?}", target.protocol, target.r#type);
+        let name = self.name_within(
+            &format!("{balancer}-{target_name}-{}", short_hash(&fixed)),
+            TARGET_GROUP_NAME_MAX,
+        );
         let mut spec = json!({
-            "Name": self.name_within(&format!("{balancer}-{name}"), TARGET_GROUP_NAME_MAX),
+            "Name": name,
             "VpcId": self.vpc_id(),
             "Port": port,
             "Protocol": protocol(target.protocol),
@@ -100,7 +106,7 @@ impl Compiler<'_> {
             "Key": "deregistration_delay.timeout_seconds",
             "Value": target.deregistration_delay.get().to_string(),
         }]);
-        let address = target_group(balancer, name);
+        let address = target_group(balancer, target_name);
         self.add(&address, "AWS::ElasticLoadBalancingV2::TargetGroup", spec);
 
         // Requests may leave only towards where targets can be, and on their ports.
@@ -113,7 +119,7 @@ impl Compiler<'_> {
                 .extend(destination.as_object().cloned().unwrap_or_default());
             rule
         };
-        let egress = Address::of(&component, &format!("egress/{name}"));
+        let egress = Address::of(&component, &format!("egress/{target_name}"));
         if self.blueprint.cluster.is_some() {
             let nodes = get(&cluster::address(), "ClusterSecurityGroupId");
             let rule = out(json!({"DestinationSecurityGroupId": nodes}));
@@ -123,7 +129,7 @@ impl Compiler<'_> {
                 "SourceSecurityGroupId": get(group, "GroupId"),
                 "Description": format!("load balancer {balancer}"),
             });
-            let ingress = Address::of(&component, &format!("ingress/nodes-{name}"));
+            let ingress = Address::of(&component, &format!("ingress/nodes-{target_name}"));
             self.add(&ingress, "AWS::EC2::SecurityGroupIngress", rule);
         } else if let Some(network) = &self.blueprint.network {
             let rule = out(json!({"CidrIp": network.cidr.to_string()}));
