@@ -139,6 +139,14 @@ pub fn fingerprint(observed: &Observed) -> String {
     hex::encode(&Sha256::digest(text)[..8])
 }
 
+/// `spec` with the references that `known` knows substituted, in canonical form again: a value that came from an output
+/// may have another form than the one in which the service gives it back.
+pub fn resolved(kind: &dyn AnyKind, spec: &Value, known: &dyn Fn(&Ref) -> Option<String>) -> Value {
+    let spec = reference::resolve(spec, known);
+    // What an output has made invalid stays as it is, for the service to refuse.
+    kind.normalize(&spec).unwrap_or(spec)
+}
+
 struct Planner<'a> {
     graph: &'a Graph,
     state: &'a State,
@@ -153,7 +161,7 @@ impl Planner<'_> {
         let kind = kinds::find(&node.kind).expect("the graph holds known kinds only");
         let record = self.state.resources.get(address);
         let observed = self.observation.get(address);
-        let desired = reference::resolve(&node.spec, &|reference| self.known(reference));
+        let desired = resolved(kind, &node.spec, &|reference| self.known(reference));
         let mut change = Change {
             kind: node.kind.clone(),
             region: node.region.clone(),

@@ -21,7 +21,7 @@ use crate::kind::{
 };
 use crate::kinds;
 use crate::observe::lookup_unknown;
-use crate::plan::{Change, Op, Plan, Step, StepId, diff};
+use crate::plan::{Change, Op, Plan, Step, StepId, diff, resolved};
 use crate::state::{Event, Record, Status};
 
 /// Effects under way at the same time; waits do not count. The rate limits rule well before this does.
@@ -445,7 +445,8 @@ impl<'a> Executor<'a> {
         let known = |reference: &reference::Ref| {
             self.outputs.get(&reference.address)?.get(&reference.output).cloned()
         };
-        let spec = reference::resolve(change.desired.as_ref().unwrap_or(&Value::Null), &known);
+        let kind = kinds::find(&change.kind).expect("a checked plan names known kinds");
+        let spec = resolved(kind, change.desired.as_ref().unwrap_or(&Value::Null), &known);
         match reference::all(&spec).first() {
             None => Ok(spec),
             Some((path, reference)) => {
