@@ -6,6 +6,7 @@
 pub mod change;
 pub mod check;
 pub mod diff;
+pub mod drift;
 pub mod schedule;
 
 use std::collections::BTreeMap;

@@ -42,6 +42,40 @@ pub fn owned_part(fields: &'static [Field], sides: Sides<'_>) -> Value {
     observed
 }
 
+/// Both sides of a difference in forms whose texts differ only where the sides do: sets and policy documents in one
+/// order, and without members that the desired side does not name.
+pub fn aligned(compare: Compare, before: &Value, after: &Value) -> (Value, Value) {
+    match (compare, before, after) {
+        (Compare::Document, ..) => (document(before), document(after)),
+        (Compare::Set, Value::Array(befores), Value::Array(afters)) => {
+            let mut left: Vec<&Value> = afters.iter().collect();
+            let paired = befores.iter().map(|before| {
+                let found = left.iter().position(|after| covers(after, before));
+                found.map_or(before, |at| left.swap_remove(at)).clone()
+            });
+            let paired: Vec<Value> = paired.collect();
+            (sorted(paired.into()), sorted(after.clone()))
+        }
+        _ => (named(before, after), after.clone()),
+    }
+}
+
+/// `before` without the members of objects that `after` does not name.
+fn named(before: &Value, after: &Value) -> Value {
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => after
+            .iter()
+            .filter_map(|(name, after)| Some((name.clone(), named(before.get(name)?, after))))
+            .collect::<Map<_, _>>()
+            .into(),
+        (Value::Array(befores), Value::Array(afters)) => {
+            let pairs = befores.iter().enumerate();
+            pairs.map(|(at, before)| named(before, afters.get(at).unwrap_or(before))).collect()
+        }
+        _ => before.clone(),
+    }
+}
+
 /// `spec` without what the create call cannot carry.
 pub fn without_late(fields: &[Field], spec: &Value) -> Value {
     let mut spec = spec.clone();
