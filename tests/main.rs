@@ -4,6 +4,7 @@
 
 mod blueprint;
 mod blueprints;
+mod docs;
 mod engine;
 mod kinds;
 mod sandbox;
