@@ -71,6 +71,6 @@ pub(crate) async fn start_sandbox(ui: &Ui, speed: Option<f64>) -> Result<Running
         .collect();
     let options = sandbox::Options { speed, durations };
     let remarks = ui.clone();
-    let progress = move |doing: &str| remarks.remark(format_args!("sandbox: {doing} ..."));
+    let progress = move |doing: &str| remarks.remark(format_args!("{doing} ..."));
     Ok(sandbox.start(&options, &progress).await?)
 }

@@ -138,6 +138,18 @@ pub fn scaled(on_aws: Duration, speed: f64) -> Duration {
     on_aws.div_f64(speed.max(1.0))
 }
 
+/// At most `max` characters, the middle left out: ARNs and names differ at their ends.
+pub fn shortened(text: &str, max: usize) -> String {
+    let length = text.chars().count();
+    if length <= max {
+        return text.into();
+    }
+    let kept = max.saturating_sub(1);
+    let head: String = text.chars().take(kept.div_ceil(2)).collect();
+    let tail: String = text.chars().skip(length - kept / 2).collect();
+    format!("{head}…{tail}")
+}
+
 /// `` `a`, `b` and `c` ``
 pub fn listed(words: &[String]) -> String {
     crate::diagnostic::listed(words)

@@ -29,7 +29,7 @@ pub(super) fn properties(spec: &Value, view: View, out: &mut Formatter<'_>) -> f
     let members = spec.as_object().into_iter().flatten().filter(|(name, _)| *name != "Tags");
     for (name, value) in members {
         let room = view.width.saturating_sub(INDENT + name.len() + 2).max(ROOM_MIN);
-        let text = value::shortened(&value::inline(value), room);
+        let text = words::shortened(&value::inline(value), room);
         writeln!(out, "{:INDENT$}{}", "", painted(QUIET, format_args!("{name}: {text}")))?;
     }
     Ok(())
@@ -122,7 +122,7 @@ fn document(
     let left_out = rows.len().saturating_sub(shown);
     let room = view.width.saturating_sub(INDENT + 4).max(ROOM_MIN);
     for (tag, text) in rows.iter().take(shown) {
-        let text = value::shortened(text, room);
+        let text = words::shortened(text, room);
         let (style, sign) = match tag {
             ChangeTag::Equal => (QUIET, ' '),
             ChangeTag::Delete => (BAD, '-'),

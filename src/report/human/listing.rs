@@ -114,16 +114,22 @@ pub fn kind(kind: &dyn AnyKind, view: View) -> impl Display {
     })
 }
 
-/// The requests that were made.
+/// The requests that were made, by service.
 pub fn calls(calls: &CallsSince, view: View) -> impl Display {
     fmt::from_fn(move |out| {
         let total: u64 = calls.values().flat_map(BTreeMap::values).sum();
-        let counted = calls.iter().flat_map(|(service, actions)| {
-            actions.iter().map(move |(action, count)| format!("{service} {action} {count}"))
-        });
-        let begin = format!("{total} API calls: ");
-        let (begin, separator) = (begin.as_str(), ", ");
-        Paragraph { begin, separator, style: QUIET, width: view.width }.write(counted, out)
+        writeln!(out, "\n{total} API calls:")?;
+        let width = calls.keys().map(String::len).max().unwrap_or(0);
+        for (service, actions) in calls {
+            let counted = actions.iter().map(|(action, count)| match count {
+                1 => action.clone(),
+                _ => format!("{count} {action}"),
+            });
+            let begin = format!("  {service:width$}  ");
+            let (begin, separator) = (begin.as_str(), ", ");
+            Paragraph { begin, separator, style: QUIET, width: view.width }.write(counted, out)?;
+        }
+        Ok(())
     })
 }
 

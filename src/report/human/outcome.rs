@@ -119,7 +119,7 @@ fn closing(
     };
     writeln!(out, "{head} after {took}: {parts}.")?;
     if !outcome.is_success() {
-        writeln!(out, "Everything that happened is recorded: the same command continues from here.")?;
+        writeln!(out, "What was done is recorded: the same command goes on from here.")?;
     }
     Ok(())
 }

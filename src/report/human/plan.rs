@@ -63,10 +63,10 @@ pub(super) fn tree(
     }
     let shown = || components.values().flatten();
     let longest = |length: fn(&(&Address, &Change)) -> usize| shown().map(length).max().unwrap_or(0);
-    let columns = Columns {
-        role: longest(|(address, _)| address.role().len()).min(ROLE_MAX),
-        kind: longest(|(_, change)| change.kind.len()),
-    };
+    let kind = longest(|(_, change)| change.kind.len());
+    let role = longest(|(address, _)| address.role().len());
+    let room = view.width.saturating_sub(kind + 6);
+    let columns = Columns { role: role.min(ROLE_MAX).min(room), kind };
     for (component, resources) in &components {
         writeln!(out, "{}", painted(STRONG, component))?;
         for (address, change) in resources {

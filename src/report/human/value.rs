@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::kind::reference;
+use crate::report::words::shortened;
 
 /// On one line. A reference stands bare, a text with references in it names them in `${…}`.
 pub(super) fn inline(value: &Value) -> String {
@@ -48,18 +49,6 @@ pub(super) fn is_structure(value: &Value) -> bool {
 /// Whether it is known only once something else has been made.
 pub(super) fn is_unknown(value: &Value) -> bool {
     !reference::all(value).is_empty()
-}
-
-/// At most `max` characters, the middle left out: ARNs and names differ at their ends.
-pub(super) fn shortened(text: &str, max: usize) -> String {
-    let length = text.chars().count();
-    if length <= max {
-        return text.into();
-    }
-    let kept = max.saturating_sub(1);
-    let head: String = text.chars().take(kept.div_ceil(2)).collect();
-    let tail: String = text.chars().skip(length - kept / 2).collect();
-    format!("{head}…{tail}")
 }
 
 /// Two texts that differ, each at most `max` characters: what they begin and end with alike goes first.

@@ -36,10 +36,14 @@ impl Paragraph<'_> {
                 column += separator_width + width;
                 write!(out, "{}", painted(self.style, format_args!("{}{word}", self.separator)))?;
             } else {
-                let separator = self.separator.trim_start();
-                column = indent + separator.chars().count() + width;
-                write!(out, "\n{:indent$}", "")?;
-                write!(out, "{}", painted(self.style, format_args!("{separator}{word}")))?;
+                // A comma ends the line, an arrow begins the next one.
+                let (end, start) = match self.separator.trim_start() {
+                    start if start.len() < self.separator.len() => ("", start),
+                    _ => (self.separator.trim_end(), ""),
+                };
+                column = indent + start.chars().count() + width;
+                writeln!(out, "{}", painted(self.style, end))?;
+                write!(out, "{:indent$}{}", "", painted(self.style, format_args!("{start}{word}")))?;
             }
         }
         writeln!(out)

@@ -62,18 +62,25 @@ impl Reporter for Lines {
             | Progress::Skipped { .. } => {}
         }
         if let Some(finished) = finished {
-            self.line(finished_line(&finished));
+            self.line(finished_line(&finished, usize::MAX));
         }
     }
 }
 
-/// `+ network/vpc created in 2 s (vpc-…)`
-pub(super) fn finished_line(finished: &Finished) -> String {
+/// `+ network/vpc created in 2 s (vpc-…)`, the id shortened to what is left of `width` columns.
+pub(super) fn finished_line(finished: &Finished, width: usize) -> String {
     let Finished { address, action, elapsed, id } = finished;
-    let id = id.as_ref().map(|id| painted(QUIET, format!(" ({id})")).to_string());
     let (done, took) = (words::done(*action), words::took(*elapsed));
-    format!("{} {address} {done} in {took}{}", glyph(*action), id.unwrap_or_default())
+    let what = format!("{address} {done} in {took}");
+    let room = width.saturating_sub(what.chars().count() + "+  ()".len());
+    let id = id.as_ref().filter(|_| room >= ID_MIN).map(|id| {
+        painted(QUIET, format!(" ({})", words::shortened(id.as_str(), room))).to_string()
+    });
+    format!("{} {what}{}", glyph(*action), id.unwrap_or_default())
 }
+
+/// Less of an id says nothing.
+const ID_MIN: usize = 12;
 
 /// In UTC, as the logs of CI systems are.
 fn time_of_day(since_epoch: Duration) -> String {

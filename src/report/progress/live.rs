@@ -30,6 +30,7 @@ struct Screen {
     /// `… and 12 more`, the bar, and what is left.
     total: ProgressBar,
     begun: Instant,
+    width: usize,
     colour: Colour,
     ended: bool,
 }
@@ -50,7 +51,8 @@ impl Live {
         let style = ProgressStyle::with_template(BAR).expect("the template is valid");
         total.set_style(style.progress_chars("━╸─"));
         let (rows, begun) = (Vec::new(), Instant::now());
-        let screen = Screen { course, bars, rows, total, begun, colour, ended: false };
+        let (width, ended) = (view.width, false);
+        let screen = Screen { course, bars, rows, total, begun, width, colour, ended };
         let screen = Arc::new(Mutex::new(screen));
         let drawn = Arc::clone(&screen);
         let ticker = tokio::spawn(async move {
@@ -81,7 +83,7 @@ impl Screen {
     fn event(&mut self, progress: &Progress, now: Instant) {
         let finished = self.course.event(progress, now);
         if let Some(finished) = finished {
-            self.scroll(&finished_line(&finished));
+            self.scroll(&finished_line(&finished, self.width));
         }
         if let Progress::Failed { address, op, fault, elapsed } = progress {
             let (doing, took) = (words::doing(*op), words::took(*elapsed));
