@@ -55,9 +55,16 @@ Exit codes:
 #[command(next_help_heading = "Common options")]
 pub(crate) struct Common {
     /// The environment of the blueprint
-    #[arg(long, short, global = true, value_name = "NAME", env = "PLATCTL_ENV", hide_env_values = true)]
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "NAME",
+        env = "PLATCTL_ENV",
+        hide_env_values = true
+    )]
     env: Option<String>,
-    /// Work against a rehearsal cloud on this machine
+    /// Work against a rehearsal cloud on this machine; PLATCTL_SANDBOX names one of several
     #[arg(long, global = true)]
     sandbox: bool,
     /// Where state is kept; the sandbox's stands in `sandbox/` below it
@@ -83,7 +90,13 @@ pub(crate) struct Common {
     #[arg(long, short, global = true)]
     quiet: bool,
     /// Whether to use colours; `auto` minds NO_COLOR and whether there is a terminal
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
     color: When,
 }
 

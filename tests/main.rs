@@ -5,6 +5,7 @@
 mod blueprint;
 mod blueprints;
 mod docs;
+mod drift;
 mod engine;
 mod kinds;
 mod sandbox;

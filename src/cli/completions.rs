@@ -12,11 +12,7 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-pub(crate) fn run(
-    ui: &Ui,
-    args: &Args,
-    command: &mut clap::Command,
-) -> Result<Exit, CommandError> {
+pub(crate) fn run(ui: &Ui, args: &Args, command: &mut clap::Command) -> Result<Exit, CommandError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, command, "platctl", &mut script);
     ui.print(String::from_utf8_lossy(&script));

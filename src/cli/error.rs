@@ -228,13 +228,15 @@ impl From<StoreError> for CommandError {
                 Self::from(problem.hint(hint)).exiting(Exit::LockedState)
             }
             StoreError::Version { .. } => problem.hint("Use a newer platctl.").into(),
-            StoreError::OtherStack { .. } => problem.hint("Name another folder with `--state`.").into(),
-            StoreError::Format { .. } => {
-                problem.hint("Restore the file from a backup; the journal beside it is intact.").into()
+            StoreError::OtherStack { .. } => {
+                problem.hint("Name another folder with `--state`.").into()
             }
-            StoreError::Io { .. } | StoreError::Journal(_) | StoreError::Lock(LockError::Io { .. }) => {
-                problem.into()
-            }
+            StoreError::Format { .. } => problem
+                .hint("Restore the file from a backup; the journal beside it is intact.")
+                .into(),
+            StoreError::Io { .. }
+            | StoreError::Journal(_)
+            | StoreError::Lock(LockError::Io { .. }) => problem.into(),
         }
     }
 }

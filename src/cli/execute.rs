@@ -39,7 +39,8 @@ impl Consent {
         if self.yes || ui.can_ask() {
             return Ok(());
         }
-        let message = format!("{command} asks before it changes anything, and nobody can answer here");
+        let message =
+            format!("{command} asks before it changes anything, and nobody can answer here");
         Err(CommandError::new(message).hint("Add `--yes` to go ahead without being asked."))
     }
 

@@ -54,11 +54,7 @@ struct StatusV1<'a> {
     started: Option<u64>,
 }
 
-pub(crate) async fn run(
-    ui: &Ui,
-    common: &Common,
-    command: &Command,
-) -> Result<Exit, CommandError> {
+pub(crate) async fn run(ui: &Ui, common: &Common, command: &Command) -> Result<Exit, CommandError> {
     match command {
         Command::Start { speed } => {
             let running = start_sandbox(ui, *speed).await?;
