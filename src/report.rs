@@ -8,6 +8,7 @@ mod fixture;
 pub mod human;
 pub mod json;
 pub mod progress;
+pub mod reference;
 pub mod style;
 pub mod words;
 

@@ -4,6 +4,7 @@
 
 mod blueprint;
 mod blueprints;
+mod docs;
 mod drift;
 mod engine;
 mod kinds;
