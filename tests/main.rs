@@ -4,6 +4,7 @@
 
 mod blueprint;
 mod blueprints;
+mod cli;
 mod engine;
 mod kinds;
 mod sandbox;

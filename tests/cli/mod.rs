@@ -191,6 +191,45 @@ fn a_broken_plan_is_no_blueprint() {
     assert_eq!(fs::read_dir(run.path()).unwrap().count(), 2, "nothing was written");
 }
 
+/// A saved plan without changes.
+fn saved(sandbox: bool, serial: u64) -> String {
+    format!(
+        r#"{{"format": 1, "platctl": "0.1.0", "sandbox": {sandbox}, "plan": {{
+        "format": 1, "stack": "shop", "region": "eu-west-1", "intent": "apply", "blueprint": "b",
+        "lineage": "l", "serial": {serial}, "changes": {{}}, "steps": [],
+        "estimate": {{"seconds": 0, "criticalPath": []}}}}}}"#
+    )
+}
+
+#[test]
+fn a_saved_plan_is_for_the_state_that_it_was_made_from() {
+    let run = Run::new().file("p.json", &saved(false, 3)).file("s.json", &saved(true, 0));
+    let ended = run.run("apply p.json");
+    assert_eq!(ended.exit, 4, "{}", ended.all());
+    assert!(ended.stderr.contains("made from another state"), "{}", ended.stderr);
+    let error = run.run("apply p.json --json").json()["error"].clone();
+    assert_eq!((&error["exit"], &error["name"]), (&4.into(), &"stale-plan".into()));
+    let ended = run.run("apply s.json");
+    assert_eq!(ended.exit, 1);
+    assert!(ended.stderr.contains("made for the sandbox, not for AWS"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_locked_state_names_who_has_it() {
+    let run = Run::with_blueprint();
+    let folder = run.path().join(".platctl/shop");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("lock"), "process 4711").unwrap();
+    let lock = fs::File::open(folder.join("lock")).unwrap();
+    lock.lock().unwrap();
+    for command in ["apply --yes", "destroy --yes"] {
+        let ended = run.run(command);
+        assert_eq!(ended.exit, 5, "{}", ended.all());
+        assert!(ended.stderr.contains("in use by process 4711"), "{}", ended.stderr);
+    }
+    assert_eq!(run.run("state list").exit, 0, "reading needs no lock");
+}
+
 #[test]
 fn nothing_is_recorded_yet() {
     let run = Run::with_blueprint();
