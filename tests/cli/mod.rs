@@ -119,8 +119,8 @@ fn a_blueprint_that_is_not_there() {
     --- stdout
     --- stderr
     error: there is no file `platctl.yaml`
-      |
-      = help: Run `platctl init` to write a blueprint, or name another file.
+     |
+     = help: Run `platctl init` to write a blueprint, or name another file.
     ");
 }
 
@@ -242,7 +242,7 @@ fn nothing_is_recorded_yet() {
     --- stdout
     --- stderr
     error: nothing is recorded at network/vpc
-      help: `platctl state list` shows what is recorded.
+     = help: `platctl state list` shows what is recorded.
     ");
 }
 
@@ -271,7 +271,7 @@ fn shells_complete() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ended = run.run(&format!("completions {shell}"));
         assert_eq!(ended.exit, 0, "{shell}");
-        assert!(ended.stdout.contains("--allow-delete"), "{shell}");
+        assert!(ended.stdout.contains("allow-delete"), "{shell}");
     }
 }
 
