@@ -55,9 +55,16 @@ Exit codes:
 #[command(next_help_heading = "Common options")]
 pub(crate) struct Common {
     /// The environment of the blueprint
-    #[arg(long, short, global = true, value_name = "NAME", env = "PLATCTL_ENV", hide_env_values = true)]
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "NAME",
+        env = "PLATCTL_ENV",
+        hide_env_values = true
+    )]
     env: Option<String>,
-    /// Work against a rehearsal cloud on this machine
+    /// Work against a rehearsal cloud on this machine; `PLATCTL_SANDBOX` names one of several
     #[arg(long, global = true)]
     sandbox: bool,
     /// Where state is kept; the sandbox's stands in `sandbox/` below it
@@ -82,8 +89,14 @@ pub(crate) struct Common {
     /// Say only what it came to, and errors
     #[arg(long, short, global = true)]
     quiet: bool,
-    /// Whether to use colours; `auto` minds NO_COLOR and whether there is a terminal
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    /// Whether to use colours; `auto` minds `NO_COLOR` and whether there is a terminal
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
     color: When,
 }
 
@@ -153,7 +166,7 @@ fn execute_command(ui: &Ui, common: &Common, command: Command) -> Result<Exit, C
         Command::State(command) => state::run(ui, common, &command),
         Command::Kinds(args) => kinds::run(ui, &args),
         Command::Sandbox(command) => block_on(sandbox::run(ui, common, &command)),
-        Command::Completions(args) => completions::run(ui, &args, &mut Cli::command()),
+        Command::Completions(args) => Ok(completions::run(ui, &args, &mut Cli::command())),
     }
 }
 

@@ -256,7 +256,9 @@ impl Planner<'_> {
         observed: &Observed,
         desired: &Value,
     ) -> Action {
-        let same_name = kind.natural_id(desired).is_some_and(|id| id == observed.id);
+        // A name that is not known yet may turn out to be the same.
+        let same_name = kind.natural_id(&observed.spec).is_some()
+            && kind.natural_id(desired).is_none_or(|id| id == observed.id);
         match kind.replace_order() {
             ReplaceOrder::CreateFirst if record.is_some() && !same_name => Action::CreateThenDelete,
             ReplaceOrder::CreateFirst | ReplaceOrder::DeleteFirst => Action::DeleteThenCreate,

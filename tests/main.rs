@@ -5,6 +5,7 @@
 mod blueprint;
 mod blueprints;
 mod cli;
+mod drift;
 mod engine;
 mod kinds;
 mod sandbox;

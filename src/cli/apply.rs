@@ -62,7 +62,8 @@ async fn from_plan(
     saved: SavedPlan,
 ) -> Result<Exit, CommandError> {
     if saved.sandbox != common.sandbox {
-        let (made, now) = if saved.sandbox { ("the sandbox", "AWS") } else { ("AWS", "the sandbox") };
+        let (made, now) =
+            if saved.sandbox { ("the sandbox", "AWS") } else { ("AWS", "the sandbox") };
         let message = format!("the plan was made for {made}, not for {now}");
         let hint = if saved.sandbox { "Add `--sandbox`." } else { "Leave `--sandbox` out." };
         return Err(CommandError::new(message).hint(hint));

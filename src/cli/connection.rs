@@ -22,7 +22,8 @@ pub(crate) struct Connection {
     region: String,
 }
 
-/// The one sandbox of a user.
+/// Names another sandbox than the user's usual one: several can run side by side.
+const SANDBOX_VARIABLE: &str = "PLATCTL_SANDBOX";
 const SANDBOX: &str = "default";
 
 impl Connection {
@@ -53,7 +54,8 @@ impl Connection {
 
 /// The user's sandbox, whether it runs or not.
 pub(crate) fn user_sandbox() -> Result<Sandbox, CommandError> {
-    Ok(Sandbox::named(SANDBOX)?)
+    let name = std::env::var(SANDBOX_VARIABLE).unwrap_or_else(|_| SANDBOX.into());
+    Ok(Sandbox::named(&name)?)
 }
 
 /// The sandbox, started if it does not run; one that runs keeps its speed unless another is asked for.

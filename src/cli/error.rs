@@ -112,7 +112,9 @@ impl CommandError {
 
     pub(crate) fn caused_by(mut self, error: &dyn Error) -> Self {
         if let Self::Problems { problems, .. } = &mut self {
-            problems.iter_mut().for_each(|problem| problem.caused_by(error));
+            for problem in problems {
+                problem.caused_by(error);
+            }
         }
         self
     }
@@ -227,13 +229,15 @@ impl From<StoreError> for CommandError {
                 Self::from(problem.hint(hint)).exiting(Exit::LockedState)
             }
             StoreError::Version { .. } => problem.hint("Use a newer platctl.").into(),
-            StoreError::OtherStack { .. } => problem.hint("Name another folder with `--state`.").into(),
-            StoreError::Format { .. } => {
-                problem.hint("Restore the file from a backup; the journal beside it is intact.").into()
+            StoreError::OtherStack { .. } => {
+                problem.hint("Name another folder with `--state`.").into()
             }
-            StoreError::Io { .. } | StoreError::Journal(_) | StoreError::Lock(LockError::Io { .. }) => {
-                problem.into()
-            }
+            StoreError::Format { .. } => problem
+                .hint("Restore the file from a backup; the journal beside it is intact.")
+                .into(),
+            StoreError::Io { .. }
+            | StoreError::Journal(_)
+            | StoreError::Lock(LockError::Io { .. }) => problem.into(),
         }
     }
 }

@@ -40,7 +40,8 @@ impl Consent {
         if self.yes || ui.can_ask() {
             return Ok(());
         }
-        let message = format!("{command} asks before it changes anything, and nobody can answer here");
+        let message =
+            format!("{command} asks before it changes anything, and nobody can answer here");
         Err(CommandError::new(message).hint("Add `--yes` to go ahead without being asked."))
     }
 
@@ -204,6 +205,10 @@ mod tests {
         let consent = Consent { yes: true, allow_delete: vec![Consented::All] };
         let refused = consent.check(&plan).unwrap_err().human(Colour::Never).to_string();
         let text = strip_str(&refused).to_string();
-        assert_eq!(text.matches("exists already and belongs to somebody else").count(), 2, "{text}");
+        assert_eq!(
+            text.matches("exists already and belongs to somebody else").count(),
+            2,
+            "{text}"
+        );
     }
 }

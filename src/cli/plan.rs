@@ -9,8 +9,8 @@ use super::exit::Exit;
 use super::saved::SavedPlan;
 use super::target::{BlueprintArg, Target};
 use super::ui::Ui;
-use crate::graph::compile::compile;
 use crate::graph::Graph;
+use crate::graph::compile::compile;
 use crate::observe::observe;
 use crate::plan::{self, Intent, Origin, Plan};
 use crate::report::{Detail, human, json};
@@ -43,7 +43,10 @@ pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
     if let Some(path) = &args.out {
         SavedPlan::new(plan, common.sandbox).write(path)?;
         let options = if common.sandbox { " --sandbox" } else { "" };
-        ui.remark(format_args!("\nSaved; `platctl apply{options} {}` does exactly this.", path.display()));
+        ui.remark(format_args!(
+            "\nSaved; `platctl apply{options} {}` does exactly this.",
+            path.display()
+        ));
     }
     Ok(exit)
 }

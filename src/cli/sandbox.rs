@@ -54,11 +54,7 @@ struct StatusV1<'a> {
     started: Option<u64>,
 }
 
-pub(crate) async fn run(
-    ui: &Ui,
-    common: &Common,
-    command: &Command,
-) -> Result<Exit, CommandError> {
+pub(crate) async fn run(ui: &Ui, common: &Common, command: &Command) -> Result<Exit, CommandError> {
     match command {
         Command::Start { speed } => {
             let running = start_sandbox(ui, *speed).await?;
@@ -85,9 +81,9 @@ pub(crate) async fn run(
             if ui.is_json() {
                 ui.document(&environment);
             } else {
-                environment.iter().for_each(|(name, value)| {
+                for (name, value) in &environment {
                     ui.line(format_args!("export {name}={value}"));
-                });
+                }
             }
         }
     }

@@ -42,13 +42,7 @@ impl Ui {
             (false, 0) => Detail::Normal,
             (false, _) => Detail::Full,
         };
-        Self {
-            json: common.json,
-            verbose: common.verbose,
-            detail,
-            choice,
-            broken: Arc::default(),
-        }
+        Self { json: common.json, verbose: common.verbose, detail, choice, broken: Arc::default() }
     }
 
     /// Sends logs to standard error: warnings, and more with `-v`. `PLATCTL_LOG` says it exactly.

@@ -26,6 +26,7 @@ pub struct Key;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "CloudFormation's names")]
 pub struct Spec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bypass_policy_lockout_safety_check: Option<bool>,
@@ -117,7 +118,7 @@ impl Kind for Key {
             key_policy: live.policy.as_deref().map(document::from_text),
             key_spec: key.key_spec().map(ToString::to_string),
             key_usage: key.key_usage().map(ToString::to_string),
-            multi_region: key.multi_region,
+            multi_region: Some(key.multi_region.unwrap_or_default()),
             origin: key.origin().map(ToString::to_string),
             pending_window_in_days: None,
             rotation_period_in_days: rotation.and_then(|rotation| rotation.rotation_period_in_days),

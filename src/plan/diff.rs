@@ -96,7 +96,10 @@ fn pairs_of(befores: &[Value], afters: &[Value]) -> Vec<(Option<usize>, Value)> 
 /// How many members two objects have in common.
 fn likeness(before: &Value, after: &Value) -> usize {
     let (Some(before), Some(after)) = (before.as_object(), after.as_object()) else { return 0 };
-    after.iter().filter(|(name, value)| before.get(*name).is_some_and(|it| covers(value, it))).count()
+    after
+        .iter()
+        .filter(|(name, value)| before.get(*name).is_some_and(|it| covers(value, it)))
+        .count()
 }
 
 /// `spec` without what the create call cannot carry.
@@ -503,7 +506,8 @@ mod tests {
     #[test]
     fn aligned_sides_differ_only_where_they_differ() {
         let rule = |name: &str, priority: u32| json!({"Name": name, "Priority": priority});
-        let live = |name: &str, priority: u32| json!({"Name": name, "Priority": priority, "Arn": "x"});
+        let live =
+            |name: &str, priority: u32| json!({"Name": name, "Priority": priority, "Arn": "x"});
         let before = json!([live("b", 2), live("c", 9), live("a", 1)]);
         let after = json!([rule("a", 1), rule("b", 2), rule("c", 3)]);
         let expected = json!([rule("a", 1), rule("b", 2), rule("c", 9)]);

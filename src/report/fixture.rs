@@ -71,50 +71,89 @@ fn scenes() -> Vec<Scene> {
             "Condition": {"StringEquals": {"aws:SourceAccount": sources}},
         }]})
     };
-    let role = |policy: Value, arns: &[&str]| {
-        json!({"RoleName": "shop-app", "AssumeRolePolicyDocument": policy, "ManagedPolicyArns": arns})
-    };
-    let database = |class: &str| {
-        json!({"DBInstanceIdentifier": format!("shop-{class}"), "DBInstanceClass": class, "Engine": "postgres"})
-    };
-    let (read, write) = ("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess", "arn:aws:iam::aws:policy/AmazonS3FullAccess");
+    let role = |policy: Value, arns: &[&str]| json!({"RoleName": "shop-app", "AssumeRolePolicyDocument": policy, "ManagedPolicyArns": arns});
+    let database = |class: &str| json!({"DBInstanceIdentifier": format!("shop-{class}"), "DBInstanceClass": class, "Engine": "postgres"});
+    let (read, write) = (
+        "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",
+        "arn:aws:iam::aws:policy/AmazonS3FullAccess",
+    );
     vec![
         kept("network/vpc", "AWS::EC2::VPC", vpc("10.0.0.0/16")),
-        Scene { desired: Some(vpc("10.2.0.0/16")), ..kept("network/second", "AWS::EC2::VPC", vpc("10.1.0.0/16")) },
+        Scene {
+            desired: Some(vpc("10.2.0.0/16")),
+            ..kept("network/second", "AWS::EC2::VPC", vpc("10.1.0.0/16"))
+        },
         Scene {
             desired: Some(subnet(second(), "eu-west-1a")),
             ..kept("network/subnet/a", "AWS::EC2::Subnet", subnet(json!("vpc-2"), "eu-west-1a"))
         },
-        Scene { recorded: None, observed: None, ..kept("network/subnet/b", "AWS::EC2::Subnet", subnet(second(), "eu-west-1b")) },
-        Scene { observed: None, ..kept("network/subnet/c", "AWS::EC2::Subnet", subnet(json!("vpc-1"), "eu-west-1c")) },
+        Scene {
+            recorded: None,
+            observed: None,
+            ..kept("network/subnet/b", "AWS::EC2::Subnet", subnet(second(), "eu-west-1b"))
+        },
+        Scene {
+            observed: None,
+            ..kept("network/subnet/c", "AWS::EC2::Subnet", subnet(json!("vpc-1"), "eu-west-1c"))
+        },
         Scene {
             recorded: None,
             observed: Some(team(vpc("10.3.0.0/16"), "red")),
             ..kept("network/third", "AWS::EC2::VPC", team(vpc("10.3.0.0/16"), "blue"))
         },
-        Scene { observed: Some(log("/shop/cluster", 7)), ..kept("logs.cluster/group", "AWS::Logs::LogGroup", log("/shop/cluster", 90)) },
+        Scene {
+            observed: Some(log("/shop/cluster", 7)),
+            ..kept("logs.cluster/group", "AWS::Logs::LogGroup", log("/shop/cluster", 90))
+        },
         Scene {
             desired: Some(log("/shop/api", 30)),
             observed: Some(log("/shop/api", 7)),
             ..kept("logs.api/group", "AWS::Logs::LogGroup", log("/shop/api", 90))
         },
-        Scene { status: Status::Updating, ..kept("logs.audit/group", "AWS::Logs::LogGroup", log("/shop/audit", 90)) },
-        Scene { desired: None, observed: None, ..kept("logs.old/group", "AWS::Logs::LogGroup", log("/shop/old", 90)) },
         Scene {
-            desired: Some(role(policy(json!(["sts:AssumeRole", "sts:TagSession"]), json!("123456789012")), &[write, "arn:aws:iam::123456789012:policy/shop/a-policy-with-a-long-name-that-fits-nowhere"])),
-            ..kept("identities.app/role", "AWS::IAM::Role", role(policy(json!("sts:AssumeRole"), json!(["123456789012"])), &[read]))
+            status: Status::Updating,
+            ..kept("logs.audit/group", "AWS::Logs::LogGroup", log("/shop/audit", 90))
+        },
+        Scene {
+            desired: None,
+            observed: None,
+            ..kept("logs.old/group", "AWS::Logs::LogGroup", log("/shop/old", 90))
+        },
+        Scene {
+            desired: Some(role(
+                policy(json!(["sts:AssumeRole", "sts:TagSession"]), json!("123456789012")),
+                &[
+                    write,
+                    "arn:aws:iam::123456789012:policy/shop/a-policy-with-a-long-name-that-fits-nowhere",
+                ],
+            )),
+            ..kept(
+                "identities.app/role",
+                "AWS::IAM::Role",
+                role(policy(json!("sts:AssumeRole"), json!(["123456789012"])), &[read]),
+            )
         },
         Scene {
             desired: Some(role(policy(json!("sts:AssumeRole"), json!("1")), &[])),
             observed: Some(role(policy(json!("sts:AssumeRole"), json!("2")), &[])),
-            ..kept("identities.reader/role", "AWS::IAM::Role", role(policy(json!("sts:AssumeRole"), json!("1")), &[]))
+            ..kept(
+                "identities.reader/role",
+                "AWS::IAM::Role",
+                role(policy(json!("sts:AssumeRole"), json!("1")), &[]),
+            )
         },
-        Scene { desired: None, ..kept("databases.main/instance", "AWS::RDS::DBInstance", database("db.t4g.micro")) },
+        Scene {
+            desired: None,
+            ..kept("databases.main/instance", "AWS::RDS::DBInstance", database("db.t4g.micro"))
+        },
         Scene {
             readiness: Readiness::Failed("incompatible-parameters".into()),
             ..kept("databases.orders/instance", "AWS::RDS::DBInstance", database("db.t4g.small"))
         },
-        Scene { readiness: Readiness::Deleting, ..kept("keys.data/key", "AWS::KMS::Key", json!({"Description": "data"})) },
+        Scene {
+            readiness: Readiness::Deleting,
+            ..kept("keys.data/key", "AWS::KMS::Key", json!({"Description": "data"}))
+        },
     ]
 }
 
@@ -144,11 +183,14 @@ fn sides(scenes: &[Scene]) -> (Graph, State, Observation) {
         builder.build().unwrap()
     };
     let (recorded, observed) = (graph(|it| it.recorded.as_ref()), graph(|it| it.observed.as_ref()));
-    let id = |scene: &Scene| PhysicalId::new(format!("id-of-{}", scene.address.role().replace('/', "-")));
+    let id = |scene: &Scene| {
+        PhysicalId::new(format!("id-of-{}", scene.address.role().replace('/', "-")))
+    };
     let mut state = State { serial: 7, ..State::new(stack.clone(), "5f0c".into()) };
     let mut observation = Observation::new();
     for scene in scenes {
-        let spec = |graph: &Graph| graph.nodes.get(&scene.address).map(|Node { spec, .. }| spec.clone());
+        let spec =
+            |graph: &Graph| graph.nodes.get(&scene.address).map(|Node { spec, .. }| spec.clone());
         if let Some(spec) = spec(&recorded) {
             let record = Record {
                 kind: scene.kind.into(),

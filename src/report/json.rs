@@ -54,18 +54,32 @@ mod tests {
         let (action, op) = (Action::Create, Op::Create);
         let fault = Fault::new(Class::Throttled, "slow down");
         let events = [
-            Progress::Started { address: address.clone(), action, op, expected: Duration::from_secs(3) },
+            Progress::Started {
+                address: address.clone(),
+                action,
+                op,
+                expected: Duration::from_secs(3),
+            },
             Progress::Retrying { address: address.clone(), op, fault: fault.clone() },
             Progress::Made { address: address.clone(), id: PhysicalId::new("vpc-1") },
-            Progress::Finished { address: address.clone(), action, op, elapsed: Duration::from_millis(1234) },
+            Progress::Finished {
+                address: address.clone(),
+                action,
+                op,
+                elapsed: Duration::from_millis(1234),
+            },
             Progress::Failed { address: address.clone(), op, fault, elapsed: Duration::ZERO },
             Progress::Skipped { address: address.clone(), needs: at("network/subnet") },
             Progress::Draining { in_flight: 2 },
         ];
         let lines: Vec<String> = events.iter().map(|it| line(&event(it, 300.0))).collect();
         insta::assert_snapshot!("events", lines.join("\n"));
-        let outcome = Outcome { done: [(at("network/subnet/b"), action)].into(), ..Outcome::default() };
-        insta::assert_snapshot!("summary", document(&summary(&everything(), &outcome, Duration::from_secs(9))));
+        let outcome =
+            Outcome { done: [(at("network/subnet/b"), action)].into(), ..Outcome::default() };
+        insta::assert_snapshot!(
+            "summary",
+            document(&summary(&everything(), &outcome, Duration::from_secs(9)))
+        );
     }
 
     #[test]

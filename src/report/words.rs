@@ -124,7 +124,11 @@ pub fn took(duration: Duration) -> String {
 /// A duration that is expected, as exact as an expectation can be: `12 s`, `24 min`, `1 h 5 min`.
 pub fn about(duration: Duration) -> String {
     let seconds = duration.as_secs_f64().ceil();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "small and positive"
+    )]
     let (seconds, minutes) = (seconds as u64, (seconds / 60.0).round() as u64);
     match seconds {
         ..90 => format!("{seconds} s"),

@@ -80,9 +80,24 @@ impl Ended {
 
 /// Every command, for sweeps.
 const COMMANDS: [&str; 18] = [
-    "", "init", "validate", "plan", "apply", "diff", "destroy", "state", "state list", "state show",
-    "kinds", "sandbox", "sandbox start", "sandbox stop", "sandbox reset", "sandbox status",
-    "sandbox env", "completions",
+    "",
+    "init",
+    "validate",
+    "plan",
+    "apply",
+    "diff",
+    "destroy",
+    "state",
+    "state list",
+    "state show",
+    "kinds",
+    "sandbox",
+    "sandbox start",
+    "sandbox stop",
+    "sandbox reset",
+    "sandbox status",
+    "sandbox env",
+    "completions",
 ];
 
 #[test]
@@ -104,8 +119,16 @@ fn every_command_has_help() {
 fn a_wrong_command_line_is_no_pending_change() {
     let run = Run::with_blueprint();
     for line in [
-        "", "plann", "plan --wat", "plan --quiet --verbose", "plan --set novalue", "state show",
-        "state show nowhere", "apply --allow-delete nowhere", "completions tcsh", "sandbox start --speed 0",
+        "",
+        "plann",
+        "plan --wat",
+        "plan --quiet --verbose",
+        "plan --set novalue",
+        "state show",
+        "state show nowhere",
+        "apply --allow-delete nowhere",
+        "completions tcsh",
+        "sandbox start --speed 0",
     ] {
         let ended = run.run(line);
         assert_eq!((ended.exit, ended.stdout.as_str()), (64, ""), "{line}: {}", ended.stderr);
@@ -290,7 +313,8 @@ fn an_endpoint_that_is_down_is_told_with_its_call() {
 #[test]
 fn a_reader_that_leaves_is_no_error() {
     let run = Run::new();
-    let mut child = run.command("kinds --json").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        run.command("kinds --json").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let ended = Ended::of(&child.wait_with_output().unwrap());
     assert_eq!((ended.exit, ended.stderr.as_str()), (0, ""));

@@ -1210,6 +1210,9 @@ class Tags(Case):
         self.assertEqual(sorted(search()), ["ec2:elastic-ip", "ecr:repository", "eks:addon", "eks:cluster", "rds:pg:g"])
         self.assertEqual(sorted(search(ResourceTypeFilters=["eks"])), ["eks:addon", "eks:cluster"])
         self.assertEqual(search(ResourceTypeFilters=["eks:cluster"]), ["eks:cluster"])
+        self.kms.create_key(Tags=[{"TagKey": "stack", "TagValue": "one"}])
+        self.assertEqual(search(ResourceTypeFilters=["kms:key"]), ["kms:key"])
+        self.assertEqual(search(ResourceTypeFilters=["kms:alias"]), [])
 
 
 if __name__ == "__main__":

@@ -25,9 +25,15 @@ pub fn drift(plan: &Plan, drifted: &BTreeMap<Address, Change>, view: View) -> im
             }
             let count = words::counted(drifted.len(), "resource");
             let parts = [
-                ("deleted", of(drifted, |it| matches!(it, Reason::Vanished | Reason::RemovedAndGone))),
+                (
+                    "deleted",
+                    of(drifted, |it| matches!(it, Reason::Vanished | Reason::RemovedAndGone)),
+                ),
                 ("unrecorded", of(drifted, |it| matches!(it, Reason::FoundOurs))),
-                ("broken", of(drifted, |it| matches!(it, Reason::Failed { .. } | Reason::BeingDeleted))),
+                (
+                    "broken",
+                    of(drifted, |it| matches!(it, Reason::Failed { .. } | Reason::BeingDeleted)),
+                ),
             ];
             let changed = drifted.len() - parts.iter().map(|(_, count)| count).sum::<usize>();
             let parts = [("changed", changed)].into_iter().chain(parts);

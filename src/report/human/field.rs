@@ -38,12 +38,7 @@ pub(super) fn properties(spec: &Value, view: View, out: &mut Formatter<'_>) -> f
 /// However narrow the terminal is, a value gets this many columns.
 const ROOM_MIN: usize = 24;
 
-fn one(
-    change: &Change,
-    field: &FieldChange,
-    view: View,
-    out: &mut Formatter<'_>,
-) -> fmt::Result {
+fn one(change: &Change, field: &FieldChange, view: View, out: &mut Formatter<'_>) -> fmt::Result {
     let compare = kinds::find(&change.kind)
         .and_then(|kind| field::ruling(kind.fields(), &field.path))
         .map_or(Compare::Exact, |row| row.compare);

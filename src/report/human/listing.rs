@@ -158,8 +158,7 @@ fn property(field: &Field, width: usize, view: View, out: &mut Formatter<'_>) ->
     let notes = [compared, sent, needs].into_iter().flatten();
     let words = doc.split_whitespace().chain(notes.flat_map(str::split_whitespace));
     let begin = format!("  {path:width$}  {change}  ");
-    let paragraph =
-        Paragraph { begin: &begin, separator: " ", style: QUIET, width: view.width };
+    let paragraph = Paragraph { begin: &begin, separator: " ", style: QUIET, width: view.width };
     paragraph.write(words, out)
 }
 

@@ -55,7 +55,9 @@ fn left(op: Op, residue: &Residue) -> String {
         (Op::Create, Residue::None) => "nothing, it was not made".into(),
         (_, Residue::None) => "everything as it was before this step".into(),
         (_, Residue::Unknown) => "not known, no answer came; the next apply looks first".into(),
-        (_, Residue::Present(id)) => format!("`{id}` is there and recorded; the next apply goes on with it"),
+        (_, Residue::Present(id)) => {
+            format!("`{id}` is there and recorded; the next apply goes on with it")
+        }
     }
 }
 
@@ -79,8 +81,7 @@ fn not_tried(
         };
         let count = words::counted(addresses.len(), "resource");
         writeln!(out, "{} {count} {why}", painted(WARNING, "not finished:"))?;
-        let paragraph =
-            Paragraph { begin: "  ", separator: "  ", style: QUIET, width: view.width };
+        let paragraph = Paragraph { begin: "  ", separator: "  ", style: QUIET, width: view.width };
         paragraph.write(addresses, out)?;
         writeln!(out)?;
     }
@@ -101,7 +102,8 @@ fn closing(
             *counts.entry(words::done(*action)).or_default() += 1;
         }
     }
-    let order = [Action::Create, Action::Update, Action::CreateThenDelete, Action::Delete, Action::Adopt];
+    let order =
+        [Action::Create, Action::Update, Action::CreateThenDelete, Action::Delete, Action::Adopt];
     let done = order.into_iter().filter_map(|action| {
         let word = words::done(action);
         counts.get(word).map(|count| painted(GOOD, format!("{count} {word}")).to_string())

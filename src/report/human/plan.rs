@@ -8,7 +8,9 @@ use super::field;
 use super::wrap::Paragraph;
 use crate::address::Address;
 use crate::plan::{Action, Change, Intent, Op, Plan, Summary};
-use crate::report::style::{ADOPTED, BAD, CHANGED, GOOD, QUIET, REPLACED, STRONG, WARNING, glyph, painted};
+use crate::report::style::{
+    ADOPTED, BAD, CHANGED, GOOD, QUIET, REPLACED, STRONG, WARNING, glyph, painted,
+};
 use crate::report::{Detail, View, words};
 
 /// The whole plan, or one line if there is nothing to do.
@@ -54,7 +56,8 @@ pub(super) fn tree(
     view: View,
     out: &mut Formatter<'_>,
 ) -> fmt::Result {
-    let halves: BTreeSet<&Address> = changes.values().filter_map(|it| it.deposed.as_ref()).collect();
+    let halves: BTreeSet<&Address> =
+        changes.values().filter_map(|it| it.deposed.as_ref()).collect();
     let mut components: BTreeMap<&str, Vec<(&Address, &Change)>> = BTreeMap::new();
     for (address, change) in changes {
         if change.is_change() && !halves.contains(address) {
@@ -62,7 +65,8 @@ pub(super) fn tree(
         }
     }
     let shown = || components.values().flatten();
-    let longest = |length: fn(&(&Address, &Change)) -> usize| shown().map(length).max().unwrap_or(0);
+    let longest =
+        |length: fn(&(&Address, &Change)) -> usize| shown().map(length).max().unwrap_or(0);
     let kind = longest(|(_, change)| change.kind.len());
     let role = longest(|(address, _)| address.role().len());
     let room = view.width.saturating_sub(kind + 6);

@@ -80,10 +80,12 @@ pub(super) fn failed() -> Outcome {
         failed: vec![
             failure("databases.main/instance", Op::Delete, "AWS::RDS::DBInstance", fault),
             failure("network/subnet/b", Op::Ready, "AWS::EC2::Subnet", made),
-            failure("keys.data/key", Op::Create, "AWS::KMS::Key", Fault {
-                residue: Residue::None,
-                ..Fault::new(Class::Denied, "not authorized")
-            }),
+            failure(
+                "keys.data/key",
+                Op::Create,
+                "AWS::KMS::Key",
+                Fault { residue: Residue::None, ..Fault::new(Class::Denied, "not authorized") },
+            ),
         ],
         skipped: [
             (at("network/subnet/a"), Skipped::Needs(at("network/subnet/b"))),

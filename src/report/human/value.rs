@@ -30,7 +30,8 @@ pub(super) fn lines(value: &Value) -> String {
     let document = parsed.filter(|parsed| parsed.is_object() || parsed.is_array()).unwrap_or(shown);
     match &document {
         Value::Array(items) if !items.iter().any(is_structure) => {
-            items.iter().map(|item| format!("{}\n", inline(item))).collect()
+            let lines: Vec<String> = items.iter().map(inline).collect();
+            lines.join("\n") + "\n"
         }
         _ => serde_yaml::to_string(&document).expect("a JSON value is a YAML value"),
     }
@@ -63,7 +64,8 @@ pub(super) fn shortened_pair(before: &str, after: &str, max: usize) -> (String, 
     let tail = alike(&mut before.chars().rev().zip(after.chars().rev())).saturating_sub(CONTEXT);
     let cut = |text: &str| {
         let length = text.chars().count();
-        let middle: String = text.chars().skip(head).take(length.saturating_sub(head + tail)).collect();
+        let middle: String =
+            text.chars().skip(head).take(length.saturating_sub(head + tail)).collect();
         let mark = |cut: usize| if cut > 0 { "…" } else { "" };
         shortened(&format!("{}{middle}{}", mark(head), mark(tail)), max)
     };
@@ -98,7 +100,10 @@ mod tests {
         assert_eq!(inline(&vpc), "network/vpc.VpcId");
         let arn = reference::join([json!("arn:"), vpc.clone()]);
         assert_eq!(inline(&arn), r#""arn:${network/vpc.VpcId}""#);
-        assert_eq!(inline(&json!({"Id": [vpc], "On": true})), "{Id: [network/vpc.VpcId], On: true}");
+        assert_eq!(
+            inline(&json!({"Id": [vpc], "On": true})),
+            "{Id: [network/vpc.VpcId], On: true}"
+        );
     }
 
     #[test]
@@ -106,7 +111,10 @@ mod tests {
         assert_eq!(shortened("arn:aws:iam::1:role/reader", 13), "arn:aw…reader");
         let long = |id: u8| format!("arn:aws:iam::123456789012:role/team/a{id}/{}", "x".repeat(40));
         let (before, after) = shortened_pair(&long(1), &long(2), 30);
-        assert_eq!((before.as_str(), after.as_str()), ("…e/team/a1/xxxxxxx…", "…e/team/a2/xxxxxxx…"));
+        assert_eq!(
+            (before.as_str(), after.as_str()),
+            ("…e/team/a1/xxxxxxx…", "…e/team/a2/xxxxxxx…")
+        );
     }
 
     #[test]

@@ -43,7 +43,12 @@ impl Paragraph<'_> {
                 };
                 column = indent + start.chars().count() + width;
                 writeln!(out, "{}", painted(self.style, end))?;
-                write!(out, "{:indent$}{}", "", painted(self.style, format_args!("{start}{word}")))?;
+                write!(
+                    out,
+                    "{:indent$}{}",
+                    "",
+                    painted(self.style, format_args!("{start}{word}"))
+                )?;
             }
         }
         writeln!(out)

@@ -76,29 +76,19 @@ pub fn event(progress: &Progress, speed: f64) -> impl Serialize + '_ {
             EventV1::Retrying { address, op: *op, fault: fault_v1(fault) }
         }
         Progress::Made { address, id } => EventV1::Made { address, id },
-        Progress::Finished { address, action, op, elapsed } => EventV1::Finished {
-            address,
-            action: *action,
-            op: *op,
-            seconds: seconds(*elapsed),
-        },
-        Progress::Failed { address, op, fault, elapsed } => EventV1::Failed {
-            address,
-            op: *op,
-            fault: fault_v1(fault),
-            seconds: seconds(*elapsed),
-        },
+        Progress::Finished { address, action, op, elapsed } => {
+            EventV1::Finished { address, action: *action, op: *op, seconds: seconds(*elapsed) }
+        }
+        Progress::Failed { address, op, fault, elapsed } => {
+            EventV1::Failed { address, op: *op, fault: fault_v1(fault), seconds: seconds(*elapsed) }
+        }
         Progress::Skipped { address, needs } => EventV1::Skipped { address, needs },
         Progress::Draining { in_flight } => EventV1::Draining { in_flight: *in_flight },
     }
 }
 
 /// How it ended.
-pub fn summary<'a>(
-    plan: &'a Plan,
-    outcome: &'a Outcome,
-    elapsed: Duration,
-) -> impl Serialize + 'a {
+pub fn summary<'a>(plan: &'a Plan, outcome: &'a Outcome, elapsed: Duration) -> impl Serialize + 'a {
     let done = outcome.done.keys().filter_map(|address| plan.changes.get(address));
     SummaryV1 {
         format: FORMAT,
@@ -118,7 +108,9 @@ fn failure_v1(failure: &Failure) -> FailureV1<'_> {
     FailureV1 { address, kind, op: *op, id: id.as_ref(), fault: fault_v1(fault) }
 }
 
-fn skipped_v1<'a>((address, why): (&'a Address, &'a Skipped)) -> (&'a Address, Option<&'a Address>) {
+fn skipped_v1<'a>(
+    (address, why): (&'a Address, &'a Skipped),
+) -> (&'a Address, Option<&'a Address>) {
     match why {
         Skipped::Needs(failed) => (address, Some(failed)),
         Skipped::Interrupted => (address, None),

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::FORMAT;
 use crate::address::{Address, PhysicalId};
 use crate::kind::{
-    AnyKind, Compare, DeletionPolicy, Field, Loss, Need, OnChange, Output, ReplaceOrder, Sent, Tagging,
+    AnyKind, Compare, DeletionPolicy, Field, Loss, Need, OnChange, Output, ReplaceOrder, Sent,
+    Tagging,
 };
 use crate::state::{Record, State, Status};
 

@@ -59,7 +59,8 @@ impl Course {
     pub(super) fn event(&mut self, progress: &Progress, now: Instant) -> Option<Finished> {
         match progress {
             Progress::Started { address, op, .. } => {
-                let step = self.plan.steps.iter().position(|it| it.address == *address && it.op == *op)?;
+                let step =
+                    self.plan.steps.iter().position(|it| it.address == *address && it.op == *op)?;
                 let running = Running { step, since: now, retrying: None };
                 self.running.insert(address.clone(), running);
                 self.begun.entry(address.clone()).or_insert(now);
@@ -96,7 +97,8 @@ impl Course {
     /// The `count` that have the longest way to go, in the order in which they began.
     pub(super) fn longest_running(&self, count: usize) -> Vec<&Running> {
         let mut running = self.running();
-        let mut ways: Vec<_> = running.iter().map(|it| (Reverse(self.step(it).remaining), it.step)).collect();
+        let mut ways: Vec<_> =
+            running.iter().map(|it| (Reverse(self.step(it).remaining), it.step)).collect();
         ways.sort_unstable();
         let shown: BTreeSet<StepId> = ways.into_iter().take(count).map(|(_, step)| step).collect();
         running.retain(|it| shown.contains(&it.step));
