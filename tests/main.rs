@@ -4,6 +4,7 @@
 
 mod blueprint;
 mod blueprints;
+mod cli;
 mod docs;
 mod drift;
 mod engine;

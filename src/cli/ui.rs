@@ -127,6 +127,13 @@ impl Ui {
         self.print(format_args!("{line}\n"));
     }
 
+    /// A free line between two reports for people.
+    pub(crate) fn gap(&self) {
+        if !self.json && self.detail > Detail::Brief {
+            self.print("\n");
+        }
+    }
+
     /// A document for machines, on standard output.
     pub(crate) fn document(&self, report: &impl Serialize) {
         self.line(json::document(report));
