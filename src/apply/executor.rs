@@ -175,6 +175,11 @@ impl<'a> Executor<'a> {
             Err(fault) => return self.fail(step, fault),
         };
         if let Some(deposed) = &change.deposed {
+            let known = self.work.state.resources.get(address);
+            if let (Some(Record { id: None, .. }), Some(id)) = (known, &change.id) {
+                // A cut-off creation, found by what it left; under its other address it is found by its id alone.
+                self.record(address, &Event::Made { id: id.clone() })?;
+            }
             self.record(address, &Event::Deposed { to: deposed.clone() })?;
         }
         let known = self.work.state.resources.get(address);
@@ -203,12 +208,13 @@ impl<'a> Executor<'a> {
             pace: self.work.pace,
         };
         let (progress, op) = (self.work.progress, self.plan.steps[step].op);
+        let stop = self.stop.subscribe();
         self.effect(step, async move {
             let retrying = |fault: &Fault| {
                 let (address, fault) = (address.clone(), fault.clone());
                 progress(Progress::Retrying { address, op, fault });
             };
-            Done::Created(creation.settle(reopened, &retrying).await)
+            Done::Created(creation.settle(reopened, stop, &retrying).await)
         });
         Ok(())
     }
@@ -268,12 +274,13 @@ impl<'a> Executor<'a> {
         let (cloud, pace, progress) =
             (Arc::clone(&self.work.cloud), self.work.pace, self.work.progress);
         let op = self.plan.steps[step].op;
+        let stop = self.stop.subscribe();
         self.effect(step, async move {
             let retrying = |fault: &Fault| {
                 let (address, fault) = (address.clone(), fault.clone());
                 progress(Progress::Retrying { address, op, fault });
             };
-            let sent = retry::persist(pace, &retrying, || {
+            let sent = retry::persist(pace, stop, &retrying, || {
                 let update = Update { from: &from, to: &to, changed: &changed };
                 cloud.update(kind, &change.region, &id, update)
             });
@@ -298,12 +305,13 @@ impl<'a> Executor<'a> {
         let (cloud, pace, progress) =
             (Arc::clone(&self.work.cloud), self.work.pace, self.work.progress);
         let policy: DeletionPolicy = change.deletion_now;
+        let stop = self.stop.subscribe();
         self.effect(step, async move {
             let retrying = |fault: &Fault| {
                 let (address, fault) = (address.clone(), fault.clone());
                 progress(Progress::Retrying { address, op: Op::Delete, fault });
             };
-            let sent = retry::persist(pace, &retrying, || {
+            let sent = retry::persist(pace, stop, &retrying, || {
                 cloud.delete(kind, &change.region, &id, &recorded, policy)
             });
             Done::Sent(sent.await)
@@ -515,12 +523,13 @@ impl Creation<'_> {
     async fn settle(
         &self,
         reopened: bool,
+        stop: tokio::sync::watch::Receiver<bool>,
         retrying: &(dyn Fn(&Fault) + Send + Sync),
     ) -> Result<PhysicalId, Fault> {
         if reopened && let Some(id) = self.look_after_grace().await? {
             return Ok(id);
         }
-        retry::persist(self.pace, retrying, || self.once()).await
+        retry::persist(self.pace, stop, retrying, || self.once()).await
     }
 
     async fn once(&self) -> Result<PhysicalId, Fault> {
