@@ -5,6 +5,7 @@
 mod blueprint;
 mod blueprints;
 mod engine;
+mod failures;
 mod kinds;
 mod sandbox;
 mod support;
