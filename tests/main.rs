@@ -8,6 +8,7 @@ mod cli;
 mod docs;
 mod drift;
 mod engine;
+mod failures;
 mod kinds;
 mod sandbox;
 mod support;

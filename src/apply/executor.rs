@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -526,23 +527,37 @@ impl Creation<'_> {
         stop: tokio::sync::watch::Receiver<bool>,
         retrying: &(dyn Fn(&Fault) + Send + Sync),
     ) -> Result<PhysicalId, Fault> {
-        if reopened && let Some(id) = self.look_after_grace().await? {
-            return Ok(id);
-        }
-        retry::persist(self.pace, stop, retrying, || self.once()).await
+        // Set while a call may have made it without our knowing: nothing is created before a look has told.
+        let open = AtomicBool::new(reopened);
+        retry::persist(self.pace, stop, retrying, || self.once(&open)).await
     }
 
-    async fn once(&self) -> Result<PhysicalId, Fault> {
+    async fn once(&self, open: &AtomicBool) -> Result<PhysicalId, Fault> {
+        if open.load(Relaxed)
+            && let Some(id) = self.close(open).await?
+        {
+            return Ok(id);
+        }
         let created = self.cloud.create(self.kind, self.region, &self.first, &self.token).await;
         let Err(fault) = created else { return created };
         let found = match fault.class {
             // Perhaps it was made all the same: that is settled by looking, before it is repeated.
-            Class::Unanswered | Class::Unavailable | Class::Bug => self.look_after_grace().await,
+            Class::Unanswered | Class::Unavailable | Class::Bug => {
+                open.store(true, Relaxed);
+                self.close(open).await
+            }
             // Ours, if an answer was lost on the way.
             Class::Exists => self.look().await,
             _ => return Err(fault),
         };
         found?.ok_or(fault)
+    }
+
+    /// Finds out what an earlier call came to. If that cannot be known, it stays open.
+    async fn close(&self, open: &AtomicBool) -> Result<Option<PhysicalId>, Fault> {
+        let found = self.look_after_grace().await?;
+        open.store(false, Relaxed);
+        Ok(found)
     }
 
     async fn look_after_grace(&self) -> Result<Option<PhysicalId>, Fault> {

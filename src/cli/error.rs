@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::address::Address;
 use crate::diagnostic::{Colour, Diagnostic, DiagnosticV1};
-use crate::fault::Fault;
+use crate::fault::{Class, Fault};
 use crate::graph::GraphError;
 use crate::observe::ObserveError;
 use crate::plan::Conflict;
@@ -21,6 +21,7 @@ use crate::sandbox::SandboxError;
 use crate::source::SourceMap;
 use crate::state::{LockError, StoreError};
 
+use super::connection::AccountError;
 use super::exit::Exit;
 
 /// Why a command failed.
@@ -80,7 +81,7 @@ impl Problem {
 
     fn fault(mut self, fault: &Fault) -> Self {
         (self.code, self.request_id) = (fault.code.clone(), fault.request_id.clone());
-        self.hints.extend(fault.class.hint().map(String::from));
+        self.hints.push(fault.class.hint().into());
         self
     }
 
@@ -208,9 +209,15 @@ impl From<Vec<Problem>> for CommandError {
     }
 }
 
-impl From<Fault> for CommandError {
-    fn from(fault: Fault) -> Self {
-        Problem::of(&fault).fault(&fault).into()
+impl From<AccountError> for CommandError {
+    fn from(error: AccountError) -> Self {
+        let problem = Problem::of(&error).fault(&error.fault);
+        match error.profile {
+            Some(profile) if error.fault.is(Class::Credentials) => problem
+                .hint(format!("AWS_PROFILE is `{profile}`: check that the profile exists."))
+                .into(),
+            _ => problem.into(),
+        }
     }
 }
 
@@ -282,7 +289,7 @@ mod tests {
     use anstream::adapter::strip_str;
 
     use super::*;
-    use crate::fault::{Call, Class};
+    use crate::fault::Call;
     use crate::report::json;
 
     #[test]

@@ -48,7 +48,8 @@ impl Ui {
     /// Sends logs to standard error: warnings, and more with `-v`. `PLATCTL_LOG` says it exactly.
     pub(crate) fn log(&self) {
         let level = match self.verbose {
-            0 => "warn",
+            // What the SDK warns of comes again, as an error that says more, or does not matter.
+            0 => "error,platctl=warn",
             1 => "warn,platctl=info",
             2 => "info,platctl=debug",
             _ => "debug,platctl=trace",

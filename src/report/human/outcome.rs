@@ -43,9 +43,7 @@ fn failed(failure: &Failure, view: View, out: &mut Formatter<'_>) -> fmt::Result
         row("request", request)?;
     }
     row("left", &left(*op, &fault.residue))?;
-    if let Some(hint) = fault.class.hint() {
-        row("help", hint)?;
-    }
+    row("help", fault.class.hint())?;
     writeln!(out)
 }
 
