@@ -22,6 +22,7 @@ pub fn drift(plan: &Plan) -> BTreeMap<Address, Change> {
             }
             Reason::New
             | Reason::Removed
+            | Reason::Moved { .. }
             | Reason::Destroy
             | Reason::Replaced
             | Reason::AsDesired => false,
