@@ -64,7 +64,7 @@ pub(crate) struct Common {
         hide_env_values = true
     )]
     env: Option<String>,
-    /// Work against a rehearsal cloud on this machine; PLATCTL_SANDBOX names one of several
+    /// Work against a rehearsal cloud on this machine; `PLATCTL_SANDBOX` names one of several
     #[arg(long, global = true)]
     sandbox: bool,
     /// Where state is kept; the sandbox's stands in `sandbox/` below it
@@ -89,7 +89,7 @@ pub(crate) struct Common {
     /// Say only what it came to, and errors
     #[arg(long, short, global = true)]
     quiet: bool,
-    /// Whether to use colours; `auto` minds NO_COLOR and whether there is a terminal
+    /// Whether to use colours; `auto` minds `NO_COLOR` and whether there is a terminal
     #[arg(
         long,
         global = true,
@@ -166,7 +166,7 @@ fn execute_command(ui: &Ui, common: &Common, command: Command) -> Result<Exit, C
         Command::State(command) => state::run(ui, common, &command),
         Command::Kinds(args) => kinds::run(ui, &args),
         Command::Sandbox(command) => block_on(sandbox::run(ui, common, &command)),
-        Command::Completions(args) => completions::run(ui, &args, &mut Cli::command()),
+        Command::Completions(args) => Ok(completions::run(ui, &args, &mut Cli::command())),
     }
 }
 

@@ -9,7 +9,7 @@ pub mod diff;
 pub mod drift;
 pub mod schedule;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -94,12 +94,11 @@ impl Plan {
 
     /// Changes that lose data, which need consent.
     pub fn losses(&self) -> impl Iterator<Item = &Address> {
-        self.changes.iter().filter(|(_, change)| change.loses_data()).map(|(address, change)| {
-            // The old half of a replacement is named by the resource that the reader knows.
-            let replaced =
-                self.changes.iter().find(|(_, other)| other.deposed.as_ref() == Some(address));
-            replaced.map_or((address, change).0, |(address, _)| address)
-        })
+        // The old half of a replacement is named by the resource that the reader knows.
+        let deposed: BTreeSet<&Address> =
+            self.changes.values().filter_map(|change| change.deposed.as_ref()).collect();
+        let losses = self.changes.iter().filter(|(_, change)| change.loses_data());
+        losses.map(|(address, _)| address).filter(move |address| !deposed.contains(address))
     }
 }
 
@@ -139,6 +138,14 @@ pub fn fingerprint(observed: &Observed) -> String {
     hex::encode(&Sha256::digest(text)[..8])
 }
 
+/// `spec` with the references that `known` knows substituted, in canonical form again: a value that came from an output
+/// may have another form than the one in which the service gives it back.
+pub fn resolved(kind: &dyn AnyKind, spec: &Value, known: &dyn Fn(&Ref) -> Option<String>) -> Value {
+    let spec = reference::resolve(spec, known);
+    // What an output has made invalid stays as it is, for the service to refuse.
+    kind.normalize(&spec).unwrap_or(spec)
+}
+
 struct Planner<'a> {
     graph: &'a Graph,
     state: &'a State,
@@ -153,7 +160,7 @@ impl Planner<'_> {
         let kind = kinds::find(&node.kind).expect("the graph holds known kinds only");
         let record = self.state.resources.get(address);
         let observed = self.observation.get(address);
-        let desired = reference::resolve(&node.spec, &|reference| self.known(reference));
+        let desired = resolved(kind, &node.spec, &|reference| self.known(reference));
         let mut change = Change {
             kind: node.kind.clone(),
             region: node.region.clone(),
@@ -183,8 +190,9 @@ impl Planner<'_> {
                 let unrecorded = record.is_none_or(|record| record.id.is_none());
                 let ours = Owner { stack: self.state.stack.clone(), address: address.clone() };
                 // What has no tags hangs on something that is ours.
-                let foreign =
-                    kind.tagging() != Tagging::None && observed.owner.as_ref() != Some(&ours);
+                let foreign = kind.tagging() != Tagging::None
+                    && observed.owner.as_ref() != Some(&ours)
+                    && !self.leaves_its_address(observed);
                 if unrecorded && foreign {
                     let (kind, id) = (node.kind.clone(), observed.id.clone());
                     let (address, owner) = (address.clone(), observed.owner.clone());
@@ -248,7 +256,18 @@ impl Planner<'_> {
         };
     }
 
-    /// The order that the kind wants, unless both halves would have the same name.
+    /// Whether it is ours, under an address that is not in the blueprint any more.
+    fn leaves_its_address(&self, observed: &Observed) -> bool {
+        observed.owner.as_ref().is_some_and(|Owner { stack, address }| {
+            let record = self.state.resources.get(address);
+            *stack == self.state.stack
+                && !self.graph.nodes.contains_key(address)
+                && record.is_some_and(|record| record.id.as_ref() == Some(&observed.id))
+        })
+    }
+
+    /// The order that the kind wants, unless both halves would have the same name, or the old half stands in the way of
+    /// something that must go first.
     fn replacement(
         &self,
         kind: &'static dyn AnyKind,
@@ -259,9 +278,16 @@ impl Planner<'_> {
         // A name that is not known yet may turn out to be the same.
         let same_name = kind.natural_id(&observed.spec).is_some()
             && kind.natural_id(desired).is_none_or(|id| id == observed.id);
-        match kind.replace_order() {
-            ReplaceOrder::CreateFirst if record.is_some() && !same_name => Action::CreateThenDelete,
-            ReplaceOrder::CreateFirst | ReplaceOrder::DeleteFirst => Action::DeleteThenCreate,
+        let goes_first = |to: &Address| {
+            self.changes.get(to).is_some_and(|change| change.action == Action::DeleteThenCreate)
+        };
+        match (kind.replace_order(), record) {
+            (ReplaceOrder::CreateFirst, Some(record))
+                if !same_name && !record.needs.keys().any(goes_first) =>
+            {
+                Action::CreateThenDelete
+            }
+            (ReplaceOrder::CreateFirst | ReplaceOrder::DeleteFirst, _) => Action::DeleteThenCreate,
         }
     }
 
@@ -269,11 +295,27 @@ impl Planner<'_> {
         let observed = self.observation.get(address);
         let reason = match (observed, self.origin.intent) {
             (None, _) => Reason::RemovedAndGone,
+            (Some(observed), _) if let Some(to) = self.moved_to(record, observed) => {
+                let fingerprint = Some(fingerprint(observed));
+                let gone = removal(record, None, Reason::Moved { to });
+                self.changes.insert(address.clone(), Change { fingerprint, ..gone });
+                return;
+            }
             (Some(_), Intent::Destroy) => Reason::Destroy,
             (Some(_), Intent::Apply) if replaced_base(address).is_some() => Reason::Replaced,
             (Some(_), Intent::Apply) => Reason::Removed,
         };
         self.changes.insert(address.clone(), removal(record, observed, reason));
+    }
+
+    /// The address of the blueprint at which this very object stands from now on.
+    fn moved_to(&self, record: &Record, observed: &Observed) -> Option<Address> {
+        let same = |change: &Change| {
+            change.desired.is_some()
+                && change.id.as_ref() == Some(&observed.id)
+                && (&change.kind, &change.region) == (&record.kind, &record.region)
+        };
+        self.changes.iter().find(|(_, change)| same(change)).map(|(address, _)| address.clone())
     }
 
     /// The value of a reference, if it is known now and will not change.

@@ -4,7 +4,7 @@
 //! they do not belong. What machines read is a versioned struct of its own, see `docs/json.md`.
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod human;
 pub mod json;
 pub mod progress;

@@ -108,9 +108,7 @@ fn read(page: &str) -> String {
 /// The targets of Markdown's inline links, outside code blocks.
 fn links(text: &str) -> impl Iterator<Item = &str> {
     let blocks = text.split("```").step_by(2);
-    blocks.flat_map(|prose| {
-        prose.split("](").skip(1).filter_map(|rest| rest.split(')').next())
-    })
+    blocks.flat_map(|prose| prose.split("](").skip(1).filter_map(|rest| rest.split(')').next()))
 }
 
 /// The anchors of a page's headings.
@@ -130,5 +128,9 @@ fn tracked() -> Vec<PathBuf> {
     let listed = listed.expect("git lists the files of the project");
     assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
     let names = String::from_utf8(listed.stdout).unwrap();
-    names.split_terminator('\0').map(PathBuf::from).filter(|path| root().join(path).exists()).collect()
+    names
+        .split_terminator('\0')
+        .map(PathBuf::from)
+        .filter(|path| root().join(path).exists())
+        .collect()
 }

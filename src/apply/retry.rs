@@ -1,9 +1,11 @@
-//! Patience: what passes with time is tried again, with growing pauses, as long as its class deserves.
+//! Patience: what passes with time is tried again, with growing pauses, as long as its class deserves and nobody
+//! interrupts.
 
 use std::future::Future;
 use std::time::Duration;
 
 use rand::RngExt as _;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::apply::Pace;
@@ -41,9 +43,11 @@ fn patience(class: Class) -> Duration {
     }
 }
 
-/// Repeats `effect`, which must be safe to repeat, until it succeeds or its fault does not pass with time.
+/// Repeats `effect`, which must be safe to repeat, until it succeeds, its fault does not pass with time, or `stop`
+/// becomes true: a drain waits for calls, not for what might pass.
 pub(super) async fn persist<T, F, Fut>(
     pace: Pace,
+    mut stop: watch::Receiver<bool>,
     retrying: &(dyn Fn(&Fault) + Send + Sync),
     mut effect: F,
 ) -> Result<T, Fault>
@@ -65,7 +69,10 @@ where
         retrying(&fault);
         // Full pauses would make many waiters knock at the same time.
         let jitter = rand::rng().random_range(0.7..1.0);
-        sleep(pace.scaled(pause.mul_f64(jitter), PAUSE_FLOOR)).await;
+        tokio::select! {
+            () = sleep(pace.scaled(pause.mul_f64(jitter), PAUSE_FLOOR)) => {}
+            _ = stop.wait_for(|stop| *stop) => return Err(fault),
+        }
         pause = pause.mul_f64(GROWTH).min(PAUSE_MAX);
     }
 }
@@ -83,7 +90,8 @@ mod tests {
             let done = count.get() >= succeed_at;
             async move { if done { Ok(()) } else { Err(Fault::new(class, "no")) } }
         };
-        let ended = persist(Pace { speed: 1000.0 }, &|_| {}, effect).await;
+        let (_stopper, stop) = watch::channel(false);
+        let ended = persist(Pace { speed: 1000.0 }, stop, &|_| {}, effect).await;
         (count.get(), ended.map_err(|fault| fault.class))
     }
 

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use super::Common;
 use super::connection::Connection;
 use super::error::{CommandError, Problem};
-use super::execute::{Consent, Work, execute};
+use super::execute::{Consent, Work, execute, present};
 use super::exit::Exit;
-use super::plan::{show, survey};
+use super::plan::survey;
 use super::saved::{SavedPlan, stale};
 use super::target::{self, Target};
 use super::ui::Ui;
@@ -15,6 +15,7 @@ use crate::apply::moved;
 use crate::graph::{Graph, Node};
 use crate::observe::observe;
 use crate::plan::{Intent, Plan};
+use crate::report::human;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -41,9 +42,7 @@ async fn from_blueprint(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
     let lock = target.store.lock()?;
     let state = target.store.load()?;
     let plan = survey(&target, &connection, &state, Intent::Apply).await?;
-    if !ui.is_json() {
-        show(ui, &plan, &connection);
-    }
+    present(ui, &plan, &connection);
     consent.check(&plan)?;
     if !plan.is_empty() && !consent.yes {
         let answer = ui.ask("\nApply this plan? [y/N]")?;
@@ -51,7 +50,6 @@ async fn from_blueprint(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
             return Err(CommandError::new("not applied, nothing was changed"));
         }
     }
-    announce(ui, &plan, &connection);
     let work = Work { store: &target.store, lock, state, connection: &connection };
     execute(ui, work, plan).await
 }
@@ -87,21 +85,13 @@ async fn from_plan(
         problems if problems.is_empty() => {}
         problems => return Err(stale(problems)),
     }
-    if !ui.is_json() {
-        ui.print(crate::report::human::summary(&plan, ui.view(connection.speed)));
-    }
-    announce(ui, &plan, &connection);
-    execute(ui, Work { store: &store, lock, state, connection: &connection }, plan).await
-}
-
-/// In JSON the plan is the first line; people have seen it, and get a free line.
-fn announce(ui: &Ui, plan: &Plan, connection: &Connection) {
     if ui.is_json() {
-        let calls = connection.aws.calls().snapshot();
-        ui.line(crate::report::json::line(&crate::report::json::planned(plan, &calls)));
-    } else if !plan.is_empty() {
-        ui.remark("");
+        present(ui, &plan, &connection);
+    } else {
+        // It was read when it was saved; here its size is enough.
+        ui.print(human::summary(&plan, ui.view(connection.speed)));
     }
+    execute(ui, Work { store: &store, lock, state, connection: &connection }, plan).await
 }
 
 /// What a plan wants, to look at it again.

@@ -2,7 +2,6 @@
 
 use clap_complete::Shell;
 
-use super::error::CommandError;
 use super::exit::Exit;
 use super::ui::Ui;
 
@@ -12,9 +11,9 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-pub(crate) fn run(ui: &Ui, args: &Args, command: &mut clap::Command) -> Result<Exit, CommandError> {
+pub(crate) fn run(ui: &Ui, args: &Args, command: &mut clap::Command) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, command, "platctl", &mut script);
     ui.print(String::from_utf8_lossy(&script));
-    Ok(Exit::Done)
+    Exit::Done
 }

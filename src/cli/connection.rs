@@ -11,6 +11,7 @@ use super::ui::Ui;
 use crate::apply::Pace;
 use crate::cloud::Aws;
 use crate::cloud::aws::{Endpoint, Options};
+use crate::fault::Fault;
 use crate::graph::compile::Account;
 use crate::kinds::KINDS;
 use crate::sandbox::{self, Running, Sandbox};
@@ -20,6 +21,19 @@ pub(crate) struct Connection {
     pub(crate) aws: Arc<Aws>,
     pub(crate) speed: f64,
     region: String,
+}
+
+/// Nobody could say whose the credentials are: nothing can be named, and nothing was looked at.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot tell the account of the credentials in {region}{}", at(.endpoint.as_deref()))]
+pub(crate) struct AccountError {
+    region: String,
+    /// Where that is not AWS's own.
+    endpoint: Option<String>,
+    /// The profile that the environment names.
+    pub(crate) profile: Option<String>,
+    #[source]
+    pub(crate) fault: Fault,
 }
 
 /// Names another sandbox than the user's usual one: several can run side by side.
@@ -45,9 +59,14 @@ impl Connection {
     }
 
     /// Whose credentials these are.
-    pub(crate) async fn account(&self) -> Result<Account, CommandError> {
+    pub(crate) async fn account(&self) -> Result<Account, AccountError> {
         let cx = self.aws.region(&self.region);
-        let account = cx.account().await?;
+        let account = cx.account().await.map_err(|fault| AccountError {
+            region: self.region.clone(),
+            endpoint: self.aws.endpoint().map(str::to_owned),
+            profile: std::env::var("AWS_PROFILE").ok(),
+            fault,
+        })?;
         Ok(Account { id: account.id.clone(), partition: account.partition.clone() })
     }
 }
@@ -75,4 +94,8 @@ pub(crate) async fn start_sandbox(ui: &Ui, speed: Option<f64>) -> Result<Running
     let remarks = ui.clone();
     let progress = move |doing: &str| remarks.remark(format_args!("{doing} ..."));
     Ok(sandbox.start(&options, &progress).await?)
+}
+
+fn at(endpoint: Option<&str>) -> String {
+    endpoint.map(|url| format!(" at {url}")).unwrap_or_default()
 }

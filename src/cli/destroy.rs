@@ -3,13 +3,12 @@
 use super::Common;
 use super::connection::Connection;
 use super::error::CommandError;
-use super::execute::{Consent, Work, execute};
+use super::execute::{Consent, Work, execute, present};
 use super::exit::Exit;
-use super::plan::{show, survey};
+use super::plan::survey;
 use super::target::{self, BlueprintArg, Target};
 use super::ui::Ui;
 use crate::plan::Intent;
-use crate::report::json;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -28,12 +27,7 @@ pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
     let lock = target.store.lock()?;
     let state = target.store.load()?;
     let plan = survey(&target, &connection, &state, Intent::Destroy).await?;
-    if ui.is_json() {
-        let calls = connection.aws.calls().snapshot();
-        ui.line(json::line(&json::planned(&plan, &calls)));
-    } else {
-        show(ui, &plan, &connection);
-    }
+    present(ui, &plan, &connection);
     consent.check(&plan)?;
     if !plan.is_empty() && !consent.yes {
         let stack = &target.stack;
@@ -42,7 +36,6 @@ pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
             return Err(CommandError::new("not destroyed, nothing was changed"));
         }
     }
-    ui.remark("");
     let work = Work { store: &target.store, lock, state, connection: &connection };
     execute(ui, work, plan).await
 }

@@ -10,17 +10,18 @@ use serde::Serialize;
 
 use crate::address::Address;
 use crate::diagnostic::{Colour, Diagnostic, DiagnosticV1};
-use crate::fault::Fault;
+use crate::fault::{Class, Fault};
 use crate::graph::GraphError;
 use crate::observe::ObserveError;
 use crate::plan::Conflict;
 use crate::plan::check::PlanDefect;
 use crate::report::json::FORMAT;
-use crate::report::style::{ERROR, GOOD, QUIET, STRONG, painted};
+use crate::report::style::{ERROR, QUIET, STRONG, painted};
 use crate::sandbox::SandboxError;
 use crate::source::SourceMap;
 use crate::state::{LockError, StoreError};
 
+use super::connection::AccountError;
 use super::exit::Exit;
 
 /// Why a command failed.
@@ -80,7 +81,7 @@ impl Problem {
 
     fn fault(mut self, fault: &Fault) -> Self {
         (self.code, self.request_id) = (fault.code.clone(), fault.request_id.clone());
-        self.hints.extend(fault.class.hint().map(String::from));
+        self.hints.push(fault.class.hint().into());
         self
     }
 
@@ -112,7 +113,9 @@ impl CommandError {
 
     pub(crate) fn caused_by(mut self, error: &dyn Error) -> Self {
         if let Self::Problems { problems, .. } = &mut self {
-            problems.iter_mut().for_each(|problem| problem.caused_by(error));
+            for problem in problems {
+                problem.caused_by(error);
+            }
         }
         self
     }
@@ -181,7 +184,7 @@ fn human(problem: &Problem) -> impl Display {
         let Problem { message, causes, address, kind, code, request_id, hints } = problem;
         writeln!(out, "{}{}", painted(ERROR, "error"), painted(STRONG, format!(": {message}")))?;
         let mut row = |name: &str, text: &dyn Display| {
-            writeln!(out, "  {} {text}", painted(QUIET, format!("{name}:")))
+            writeln!(out, " {} {name}: {text}", painted(QUIET, "="))
         };
         causes.iter().try_for_each(|cause| row("why", cause))?;
         let shown = address.as_ref().filter(|at| !message.contains(at.as_str()));
@@ -190,8 +193,7 @@ fn human(problem: &Problem) -> impl Display {
         shown.map_or(Ok(()), |kind| row("kind", kind))?;
         code.as_ref().map_or(Ok(()), |code| row("code", code))?;
         request_id.as_ref().map_or(Ok(()), |request| row("request", request))?;
-        let help = |hint: &String| writeln!(out, "  {} {hint}", painted(GOOD, "help:"));
-        hints.iter().try_for_each(help)
+        hints.iter().try_for_each(|hint| row("help", hint))
     })
 }
 
@@ -207,9 +209,15 @@ impl From<Vec<Problem>> for CommandError {
     }
 }
 
-impl From<Fault> for CommandError {
-    fn from(fault: Fault) -> Self {
-        Problem::of(&fault).fault(&fault).into()
+impl From<AccountError> for CommandError {
+    fn from(error: AccountError) -> Self {
+        let problem = Problem::of(&error).fault(&error.fault);
+        match error.profile {
+            Some(profile) if error.fault.is(Class::Credentials) => problem
+                .hint(format!("AWS_PROFILE is `{profile}`: check that the profile exists."))
+                .into(),
+            _ => problem.into(),
+        }
     }
 }
 
@@ -281,7 +289,7 @@ mod tests {
     use anstream::adapter::strip_str;
 
     use super::*;
-    use crate::fault::{Call, Class};
+    use crate::fault::Call;
     use crate::report::json;
 
     #[test]
@@ -301,10 +309,10 @@ mod tests {
         let error = CommandError::from(error);
         insta::assert_snapshot!(strip_str(&error.human(Colour::Never).to_string()), @r"
         error: cannot read AWS::EC2::VPC in eu-west-1 (for network/vpc and 2 more)
-          why: ec2 DescribeVpcs: You are not authorized to perform this operation.
-          code: UnauthorizedOperation
-          request: 8f3c
-          help: Give the principal permission for this action, or use another profile (AWS_PROFILE).
+         = why: ec2 DescribeVpcs: You are not authorized to perform this operation.
+         = code: UnauthorizedOperation
+         = request: 8f3c
+         = help: Give the principal permission for this action, or use another profile (AWS_PROFILE).
         ");
         insta::assert_snapshot!(json::document(&error.json()));
     }

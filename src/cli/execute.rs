@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::connection::Connection;
 use super::error::{CommandError, Problem};
 use super::exit::Exit;
+use super::plan::show;
 use super::ui::Ui;
 use crate::address::Address;
 use crate::apply::{self, Apply, Interrupts};
@@ -78,6 +79,16 @@ pub(crate) struct Work<'a> {
     pub(crate) connection: &'a Connection,
 }
 
+/// Shows the plan before it is done: in JSON it is the first of the lines.
+pub(crate) fn present(ui: &Ui, plan: &Plan, connection: &Connection) {
+    if ui.is_json() {
+        let calls = connection.aws.calls().snapshot();
+        ui.line(json::line(&json::planned(plan, &calls)));
+    } else {
+        show(ui, plan, connection);
+    }
+}
+
 /// Does what the plan says, and reports how that ended.
 pub(crate) async fn execute(ui: &Ui, work: Work<'_>, plan: Plan) -> Result<Exit, CommandError> {
     let Work { store, lock: _lock, mut state, connection } = work;
@@ -98,6 +109,7 @@ pub(crate) async fn execute(ui: &Ui, work: Work<'_>, plan: Plan) -> Result<Exit,
     let interrupts = Interrupts::of_process()
         .map_err(|error| CommandError::new("cannot listen for interrupts").caused_by(&error))?;
     let plan = Arc::new(plan);
+    ui.gap();
     let reporter = reporter(ui, &plan, connection.speed);
     let progress = |progress| reporter.event(&progress);
     let ended = apply::apply(Apply {
@@ -116,10 +128,8 @@ pub(crate) async fn execute(ui: &Ui, work: Work<'_>, plan: Plan) -> Result<Exit,
     if ui.is_json() {
         ui.line(json::line(&json::summary(&plan, &outcome, begun.elapsed())));
     } else {
-        let view = ui.view(connection.speed);
-        let gap = if view.detail == Detail::Brief { "" } else { "\n" };
-        let end = human::outcome(&plan, &outcome, begun.elapsed(), view);
-        ui.print(format_args!("{gap}{end}"));
+        ui.gap();
+        ui.print(human::outcome(&plan, &outcome, begun.elapsed(), ui.view(connection.speed)));
     }
     Ok(match (outcome.is_success(), outcome.interrupted.is_some()) {
         (true, _) => Exit::Done,
@@ -150,5 +160,55 @@ fn consented(text: &str) -> Result<Consented, String> {
             Ok(address) => Ok(Consented::One(address)),
             Err(error) => Err(format!("{error}")),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+
+    use super::*;
+    use crate::diagnostic::Colour;
+    use crate::report::fixture::everything;
+
+    fn refused(allowed: &[&str]) -> Option<String> {
+        let allow_delete = allowed.iter().map(|text| consented(text).unwrap()).collect();
+        let refused = Consent { yes: true, allow_delete }.check(&everything()).err()?;
+        assert_eq!(refused.exit(), Exit::Failed);
+        Some(strip_str(&refused.human(Colour::Never).to_string()).to_string())
+    }
+
+    #[test]
+    fn what_loses_data_must_be_named() {
+        insta::assert_snapshot!(refused(&["databases.orders/instance", "network/vpc"]).unwrap(), @r"
+        error: databases.main/instance would lose its data
+         = kind: AWS::RDS::DBInstance
+         = help: Add `--allow-delete databases.main/instance` if that is meant.
+        error: keys.data/key would lose its data
+         = kind: AWS::KMS::Key
+         = help: Add `--allow-delete keys.data/key` if that is meant.
+        ");
+        assert_eq!(refused(&["*"]), None);
+        let named = ["databases.main/instance", "databases.orders/instance", "keys.data/key"];
+        assert_eq!(refused(&named), None);
+    }
+
+    #[test]
+    fn a_name_that_somebody_else_has_is_refused() {
+        let conflict = crate::plan::Conflict {
+            address: "databases.main/instance".parse().unwrap(),
+            kind: "AWS::RDS::DBInstance".into(),
+            id: crate::address::PhysicalId::new("shop"),
+            owner: None,
+        };
+        let plan = Plan { conflicts: vec![conflict.clone(), conflict], ..everything() };
+        let consent = Consent { yes: true, allow_delete: vec![Consented::All] };
+        let refused = consent.check(&plan).unwrap_err().human(Colour::Never).to_string();
+        let text = strip_str(&refused).to_string();
+        assert_eq!(
+            text.matches("exists already and belongs to somebody else").count(),
+            2,
+            "{text}"
+        );
     }
 }

@@ -81,9 +81,9 @@ pub(crate) async fn run(ui: &Ui, common: &Common, command: &Command) -> Result<E
             if ui.is_json() {
                 ui.document(&environment);
             } else {
-                environment.iter().for_each(|(name, value)| {
+                for (name, value) in &environment {
                     ui.line(format_args!("export {name}={value}"));
-                });
+                }
             }
         }
     }

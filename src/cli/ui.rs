@@ -48,7 +48,8 @@ impl Ui {
     /// Sends logs to standard error: warnings, and more with `-v`. `PLATCTL_LOG` says it exactly.
     pub(crate) fn log(&self) {
         let level = match self.verbose {
-            0 => "warn",
+            // What the SDK warns of comes again, as an error that says more, or does not matter.
+            0 => "error,platctl=warn",
             1 => "warn,platctl=info",
             2 => "info,platctl=debug",
             _ => "debug,platctl=trace",
@@ -125,6 +126,13 @@ impl Ui {
     /// One line on standard output.
     pub(crate) fn line(&self, line: impl Display) {
         self.print(format_args!("{line}\n"));
+    }
+
+    /// A free line between two reports for people.
+    pub(crate) fn gap(&self) {
+        if !self.json && self.detail > Detail::Brief {
+            self.print("\n");
+        }
     }
 
     /// A document for machines, on standard output.

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_kms::config::Builder;
-use aws_sdk_kms::config::retry::RetryConfig;
 use aws_sdk_kms::operation::get_key_rotation_status::GetKeyRotationStatusOutput;
 use aws_sdk_kms::types::{KeyMetadata, KeySpec, KeyState, KeyUsageType, OriginType, Tag};
 use futures::future::try_join_all;
@@ -161,7 +159,6 @@ impl Kind for Key {
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {
-        let once = Builder::new().retry_config(RetryConfig::disabled());
         let made = cx
             .kms
             .create_key()
@@ -173,8 +170,6 @@ impl Kind for Key {
             .set_origin(spec.origin.as_deref().map(OriginType::from))
             .set_policy(spec.key_policy.as_ref().map(document::to_text))
             .set_tags(spec.tags.as_ref().map(|tags| tags.0.iter().map(tag).collect()))
-            .customize()
-            .config_override(once)
             .send()
             .await?;
         Ok(PhysicalId::new(made.key_metadata.required("key")?.key_id))

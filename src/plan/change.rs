@@ -61,12 +61,18 @@ pub enum Reason {
     Removed,
     /// It is not in the blueprint any more, and not there either: only the record goes.
     RemovedAndGone,
+    /// It has another address now; only the record under this one goes.
+    Moved { to: Address },
     /// The whole stack is being destroyed.
     Destroy,
     /// Fields differ; they say why.
     Differs,
     /// These fields can only change by replacement.
-    Replaces { fields: Vec<String> },
+    Replaces {
+        // In a change it stands beside `fields`.
+        #[serde(rename = "replacing")]
+        fields: Vec<String>,
+    },
     /// It will never work as it is.
     Failed { why: String },
     /// An earlier apply was cut off before it worked.
@@ -200,8 +206,8 @@ impl Summary {
     pub fn of<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Self {
         let mut summary = Self::default();
         for change in changes {
-            // The old half of a replacement is counted with the new one.
-            if change.reason == Reason::Replaced {
+            // The old half of a replacement is counted with the new one, a former address with the present one.
+            if matches!(change.reason, Reason::Replaced | Reason::Moved { .. }) {
                 continue;
             }
             *match change.action {

@@ -11,8 +11,10 @@ pub fn drift(plan: &Plan) -> BTreeMap<Address, Change> {
         let mut change = change.clone();
         change.fields.retain(|field| matches!(field.cause, Cause::Drift | Cause::Both));
         let moved = match &change.reason {
-            Reason::Vanished | Reason::RemovedAndGone => true,
-            Reason::Failed { .. } | Reason::BeingDeleted => true,
+            Reason::Vanished
+            | Reason::RemovedAndGone
+            | Reason::Failed { .. }
+            | Reason::BeingDeleted => true,
             // An object of an open creation is recorded; it was only not finished.
             Reason::FoundOurs => change.recorded.is_none(),
             Reason::Differs | Reason::Replaces { .. } | Reason::Unfinished => {
@@ -20,6 +22,7 @@ pub fn drift(plan: &Plan) -> BTreeMap<Address, Change> {
             }
             Reason::New
             | Reason::Removed
+            | Reason::Moved { .. }
             | Reason::Destroy
             | Reason::Replaced
             | Reason::AsDesired => false,

@@ -77,6 +77,7 @@ pub fn schedule(changes: &BTreeMap<Address, Change>, state: &State) -> (Vec<Step
         }
     }
     for (address, change) in changes {
+        order.moves(address, change);
         order.needs(address, change);
         order.deletions(address, changes, state);
     }
@@ -126,6 +127,15 @@ impl Order {
         }
         if let Some(done) = self.first(address, &[Op::Ready]) {
             self.before_old_halves((address, done), address);
+        }
+    }
+
+    /// An object is recorded under its new address before it is forgotten under the former one.
+    fn moves(&mut self, address: &Address, change: &Change) {
+        if let Reason::Moved { to } = &change.reason
+            && let Some(taken) = self.first(to, &[Op::Adopt, Op::Gone])
+        {
+            self.edge((to, taken), (address, Op::Forget));
         }
     }
 

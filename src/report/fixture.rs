@@ -25,30 +25,30 @@ struct Scene {
 }
 
 /// Everything at once.
-pub(super) fn everything() -> Plan {
+pub(crate) fn everything() -> Plan {
     let (graph, state, observation) = sides(&scenes());
     plan::plan(&graph, &state, &observation, origin(Intent::Apply))
 }
 
 /// The end of the same stack.
-pub(super) fn destruction() -> Plan {
+pub(crate) fn destruction() -> Plan {
     let (graph, state, observation) = sides(&scenes());
     let graph = Graph { nodes: BTreeMap::new(), ..graph };
     plan::plan(&graph, &state, &observation, origin(Intent::Destroy))
 }
 
 /// A plan without changes.
-pub(super) fn nothing() -> Plan {
+pub(crate) fn nothing() -> Plan {
     let (graph, state, observation) = sides(&scenes()[..1]);
     plan::plan(&graph, &state, &observation, origin(Intent::Apply))
 }
 
 /// Of everything, the state.
-pub(super) fn state() -> State {
+pub(crate) fn state() -> State {
     sides(&scenes()).1
 }
 
-pub(super) fn at(address: &str) -> Address {
+pub(crate) fn at(address: &str) -> Address {
     address.parse().unwrap()
 }
 

@@ -3,6 +3,8 @@
 mod course;
 mod lines;
 mod live;
+#[cfg(test)]
+mod tests;
 
 use crate::apply::Progress;
 use crate::report::json;

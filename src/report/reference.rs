@@ -68,7 +68,8 @@ pub(crate) fn notes(field: &Field) -> impl Iterator<Item = &'static str> {
     [compared, sent, needs].into_iter().flatten()
 }
 
-const GENERATED: &str = "<!-- Generated: `UPDATE_DOCS=1 cargo test docs` writes this page anew. -->";
+const GENERATED: &str =
+    "<!-- Generated: `UPDATE_DOCS=1 cargo test docs` writes this page anew. -->";
 
 const ABOUT_KINDS: &str = "\
 Every kind of resource that platctl knows, by its CloudFormation type. Properties and outputs have CloudFormation's
@@ -98,14 +99,23 @@ fn kind(kind: &dyn AnyKind, out: &mut Formatter<'_>) -> fmt::Result {
         words::about(typical.update),
         words::about(typical.delete),
     )?;
-    writeln!(out, "- {}", match kind.replace_order() {
-        ReplaceOrder::CreateFirst => "Replaced the new one first, unless both would have one name.",
-        ReplaceOrder::DeleteFirst => "Replaced the old one first.",
-    })?;
-    writeln!(out, "- {}", match kind.tagging() {
-        Tagging::List | Tagging::Map => "Carries the owner tags.",
-        Tagging::None => "Has no tags; its id follows from its properties.",
-    })?;
+    writeln!(
+        out,
+        "- {}",
+        match kind.replace_order() {
+            ReplaceOrder::CreateFirst =>
+                "Replaced the new one first, unless both would have one name.",
+            ReplaceOrder::DeleteFirst => "Replaced the old one first.",
+        }
+    )?;
+    writeln!(
+        out,
+        "- {}",
+        match kind.tagging() {
+            Tagging::List | Tagging::Map => "Carries the owner tags.",
+            Tagging::None => "Has no tags; its id follows from its properties.",
+        }
+    )?;
     if kind.loss() == Loss::Data {
         writeln!(out, "- Holds data: to delete or to replace it needs `--allow-delete`.")?;
     }
@@ -236,9 +246,7 @@ fn cell(text: &str) -> String {
 
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn indent(depth: usize) -> String {

@@ -1,6 +1,6 @@
 //! The journal: one JSON line per event, durable before the effect that it announces.
 //!
-//! The first line names the state that the journal continues. A last line that was cut off by a crash is dropped: its
+//! The first line names the serial that the state will have once the journal is in it. A last line that was cut off by a crash is dropped: its
 //! effect had not started.
 
 use std::fs::{File, OpenOptions};
@@ -26,7 +26,7 @@ struct Entry {
     event: Event,
 }
 
-/// The first line: what the journal continues.
+/// The first line: which apply it is the journal of.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Header {
@@ -105,8 +105,8 @@ pub fn replay(path: &Path, state: &mut State) -> Result<usize, JournalError> {
     if header.journal != VERSION {
         return Err(JournalError::Version { path: path.into(), found: header.journal });
     }
-    if header.lineage != state.lineage || header.serial < state.serial {
-        // Older than the state: a crash came between storing the state and starting the next journal.
+    if header.lineage != state.lineage || header.serial <= state.serial {
+        // In the state already: a crash came between storing it and removing the journal, or starting the next one.
         return if header.lineage == state.lineage {
             Ok(0)
         } else {
@@ -156,6 +156,11 @@ mod tests {
         State::new(Stack::new("shop"), "lineage".into())
     }
 
+    /// The state of an apply that continues [`state`].
+    fn begun_state() -> State {
+        State { serial: 1, ..state() }
+    }
+
     fn begun() -> Event {
         let record = Record {
             kind: "AWS::EC2::VPC".into(),
@@ -176,7 +181,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.jsonl");
         let at = Address::of("network", "vpc");
-        let mut journal = Journal::start(&path, &state()).unwrap();
+        let mut journal = Journal::start(&path, &begun_state()).unwrap();
         journal.append(&at, &begun()).unwrap();
         let two_lines = std::fs::metadata(&path).unwrap().len();
         journal.append(&at, &Event::Made { id: PhysicalId::new("vpc-1") }).unwrap();
@@ -198,7 +203,7 @@ mod tests {
     fn a_broken_line_in_the_middle_is_an_error_with_its_number() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.jsonl");
-        drop(Journal::start(&path, &state()).unwrap());
+        drop(Journal::start(&path, &begun_state()).unwrap());
         let header = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, format!("{header}{{\"addr\n")).unwrap();
         let error = replay(&path, &mut state()).unwrap_err();
@@ -206,13 +211,15 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_older_than_the_state_is_done_with_and_a_foreign_one_refused() {
+    fn a_journal_that_is_in_the_state_is_done_with_and_a_foreign_one_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.jsonl");
-        let mut journal = Journal::start(&path, &state()).unwrap();
+        let mut journal = Journal::start(&path, &begun_state()).unwrap();
         journal.append(&Address::of("network", "vpc"), &begun()).unwrap();
-        let mut newer = State { serial: 1, ..state() };
-        assert_eq!(replay(&path, &mut newer).unwrap(), 0);
+        for serial in [1, 2] {
+            let mut newer = State { serial, ..state() };
+            assert_eq!(replay(&path, &mut newer).unwrap(), 0);
+        }
         let mut other = State { lineage: "other".into(), ..state() };
         assert!(matches!(replay(&path, &mut other), Err(JournalError::Foreign { .. })));
     }

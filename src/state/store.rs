@@ -98,8 +98,8 @@ impl Store {
     /// Begins an apply: the state so far becomes the checkpoint, its serial grows, and a new journal continues it.
     /// The lock must be held.
     pub fn begin(&self, state: &mut State) -> Result<Journal, StoreError> {
-        state.serial += 1;
         self.save(state)?;
+        state.serial += 1;
         Ok(Journal::start(&self.folder.join(JOURNAL_FILE), state)?)
     }
 

@@ -80,9 +80,24 @@ impl Ended {
 
 /// Every command, for sweeps.
 const COMMANDS: [&str; 18] = [
-    "", "init", "validate", "plan", "apply", "diff", "destroy", "state", "state list", "state show",
-    "kinds", "sandbox", "sandbox start", "sandbox stop", "sandbox reset", "sandbox status",
-    "sandbox env", "completions",
+    "",
+    "init",
+    "validate",
+    "plan",
+    "apply",
+    "diff",
+    "destroy",
+    "state",
+    "state list",
+    "state show",
+    "kinds",
+    "sandbox",
+    "sandbox start",
+    "sandbox stop",
+    "sandbox reset",
+    "sandbox status",
+    "sandbox env",
+    "completions",
 ];
 
 #[test]
@@ -104,8 +119,16 @@ fn every_command_has_help() {
 fn a_wrong_command_line_is_no_pending_change() {
     let run = Run::with_blueprint();
     for line in [
-        "", "plann", "plan --wat", "plan --quiet --verbose", "plan --set novalue", "state show",
-        "state show nowhere", "apply --allow-delete nowhere", "completions tcsh", "sandbox start --speed 0",
+        "",
+        "plann",
+        "plan --wat",
+        "plan --quiet --verbose",
+        "plan --set novalue",
+        "state show",
+        "state show nowhere",
+        "apply --allow-delete nowhere",
+        "completions tcsh",
+        "sandbox start --speed 0",
     ] {
         let ended = run.run(line);
         assert_eq!((ended.exit, ended.stdout.as_str()), (64, ""), "{line}: {}", ended.stderr);
@@ -119,8 +142,8 @@ fn a_blueprint_that_is_not_there() {
     --- stdout
     --- stderr
     error: there is no file `platctl.yaml`
-      |
-      = help: Run `platctl init` to write a blueprint, or name another file.
+     |
+     = help: Run `platctl init` to write a blueprint, or name another file.
     ");
 }
 
@@ -191,6 +214,45 @@ fn a_broken_plan_is_no_blueprint() {
     assert_eq!(fs::read_dir(run.path()).unwrap().count(), 2, "nothing was written");
 }
 
+/// A saved plan without changes.
+fn saved(sandbox: bool, serial: u64) -> String {
+    format!(
+        r#"{{"format": 1, "platctl": "0.1.0", "sandbox": {sandbox}, "plan": {{
+        "format": 1, "stack": "shop", "region": "eu-west-1", "intent": "apply", "blueprint": "b",
+        "lineage": "l", "serial": {serial}, "changes": {{}}, "steps": [],
+        "estimate": {{"seconds": 0, "criticalPath": []}}}}}}"#
+    )
+}
+
+#[test]
+fn a_saved_plan_is_for_the_state_that_it_was_made_from() {
+    let run = Run::new().file("p.json", &saved(false, 3)).file("s.json", &saved(true, 0));
+    let ended = run.run("apply p.json");
+    assert_eq!(ended.exit, 4, "{}", ended.all());
+    assert!(ended.stderr.contains("made from another state"), "{}", ended.stderr);
+    let error = run.run("apply p.json --json").json()["error"].clone();
+    assert_eq!((&error["exit"], &error["name"]), (&4.into(), &"stale-plan".into()));
+    let ended = run.run("apply s.json");
+    assert_eq!(ended.exit, 1);
+    assert!(ended.stderr.contains("made for the sandbox, not for AWS"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_locked_state_names_who_has_it() {
+    let run = Run::with_blueprint();
+    let folder = run.path().join(".platctl/shop");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("lock"), "process 4711").unwrap();
+    let lock = fs::File::open(folder.join("lock")).unwrap();
+    lock.lock().unwrap();
+    for command in ["apply --yes", "destroy --yes"] {
+        let ended = run.run(command);
+        assert_eq!(ended.exit, 5, "{}", ended.all());
+        assert!(ended.stderr.contains("in use by process 4711"), "{}", ended.stderr);
+    }
+    assert_eq!(run.run("state list").exit, 0, "reading needs no lock");
+}
+
 #[test]
 fn nothing_is_recorded_yet() {
     let run = Run::with_blueprint();
@@ -203,7 +265,7 @@ fn nothing_is_recorded_yet() {
     --- stdout
     --- stderr
     error: nothing is recorded at network/vpc
-      help: `platctl state list` shows what is recorded.
+     = help: `platctl state list` shows what is recorded.
     ");
 }
 
@@ -232,7 +294,7 @@ fn shells_complete() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ended = run.run(&format!("completions {shell}"));
         assert_eq!(ended.exit, 0, "{shell}");
-        assert!(ended.stdout.contains("--allow-delete"), "{shell}");
+        assert!(ended.stdout.contains("allow-delete"), "{shell}");
     }
 }
 
@@ -251,7 +313,8 @@ fn an_endpoint_that_is_down_is_told_with_its_call() {
 #[test]
 fn a_reader_that_leaves_is_no_error() {
     let run = Run::new();
-    let mut child = run.command("kinds --json").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        run.command("kinds --json").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let ended = Ended::of(&child.wait_with_output().unwrap());
     assert_eq!((ended.exit, ended.stderr.as_str()), (0, ""));

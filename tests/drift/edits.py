@@ -73,7 +73,7 @@ def leftovers():
     """Prints what still carries the stack's tags or names."""
     tagged = boto3.client("resourcegroupstaggingapi").get_resources(
         TagFilters=[{"Key": "platctl:stack", "Values": [STACK]}])["ResourceTagMappingList"]
-    left = [mapping["ResourceARN"] for mapping in tagged if not _is_scheduled(mapping["ResourceARN"])]
+    left = [mapping["ResourceARN"] for mapping in tagged if not _may_be_there(mapping["ResourceARN"])]
     ec2, iam = boto3.client("ec2"), boto3.client("iam")
     left += [vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"] if not vpc["IsDefault"]]
     left += [address["AllocationId"] for address in ec2.describe_addresses()["Addresses"]]
@@ -102,13 +102,17 @@ def leftovers():
     print("\n".join(left))
 
 
-def _is_scheduled(arn):
-    """Keys and secrets are not deleted at once but scheduled for it, and final snapshots are meant to stay."""
+def _may_be_there(arn):
+    """Keys and secrets are not deleted at once but scheduled for it, deleted NAT gateways stay visible for an hour, and
+    final snapshots are meant to stay."""
     service = arn.split(":")[2]
     if service == "kms":
         return boto3.client("kms").describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] == "PendingDeletion"
     if service == "secretsmanager":
         return "DeletedDate" in boto3.client("secretsmanager").describe_secret(SecretId=arn)
+    if ":natgateway/" in arn:
+        gateways = boto3.client("ec2").describe_nat_gateways(NatGatewayIds=[arn.split("/")[1]])["NatGateways"]
+        return all(gateway["State"] == "deleted" for gateway in gateways)
     return ":snapshot:" in arn
 
 

@@ -30,7 +30,7 @@ fn failed(failure: &Failure, view: View, out: &mut Formatter<'_>) -> fmt::Result
     let what = painted(QUIET, format!("({kind}{id})"));
     writeln!(out, "{head} {} {} {what} failed", words::doing_to(*op), painted(STRONG, address))?;
     let mut row = |name: &str, text: &str| {
-        let begin = format!("  {name}: ");
+        let begin = format!(" {} {name}: ", painted(QUIET, "="));
         let style = anstyle::Style::new();
         let paragraph = Paragraph { begin: &begin, separator: " ", style, width: view.width };
         paragraph.write(text.split_whitespace(), out)
@@ -43,9 +43,7 @@ fn failed(failure: &Failure, view: View, out: &mut Formatter<'_>) -> fmt::Result
         row("request", request)?;
     }
     row("left", &left(*op, &fault.residue))?;
-    if let Some(hint) = fault.class.hint() {
-        row("help", hint)?;
-    }
+    row("help", fault.class.hint())?;
     writeln!(out)
 }
 

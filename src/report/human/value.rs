@@ -30,7 +30,8 @@ pub(super) fn lines(value: &Value) -> String {
     let document = parsed.filter(|parsed| parsed.is_object() || parsed.is_array()).unwrap_or(shown);
     match &document {
         Value::Array(items) if !items.iter().any(is_structure) => {
-            items.iter().map(|item| format!("{}\n", inline(item))).collect()
+            let lines: Vec<String> = items.iter().map(inline).collect();
+            lines.join("\n") + "\n"
         }
         _ => serde_yaml::to_string(&document).expect("a JSON value is a YAML value"),
     }

@@ -34,7 +34,7 @@ struct FaultV1<'a> {
     message: &'a str,
     request_id: Option<&'a str>,
     residue: &'a Residue,
-    hint: Option<&'static str>,
+    hint: &'static str,
 }
 
 /// The last line of an apply.

@@ -7,7 +7,10 @@ use serde_json::Value;
 
 use super::FORMAT;
 use crate::address::{Address, PhysicalId};
-use crate::kind::{AnyKind, DeletionPolicy, Field, Loss, Need, Output, ReplaceOrder, Tagging};
+use crate::kind::{
+    AnyKind, Compare, DeletionPolicy, Field, Loss, Need, OnChange, Output, ReplaceOrder, Sent,
+    Tagging,
+};
 use crate::state::{Record, State, Status};
 
 #[derive(Debug, Serialize)]
@@ -53,12 +56,32 @@ struct KindsV1 {
 struct KindV1 {
     name: &'static str,
     doc: &'static str,
-    fields: &'static [Field],
-    outputs: &'static [Output],
+    fields: Vec<FieldV1>,
+    outputs: Vec<OutputV1>,
     tagging: Tagging,
     replace_order: ReplaceOrder,
     loss: Loss,
     typical_seconds: TypicalV1,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FieldV1 {
+    path: &'static str,
+    doc: &'static str,
+    on_change: OnChange,
+    compare: Compare,
+    /// Sent after the creation, which has no place for it.
+    late: bool,
+    /// What a reference in it waits for.
+    needs: Need,
+}
+
+#[derive(Debug, Serialize)]
+struct OutputV1 {
+    name: &'static str,
+    doc: &'static str,
+    known: Need,
 }
 
 #[derive(Debug, Serialize)]
@@ -112,8 +135,8 @@ fn kind_v1(kind: &dyn AnyKind) -> KindV1 {
     KindV1 {
         name: kind.name(),
         doc: kind.doc(),
-        fields: kind.fields(),
-        outputs: kind.outputs(),
+        fields: kind.fields().iter().map(field_v1).collect(),
+        outputs: kind.outputs().iter().map(output_v1).collect(),
         tagging: kind.tagging(),
         replace_order: kind.replace_order(),
         loss: kind.loss(),
@@ -123,6 +146,16 @@ fn kind_v1(kind: &dyn AnyKind) -> KindV1 {
             delete: typical.delete.as_secs(),
         },
     }
+}
+
+fn field_v1(field: &Field) -> FieldV1 {
+    let Field { path, doc, on_change, compare, sent, needs } = *field;
+    FieldV1 { path, doc, on_change, compare, late: sent == Sent::Late, needs }
+}
+
+fn output_v1(output: &Output) -> OutputV1 {
+    let Output { name, doc, known } = *output;
+    OutputV1 { name, doc, known }
 }
 
 fn status(status: &Status) -> &'static str {
