@@ -6,5 +6,7 @@ mod blueprint;
 mod blueprints;
 mod engine;
 mod kinds;
+mod laws;
 mod sandbox;
 mod support;
+mod sweeps;
