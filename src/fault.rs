@@ -125,15 +125,25 @@ impl Class {
     }
 
     /// What the reader of the error should do next.
-    pub fn hint(self) -> Option<&'static str> {
-        Some(match self {
+    pub fn hint(self) -> &'static str {
+        match self {
             Self::Throttled => {
                 "The account's request rate is used up by others; run the command again later."
+            }
+            Self::NotFound => {
+                "It may have been deleted meanwhile; see what `platctl plan` says now."
+            }
+            Self::Exists => {
+                "Choose another name in the blueprint, or remove the object that has it."
             }
             Self::InUse => "Remove what still uses it, then run the command again.",
             Self::Busy => {
                 "Another operation on it is under way; run the command again when it has ended."
             }
+            Self::NotYet => {
+                "What it refers to is not visible everywhere yet; run the command again in some minutes."
+            }
+            Self::Stale => "Somebody else changed it at the same time; run the command again.",
             Self::Quota => {
                 "Ask for a higher quota in the Service Quotas console, or remove what is not needed."
             }
@@ -141,23 +151,24 @@ impl Class {
                 "Give the principal permission for this action, or use another profile (AWS_PROFILE)."
             }
             Self::Credentials => {
-                "Sign in again (`aws sso login`, `aws configure`) or set AWS_PROFILE; `--sandbox` needs no account."
+                "Sign in again (`aws sso login`, `aws configure`) or set AWS_PROFILE; a region that is off by default \
+                 must be enabled for the account. `--sandbox` needs no account."
+            }
+            Self::Invalid => {
+                "Change what the message names in the blueprint, then run the command again."
             }
             Self::Unavailable => {
-                "The service failed; run the command again, it continues where it stopped."
+                "The service has a problem of its own; run the command again later."
             }
             Self::Unanswered => {
-                "Check the network, the region's name and AWS_ENDPOINT_URL; run the command again, it continues where it stopped."
+                "Check the network, the name of the region and AWS_ENDPOINT_URL, then run the command again."
             }
             Self::Unsupported => "This endpoint does not offer the operation; use another one.",
-            Self::Exists => {
-                "Choose another name in the blueprint, or remove the object that has it."
-            }
             Self::Bug => {
-                "This is a defect of platctl or of the endpoint; report it with the message."
+                "Check AWS_ENDPOINT_URL and the proxies on the way; if they are right, this is a defect of platctl: \
+                 report it with this message."
             }
-            Self::NotFound | Self::NotYet | Self::Stale | Self::Invalid => return None,
-        })
+        }
     }
 }
 

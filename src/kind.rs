@@ -203,7 +203,7 @@ pub trait AnyKind: Send + Sync {
     fn loss(&self) -> Loss;
     /// The spec in canonical form: unknown properties and wrong types refused, absent ones left out. References stay.
     fn normalize(&self, spec: &Value) -> Result<Value, serde_json::Error>;
-    /// [`Kind::natural_id`] of a spec without open references; `None` too if one is open.
+    /// [`Kind::natural_id`] of a spec; `None` too if it depends on an open reference.
     fn natural_id(&self, spec: &Value) -> Option<PhysicalId>;
     fn typical(&self, spec: &Value) -> Typical;
     /// The names of the spec's own properties, as its `Deserialize` tells them: what the field table must cover.
@@ -342,10 +342,9 @@ impl<K: Kind> AnyKind for K {
     }
 
     fn natural_id(&self, spec: &Value) -> Option<PhysicalId> {
-        if !reference::all(spec).is_empty() {
-            return None;
-        }
-        K::natural_id(&K::Spec::deserialize(spec).ok()?)
+        let (masked, _) = reference::mask(spec);
+        let id = K::natural_id(&K::Spec::deserialize(masked).ok()?)?;
+        (!reference::is_masked(id.as_str())).then_some(id)
     }
 
     fn typical(&self, spec: &Value) -> Typical {

@@ -24,5 +24,8 @@ pub mod state;
 pub mod observe;
 pub mod plan;
 pub mod apply;
+pub mod report;
 // A cloud to rehearse against
 pub mod sandbox;
+// The commands
+pub mod cli;

@@ -6,6 +6,7 @@
 pub mod change;
 pub mod check;
 pub mod diff;
+pub mod drift;
 pub mod schedule;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -137,6 +138,14 @@ pub fn fingerprint(observed: &Observed) -> String {
     hex::encode(&Sha256::digest(text)[..8])
 }
 
+/// `spec` with the references that `known` knows substituted, in canonical form again: a value that came from an output
+/// may have another form than the one in which the service gives it back.
+pub fn resolved(kind: &dyn AnyKind, spec: &Value, known: &dyn Fn(&Ref) -> Option<String>) -> Value {
+    let spec = reference::resolve(spec, known);
+    // What an output has made invalid stays as it is, for the service to refuse.
+    kind.normalize(&spec).unwrap_or(spec)
+}
+
 struct Planner<'a> {
     graph: &'a Graph,
     state: &'a State,
@@ -151,7 +160,7 @@ impl Planner<'_> {
         let kind = kinds::find(&node.kind).expect("the graph holds known kinds only");
         let record = self.state.resources.get(address);
         let observed = self.observation.get(address);
-        let desired = reference::resolve(&node.spec, &|reference| self.known(reference));
+        let desired = resolved(kind, &node.spec, &|reference| self.known(reference));
         let mut change = Change {
             kind: node.kind.clone(),
             region: node.region.clone(),
@@ -266,7 +275,9 @@ impl Planner<'_> {
         observed: &Observed,
         desired: &Value,
     ) -> Action {
-        let same_name = kind.natural_id(desired).is_some_and(|id| id == observed.id);
+        // A name that is not known yet may turn out to be the same.
+        let same_name = kind.natural_id(&observed.spec).is_some()
+            && kind.natural_id(desired).is_none_or(|id| id == observed.id);
         let goes_first = |to: &Address| {
             self.changes.get(to).is_some_and(|change| change.action == Action::DeleteThenCreate)
         };

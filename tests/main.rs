@@ -4,7 +4,11 @@
 
 mod blueprint;
 mod blueprints;
+mod cli;
+mod docs;
+mod drift;
 mod engine;
+mod failures;
 mod kinds;
 mod laws;
 mod sandbox;

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -21,7 +22,7 @@ use crate::kind::{
 };
 use crate::kinds;
 use crate::observe::lookup_unknown;
-use crate::plan::{Change, Op, Plan, Step, StepId, diff};
+use crate::plan::{Change, Op, Plan, Step, StepId, diff, resolved};
 use crate::state::{Event, Record, Status};
 
 /// Effects under way at the same time; waits do not count. The rate limits rule well before this does.
@@ -453,7 +454,8 @@ impl<'a> Executor<'a> {
         let known = |reference: &reference::Ref| {
             self.outputs.get(&reference.address)?.get(&reference.output).cloned()
         };
-        let spec = reference::resolve(change.desired.as_ref().unwrap_or(&Value::Null), &known);
+        let kind = kinds::find(&change.kind).expect("a checked plan names known kinds");
+        let spec = resolved(kind, change.desired.as_ref().unwrap_or(&Value::Null), &known);
         match reference::all(&spec).first() {
             None => Ok(spec),
             Some((path, reference)) => {
@@ -525,23 +527,37 @@ impl Creation<'_> {
         stop: tokio::sync::watch::Receiver<bool>,
         retrying: &(dyn Fn(&Fault) + Send + Sync),
     ) -> Result<PhysicalId, Fault> {
-        if reopened && let Some(id) = self.look_after_grace().await? {
-            return Ok(id);
-        }
-        retry::persist(self.pace, stop, retrying, || self.once()).await
+        // Set while a call may have made it without our knowing: nothing is created before a look has told.
+        let open = AtomicBool::new(reopened);
+        retry::persist(self.pace, stop, retrying, || self.once(&open)).await
     }
 
-    async fn once(&self) -> Result<PhysicalId, Fault> {
+    async fn once(&self, open: &AtomicBool) -> Result<PhysicalId, Fault> {
+        if open.load(Relaxed)
+            && let Some(id) = self.close(open).await?
+        {
+            return Ok(id);
+        }
         let created = self.cloud.create(self.kind, self.region, &self.first, &self.token).await;
         let Err(fault) = created else { return created };
         let found = match fault.class {
             // Perhaps it was made all the same: that is settled by looking, before it is repeated.
-            Class::Unanswered | Class::Unavailable | Class::Bug => self.look_after_grace().await,
+            Class::Unanswered | Class::Unavailable | Class::Bug => {
+                open.store(true, Relaxed);
+                self.close(open).await
+            }
             // Ours, if an answer was lost on the way.
             Class::Exists => self.look().await,
             _ => return Err(fault),
         };
         found?.ok_or(fault)
+    }
+
+    /// Finds out what an earlier call came to. If that cannot be known, it stays open.
+    async fn close(&self, open: &AtomicBool) -> Result<Option<PhysicalId>, Fault> {
+        let found = self.look_after_grace().await?;
+        open.store(false, Relaxed);
+        Ok(found)
     }
 
     async fn look_after_grace(&self) -> Result<Option<PhysicalId>, Fault> {

@@ -214,5 +214,6 @@ impl Watcher {
 async fn look(cloud: Arc<dyn Cloud>, group: Group, wishes: Vec<Wish>) -> Read {
     let lookups: Vec<Lookup> = wishes.iter().map(|wish| Lookup::Id(wish.id.clone())).collect();
     let answers = cloud.read(wishes[0].kind, &group.1, &lookups).await;
+    tracing::trace!(kind = group.0, ?lookups, ?answers, "looked");
     (group, wishes, answers)
 }

@@ -12,8 +12,8 @@ mod version;
 pub use super::decode::Invalid;
 pub use aws::{
     AccessPolicy, AddonName, AddonVersion, Arn, CountryCode, DatabaseIdentifier, IamAction,
-    InstanceType, LogGroupName, ParameterName, Region, RoleArn, ServicePrincipal, SslPolicy,
-    TagKey, ZoneName,
+    InstanceType, LogGroupName, ParameterName, Region, RoleArn, SslPolicy, TagKey, Trusted,
+    ZoneName,
 };
 pub use bounded::{Days, Gib, Int, Seconds};
 pub use kubernetes::{LabelKey, LabelValue, ServiceAccount};

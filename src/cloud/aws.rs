@@ -13,8 +13,11 @@ use aws_smithy_runtime_api::client::http::{
     SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextMut;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
+};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, Metadata};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::RetryConfig;
@@ -57,6 +60,9 @@ const ATTEMPT_MAX: Duration = Duration::from_secs(25);
 const CONNECT_MAX: Duration = Duration::from_secs(4);
 /// The first try and three retries of throttles and 5xx; what fails longer is the engine's to judge.
 const ATTEMPTS_MAX: u32 = 4;
+/// Who we are is mostly the first question. It is answered within a second, or nobody is there: then nobody should wait.
+const IDENTITY_MAX: Duration = Duration::from_secs(15);
+const IDENTITY_ATTEMPT_MAX: Duration = Duration::from_secs(6);
 
 impl Aws {
     /// Reads the configuration; makes no call.
@@ -100,6 +106,11 @@ impl Aws {
         Arc::clone(cx)
     }
 
+    /// The endpoint of the environment, the profile or the sandbox; `None`: AWS's own.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.sdk.endpoint_url()
+    }
+
     /// All requests so far.
     pub fn calls(&self) -> &Calls {
         &self.calls
@@ -136,17 +147,25 @@ pub struct Account {
     pub partition: String,
 }
 
-/// A client of a service whose requests carry the name of their call.
+/// A client of a service whose requests carry the name of their call, and whose effects are sent once.
 macro_rules! client {
     ($service:ident, $name:literal, $sdk:expr) => {
         $service::Client::from_conf(
-            $service::config::Builder::from($sdk).interceptor(Named($name)).build(),
+            $service::config::Builder::from($sdk)
+                .interceptor(Named($name))
+                .interceptor(EffectsOnce)
+                .build(),
         )
     };
 }
 
 impl Cx {
     fn new(region: &str, sdk: &SdkConfig) -> Self {
+        let impatient = TimeoutConfig::builder()
+            .operation_timeout(IDENTITY_MAX)
+            .operation_attempt_timeout(IDENTITY_ATTEMPT_MAX)
+            .connect_timeout(CONNECT_MAX);
+        let identity = sdk.to_builder().timeout_config(impatient.build()).build();
         Self {
             region: region.into(),
             acm: client!(aws_sdk_acm, "acm", sdk),
@@ -160,7 +179,7 @@ impl Cx {
             rds: client!(aws_sdk_rds, "rds", sdk),
             route53: client!(aws_sdk_route53, "route53", sdk),
             secrets: client!(aws_sdk_secretsmanager, "secretsmanager", sdk),
-            sts: client!(aws_sdk_sts, "sts", sdk),
+            sts: client!(aws_sdk_sts, "sts", &identity),
             tagging: client!(aws_sdk_resourcegroupstagging, "tagging", sdk),
             waf: client!(aws_sdk_wafv2, "wafv2", sdk),
             account: OnceCell::new(),
@@ -211,6 +230,33 @@ impl Intercept for Named {
     }
 }
 
+/// Lets the client repeat reads alone. A call that changes something and whose answer was lost may have done it: whether
+/// to repeat it is the engine's decision, which looks first.
+#[derive(Debug)]
+struct EffectsOnce;
+
+impl Intercept for EffectsOnce {
+    fn name(&self) -> &'static str {
+        "platctl: send effects once"
+    }
+
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if config.load::<Metadata>().is_some_and(|metadata| !is_read(metadata.name())) {
+            config.interceptor_state().store_put(RetryConfig::disabled());
+        }
+        Ok(())
+    }
+}
+
+/// Whether an action changes nothing, by the verbs that AWS names its reads with.
+fn is_read(action: &str) -> bool {
+    ["Describe", "List", "Get", "BatchGet"].iter().any(|verb| action.starts_with(verb))
+}
+
 /// An HTTP client that counts requests and holds them back until their bucket admits them.
 #[derive(Clone)]
 struct Metered {
@@ -258,12 +304,69 @@ impl HttpConnector for MeteredConnector {
             limits.admit(&call).await;
             calls.count(&call);
             tracing::trace!(%call, "request");
-            let response = connector.call(request).await?;
+            let endpoint = origin(request.uri());
+            let answered = connector.call(request).await;
+            let response = answered.map_err(|error| unanswered(error, endpoint))?;
             // EC2 answers 503 to what it throttles, the JSON and REST services 429.
             if matches!(response.status().as_u16(), 429 | 503) {
                 limits.throttled(&call);
             }
             Ok(response)
         })
+    }
+}
+
+/// Scheme and host of an address: where a request goes.
+fn origin(uri: &str) -> String {
+    let host = uri.find("://").map_or(0, |scheme| scheme + "://".len());
+    let end = uri[host..].find(['/', '?']).map_or(uri.len(), |path| host + path);
+    uri[..end].into()
+}
+
+/// Who did not answer. The client's own error does not say it.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer from {endpoint}")]
+pub(super) struct Unanswered {
+    endpoint: String,
+    source: BoxError,
+}
+
+/// The same error, which knows who did not answer; its kind decides whether the client tries again.
+fn unanswered(error: ConnectorError, endpoint: String) -> ConnectorError {
+    let (timeout, io, user) = (error.is_timeout(), error.is_io(), error.is_user());
+    let (other, connection) = (error.as_other(), error.connection_metadata().cloned());
+    let source = Box::new(Unanswered { endpoint, source: error.into_source() });
+    let error = match (timeout, io, user) {
+        (true, ..) => ConnectorError::timeout(source),
+        (_, true, _) => ConnectorError::io(source),
+        (_, _, true) => ConnectorError::user(source),
+        (false, false, false) => ConnectorError::other(source, other),
+    };
+    match connection {
+        Some(connection) => error.with_connection(connection),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_what_stands_before_the_path() {
+        assert_eq!(origin("http://127.0.0.1:9/?a=b"), "http://127.0.0.1:9");
+        assert_eq!(
+            origin("https://sts.eu-west-1.amazonaws.com"),
+            "https://sts.eu-west-1.amazonaws.com"
+        );
+        assert_eq!(origin("https://eks.aws?x=/"), "https://eks.aws");
+    }
+
+    #[test]
+    fn verbs_tell_reads_from_effects() {
+        assert!(
+            ["DescribeVpcs", "ListKeys", "GetRole", "BatchGetSecretValue"].into_iter().all(is_read)
+        );
+        assert!(!["CreateVpc", "PutRolePolicy", "AllocateAddress"].into_iter().any(is_read));
     }
 }

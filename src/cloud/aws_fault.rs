@@ -10,6 +10,7 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 
+use crate::cloud::aws::Unanswered;
 use crate::fault::{Call, Class, Fault};
 
 impl<E> From<SdkError<E, HttpResponse>> for Fault
@@ -33,7 +34,7 @@ where
             SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => {
                 match credentials_error(&error) {
                     Some(reason) => (Class::Credentials, None, reason),
-                    None => (Class::Unanswered, None, innermost(&error)),
+                    None => (Class::Unanswered, None, unanswered(&error)),
                 }
             }
             SdkError::TimeoutError(_) => {
@@ -247,22 +248,33 @@ fn service_name(name: &str) -> &str {
 
 /// The reason, if somewhere in the chain of sources credentials are missing or unusable.
 fn credentials_error(error: &(dyn Error + 'static)) -> Option<String> {
-    let mut at = Some(error);
-    while let Some(link) = at {
-        if let Some(reason) = link.downcast_ref::<CredentialsError>() {
-            return Some(format!("no usable credentials: {}", innermost(reason)));
-        }
-        at = link.source();
+    let reason = chain(error).find_map(|link| link.downcast_ref::<CredentialsError>())?;
+    Some(match reason {
+        // What it says lists every place with a reason of its own; the places say enough.
+        CredentialsError::CredentialsNotLoaded(_) => NO_CREDENTIALS.into(),
+        reason => format!("the credentials cannot be used: {}", innermost(reason)),
+    })
+}
+
+/// The standard chain, in its order.
+const NO_CREDENTIALS: &str = "there are no credentials in the environment, in the profile, from a web identity, \
+     from the container or from the instance";
+
+/// Who did not answer, and why, as far as that is known.
+fn unanswered(error: &(dyn Error + 'static)) -> String {
+    match chain(error).find_map(|link| link.downcast_ref::<Unanswered>()) {
+        Some(silent) => format!("{silent}: {}", innermost(silent)),
+        None => innermost(error),
     }
-    None
+}
+
+/// An error and what led to it, the nearest first.
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&link| link.source())
 }
 
 fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut at = error;
-    while let Some(source) = at.source() {
-        at = source;
-    }
-    at.to_string()
+    chain(error).last().unwrap_or(error).to_string()
 }
 
 #[cfg(test)]

@@ -21,6 +21,9 @@ pub struct Ref {
 
 const GET_ATT: &str = "Fn::GetAtt";
 const JOIN: &str = "Fn::Join";
+/// Begins what stands for an open value. No real value can look like this: NUL is refused by the blueprint and by
+/// every service.
+const MASK: char = '\0';
 
 impl Ref {
     pub fn new(address: &Address, output: &str) -> Self {
@@ -93,6 +96,11 @@ pub(super) fn mask(spec: &Value) -> (Value, BTreeMap<String, Value>) {
     (replace_open(spec, &mut masked), masked)
 }
 
+/// Whether a text was made from one that stands for an open value.
+pub(super) fn is_masked(text: &str) -> bool {
+    text.contains(MASK)
+}
+
 /// Undoes [`mask`].
 pub(super) fn unmask(spec: Value, masked: &BTreeMap<String, Value>) -> Value {
     match spec {
@@ -107,8 +115,7 @@ pub(super) fn unmask(spec: Value, masked: &BTreeMap<String, Value>) -> Value {
 
 fn replace_open(spec: &Value, masked: &mut BTreeMap<String, Value>) -> Value {
     if is_open(spec) {
-        // No real value can look like this: NUL is refused by the blueprint and by every service.
-        let text = format!("\0{}", masked.len());
+        let text = format!("{MASK}{}", masked.len());
         masked.insert(text.clone(), spec.clone());
         return Value::String(text);
     }

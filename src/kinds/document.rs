@@ -1,5 +1,6 @@
 //! Free-form JSON documents: objects in a spec, texts on the wire.
 
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// The text to send. A document that is a text already goes as it is.
@@ -10,6 +11,19 @@ pub(super) fn to_text(document: &Value) -> String {
 /// The document of a reply; what is no JSON stays a text.
 pub(super) fn from_text(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+/// A document of a spec, which may be written as a text or as an object.
+pub(super) fn parsed(document: Value) -> Value {
+    match document {
+        Value::String(text) => from_text(&text),
+        other => other,
+    }
+}
+
+/// For `deserialize_with`.
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    Value::deserialize(deserializer).map(parsed)
 }
 
 #[cfg(test)]
@@ -24,5 +38,13 @@ mod tests {
         assert_eq!(to_text(&json!(r#"{"a": 1}"#)), r#"{"a": 1}"#);
         assert_eq!(from_text(r#"{"a": 1}"#), json!({"a": 1}));
         assert_eq!(from_text("no document"), json!("no document"));
+    }
+
+    #[test]
+    fn text_and_object_are_one_document() {
+        let object = json!({"Statement": []});
+        assert_eq!(deserialize(&object).unwrap(), object);
+        assert_eq!(deserialize(json!("{\"Statement\": []}")).unwrap(), object);
+        assert_eq!(deserialize(json!("\0open")).unwrap(), "\0open");
     }
 }

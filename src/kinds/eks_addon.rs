@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::ec2::gone;
-use super::{eks, iam};
+use super::{document, eks};
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
@@ -164,7 +164,7 @@ impl Kind for Addon {
             .cluster_name(&spec.cluster_name)
             .addon_name(&spec.addon_name)
             .set_addon_version(spec.addon_version.clone())
-            .set_configuration_values(spec.configuration_values.as_ref().map(iam::document_text))
+            .set_configuration_values(spec.configuration_values.as_ref().map(document::to_text))
             .set_namespace_config(namespace)
             .set_pod_identity_associations(pods_request(spec))
             .set_resolve_conflicts(conflicts.filter(|it| *it != ResolveConflicts::Preserve))
@@ -191,7 +191,7 @@ impl Kind for Addon {
                 .cluster_name(cluster)
                 .addon_name(name)
                 .set_addon_version(to.addon_version.clone())
-                .set_configuration_values(to.configuration_values.as_ref().map(iam::document_text))
+                .set_configuration_values(to.configuration_values.as_ref().map(document::to_text))
                 .set_pod_identity_associations(pods_request(to))
                 .set_resolve_conflicts(to.resolve_conflicts.as_deref().map(Into::into))
                 .set_service_account_role_arn(to.service_account_role_arn.clone())
@@ -219,7 +219,7 @@ impl Kind for Addon {
 
 /// Settings, whether written as text or as an object; none are an empty object.
 fn settings(values: Value) -> Value {
-    match iam::parsed(values) {
+    match document::parsed(values) {
         Value::String(text) if text.is_empty() => Value::Object(Map::new()),
         values => values,
     }

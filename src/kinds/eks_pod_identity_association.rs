@@ -13,8 +13,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::{Fault, Required, found};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
-    Update, outputs,
+    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, TAGS, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct PodIdentityAssociation;
@@ -66,6 +66,7 @@ impl Kind for PodIdentityAssociation {
     ];
     const TAGGING: Tagging = Tagging::List;
     const TYPICAL: Typical = Typical::seconds(2, 2, 2);
+    const REPLACE: ReplaceOrder = ReplaceOrder::DeleteFirst;
 
     fn id(live: &types::PodIdentityAssociation) -> PhysicalId {
         let [cluster, namespace] = [live.cluster_name(), live.namespace()];

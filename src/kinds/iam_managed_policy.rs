@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ec2::{collect, gone};
-use super::iam;
+use super::{document, iam};
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
@@ -28,7 +28,7 @@ pub struct Spec {
     path: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<String>,
-    #[serde(deserialize_with = "iam::de_document")]
+    #[serde(deserialize_with = "document::deserialize")]
     policy_document: Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     groups: Option<BTreeSet<String>>,
@@ -154,7 +154,7 @@ impl Kind for ManagedPolicy {
             .policy_name(&spec.managed_policy_name)
             .set_path(spec.path.clone())
             .set_description(spec.description.clone())
-            .policy_document(iam::document_text(&spec.policy_document))
+            .policy_document(document::to_text(&spec.policy_document))
             .set_tags(spec.tags.as_ref().map(|tags| iam::tag_list(&tags.0)))
             .send()
             .await?;
@@ -169,7 +169,7 @@ impl Kind for ManagedPolicy {
             cx.iam
                 .create_policy_version()
                 .policy_arn(arn)
-                .policy_document(iam::document_text(&to.policy_document))
+                .policy_document(document::to_text(&to.policy_document))
                 .set_as_default(true)
                 .send()
                 .await?;

@@ -56,7 +56,13 @@ impl Kind for OidcProvider {
         .set(),
         TAGS,
     ];
-    const OUTPUTS: &'static [Output] = &[Output::with_id("Arn", "The provider's ARN.")];
+    const OUTPUTS: &'static [Output] = &[
+        Output::with_id("Arn", "The provider's ARN."),
+        Output::with_id(
+            "Issuer",
+            "The URL without its scheme: how conditions of trust policies begin.",
+        ),
+    ];
     const TAGGING: Tagging = Tagging::List;
     const TYPICAL: Typical = Typical::seconds(2, 2, 2);
 
@@ -77,7 +83,8 @@ impl Kind for OidcProvider {
     }
 
     fn outputs(live: &Live) -> Outputs {
-        outputs([("Arn", Some(&live.arn))])
+        let issuer = live.arn.split_once('/').map(|(_, issuer)| issuer);
+        outputs([("Arn", Some(&live.arn)), ("Issuer", issuer)])
     }
 
     fn readiness(_: &Live) -> Readiness {

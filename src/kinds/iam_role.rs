@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ec2::{collect, gone};
-use super::iam;
+use super::{document, iam};
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
@@ -28,7 +28,7 @@ pub struct Spec {
     path: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<String>,
-    #[serde(deserialize_with = "iam::de_document")]
+    #[serde(deserialize_with = "document::deserialize")]
     assume_role_policy_document: Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     managed_policy_arns: Option<BTreeSet<String>>,
@@ -47,7 +47,7 @@ pub struct Spec {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Policy {
     policy_name: String,
-    #[serde(deserialize_with = "iam::de_document")]
+    #[serde(deserialize_with = "document::deserialize")]
     policy_document: Value,
 }
 
@@ -157,7 +157,7 @@ impl Kind for Role {
             .role_name(&spec.role_name)
             .set_path(spec.path.clone())
             .set_description(spec.description.clone())
-            .assume_role_policy_document(iam::document_text(&spec.assume_role_policy_document))
+            .assume_role_policy_document(document::to_text(&spec.assume_role_policy_document))
             .set_max_session_duration(spec.max_session_duration)
             .set_permissions_boundary(spec.permissions_boundary.clone())
             .set_tags(spec.tags.as_ref().map(|tags| iam::tag_list(&tags.0)))
@@ -170,7 +170,7 @@ impl Kind for Role {
         let Update { from, to, .. } = update;
         let name = id.as_str();
         if update.has("AssumeRolePolicyDocument") {
-            let document = iam::document_text(&to.assume_role_policy_document);
+            let document = document::to_text(&to.assume_role_policy_document);
             let call = cx.iam.update_assume_role_policy().role_name(name);
             call.policy_document(document).send().await?;
         }
@@ -202,7 +202,7 @@ impl Kind for Role {
             for (policy, document) in to.iter().filter(|(policy, it)| from.get(*policy) != Some(it))
             {
                 let call = cx.iam.put_role_policy().role_name(name).policy_name(*policy);
-                call.policy_document(iam::document_text(document)).send().await?;
+                call.policy_document(document::to_text(document)).send().await?;
             }
             for policy in from.keys().filter(|policy| !to.contains_key(*policy)) {
                 delete_inline(cx, name, policy).await?;
@@ -376,5 +376,18 @@ mod tests {
         let spec: Spec = serde_json::from_value(spec).unwrap();
         assert_eq!(spec.assume_role_policy_document, json!({}));
         assert_eq!(Role::natural_id(&spec), Some(PhysicalId::new("conf")));
+    }
+
+    #[test]
+    fn only_an_open_name_leaves_the_identity_open() {
+        let open = json!({"Fn::GetAtt": ["conf/other", "Arn"]});
+        let id = |name: &Value| {
+            let spec = json!({"RoleName": name, "AssumeRolePolicyDocument": {"Federated": open}});
+            let role: &dyn crate::kind::AnyKind = &Role;
+            role.natural_id(&spec)
+        };
+        assert_eq!(id(&json!("conf")), Some(PhysicalId::new("conf")));
+        assert_eq!(id(&open), None);
+        assert_eq!(id(&json!({"Fn::Join": ["", ["conf-", open]]})), None);
     }
 }

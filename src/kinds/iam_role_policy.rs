@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ec2::gone;
-use super::iam;
+use super::{document, iam};
 use crate::address::PhysicalId;
 use crate::cloud::Cx;
 use crate::fault::Fault;
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, Tagging, Token, Typical,
-    Update, outputs,
+    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, Tagging, Token,
+    Typical, Update, outputs,
 };
 
 pub struct RolePolicy;
@@ -24,7 +24,7 @@ pub struct RolePolicy;
 pub struct Spec {
     role_name: String,
     policy_name: String,
-    #[serde(deserialize_with = "iam::de_document")]
+    #[serde(deserialize_with = "document::deserialize")]
     policy_document: Value,
 }
 
@@ -52,6 +52,7 @@ impl Kind for RolePolicy {
     ];
     const TAGGING: Tagging = Tagging::None;
     const TYPICAL: Typical = Typical::seconds(1, 1, 1);
+    const REPLACE: ReplaceOrder = ReplaceOrder::DeleteFirst;
 
     fn id(live: &Live) -> PhysicalId {
         PhysicalId::joined([&live.role, live.policy.policy_name().unwrap_or_default()])
@@ -128,7 +129,7 @@ async fn put(cx: &Cx, spec: &Spec) -> Result<(), Fault> {
         .put_role_policy()
         .role_name(&spec.role_name)
         .policy_name(&spec.policy_name)
-        .policy_document(iam::document_text(&spec.policy_document))
+        .policy_document(document::to_text(&spec.policy_document))
         .send()
         .await?;
     Ok(())

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_kms::config::Builder;
-use aws_sdk_kms::config::retry::RetryConfig;
 use aws_sdk_kms::operation::get_key_rotation_status::GetKeyRotationStatusOutput;
 use aws_sdk_kms::types::{KeyMetadata, KeySpec, KeyState, KeyUsageType, OriginType, Tag};
 use futures::future::try_join_all;
@@ -26,6 +24,7 @@ pub struct Key;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "CloudFormation's names")]
 pub struct Spec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bypass_policy_lockout_safety_check: Option<bool>,
@@ -117,7 +116,7 @@ impl Kind for Key {
             key_policy: live.policy.as_deref().map(document::from_text),
             key_spec: key.key_spec().map(ToString::to_string),
             key_usage: key.key_usage().map(ToString::to_string),
-            multi_region: key.multi_region,
+            multi_region: Some(key.multi_region.unwrap_or_default()),
             origin: key.origin().map(ToString::to_string),
             pending_window_in_days: None,
             rotation_period_in_days: rotation.and_then(|rotation| rotation.rotation_period_in_days),
@@ -160,7 +159,6 @@ impl Kind for Key {
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {
-        let once = Builder::new().retry_config(RetryConfig::disabled());
         let made = cx
             .kms
             .create_key()
@@ -172,8 +170,6 @@ impl Kind for Key {
             .set_origin(spec.origin.as_deref().map(OriginType::from))
             .set_policy(spec.key_policy.as_ref().map(document::to_text))
             .set_tags(spec.tags.as_ref().map(|tags| tags.0.iter().map(tag).collect()))
-            .customize()
-            .config_override(once)
             .send()
             .await?;
         Ok(PhysicalId::new(made.key_metadata.required("key")?.key_id))

@@ -88,8 +88,7 @@ impl Kind for HealthCheck {
     const DOC: &'static str = "A check, from several places of the world, whether an endpoint answers. \
         It is there at once. CloudFormation's `HealthCheckTags` is called `Tags` here. The create call carries no \
         tags: should it be cut off, its repetition finds the check by its caller reference. \
-        Record sets that refer to a deleted check answer as if it were healthy; they do not block its deletion, \
-        calculated checks that count it do.";
+        Nothing blocks its deletion; record sets that still name a deleted check may answer or not.";
     const FIELDS: &'static [Field] = &[
         Field::updates("HealthCheckConfig", "What is asked, how often, and when it is healthy."),
         Field::updates("HealthCheckConfig.ChildHealthChecks", "The checks that are counted.").set(),

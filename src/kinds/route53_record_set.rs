@@ -76,6 +76,7 @@ struct CidrRoutingConfig {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "CloudFormation's names")]
 struct GeoLocation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     continent_code: Option<String>,

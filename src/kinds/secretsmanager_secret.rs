@@ -312,22 +312,18 @@ async fn generated(cx: &Cx, recipe: Option<&Recipe>) -> Result<Option<Generated>
         .send()
         .await?;
     let password = Generated(reply.random_password.required("random password")?);
-    filled(recipe, password).map(Some)
+    filled(recipe, password).map(Some).map_err(|wrong| Fault::new(Class::Invalid, wrong))
 }
 
 /// The recipe's template with the password in it, or the password alone.
-fn filled(recipe: &Recipe, password: Generated) -> Result<Generated, Fault> {
+fn filled(recipe: &Recipe, password: Generated) -> Result<Generated, &'static str> {
     let (template, key) = match (&recipe.secret_string_template, &recipe.generate_string_key) {
         (None, None) => return Ok(password),
         (Some(template), Some(key)) => (template, key),
-        _ => {
-            let message = "`SecretStringTemplate` and `GenerateStringKey` need each other";
-            return Err(Fault::new(Class::Invalid, message));
-        }
+        _ => return Err("`SecretStringTemplate` and `GenerateStringKey` need each other"),
     };
-    let mut members: Map<String, Value> = serde_json::from_str(template).map_err(|_| {
-        Fault::new(Class::Invalid, "`SecretStringTemplate` is not the text of a JSON object")
-    })?;
+    let mut members: Map<String, Value> = serde_json::from_str(template)
+        .map_err(|_| "`SecretStringTemplate` is not the text of a JSON object")?;
     members.insert(key.clone(), Value::String(password.0));
     Ok(Generated(Value::Object(members).to_string()))
 }
@@ -475,9 +471,9 @@ mod tests {
         let secret = fill(whole).unwrap();
         assert_eq!(secret.reveal(), r#"{"password":"p","username":"app"}"#);
         assert_eq!(format!("{secret:?}"), "Generated(..)");
-        assert!(fill(json!({"GenerateStringKey": "password"})).unwrap_err().is(Class::Invalid));
+        assert!(fill(json!({"GenerateStringKey": "password"})).is_err());
         let list = json!({"SecretStringTemplate": "[]", "GenerateStringKey": "password"});
-        assert!(fill(list).unwrap_err().is(Class::Invalid));
+        assert!(fill(list).is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Compares the three sides of one resource, field by field, as the field table says.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
@@ -40,6 +41,65 @@ pub fn owned_part(fields: &'static [Field], sides: Sides<'_>) -> Value {
         keep_keys(value, &ours);
     }
     observed
+}
+
+/// Both sides of a difference in forms whose texts differ only where the sides do: policy documents in one form, lists
+/// without order in the order of the desired side, and no members that the desired side does not name.
+pub fn aligned(compare: Compare, before: &Value, after: &Value) -> (Value, Value) {
+    match (compare, before, after) {
+        (Compare::Document, ..) => (document(before), document(after)),
+        (Compare::Set, Value::Array(befores), Value::Array(afters)) => {
+            let mut pairs = pairs_of(befores, afters);
+            pairs.sort_by_key(|(partner, _)| partner.unwrap_or(afters.len()));
+            (pairs.into_iter().map(|(_, before)| before).collect(), after.clone())
+        }
+        _ => (named(before, after), after.clone()),
+    }
+}
+
+/// `before` without the members of objects that `after` does not name.
+fn named(before: &Value, after: &Value) -> Value {
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => after
+            .iter()
+            .filter_map(|(name, after)| Some((name.clone(), named(before.get(name)?, after))))
+            .collect::<Map<_, _>>()
+            .into(),
+        (Value::Array(befores), Value::Array(afters)) => {
+            pairs_of(befores, afters).into_iter().map(|(_, before)| before).collect()
+        }
+        _ => before.clone(),
+    }
+}
+
+/// The items of `befores`, each with the place of the item of `afters` that it is, or is most like, and reduced to the
+/// members that this one names.
+fn pairs_of(befores: &[Value], afters: &[Value]) -> Vec<(Option<usize>, Value)> {
+    let mut left: Vec<usize> = (0..afters.len()).collect();
+    let mut partners: Vec<Option<usize>> = vec![None; befores.len()];
+    let same: fn(&Value, &Value) -> usize = |before, after| usize::from(covers(after, before));
+    for likeness in [same, likeness] {
+        for (partner, before) in partners.iter_mut().zip(befores).filter(|(it, _)| it.is_none()) {
+            let likest = left.iter().map(|&at| (likeness(before, &afters[at]), at));
+            let likest = likest.filter(|(likeness, _)| *likeness > 0);
+            // Of equals the first.
+            *partner = likest.max_by_key(|(likeness, at)| (*likeness, Reverse(*at))).map(|it| it.1);
+            left.retain(|at| Some(*at) != *partner);
+        }
+    }
+    let reduced = partners.into_iter().zip(befores).map(|(partner, before)| {
+        (partner, partner.map_or_else(|| before.clone(), |at| named(before, &afters[at])))
+    });
+    reduced.collect()
+}
+
+/// How many members two objects have in common.
+fn likeness(before: &Value, after: &Value) -> usize {
+    let (Some(before), Some(after)) = (before.as_object(), after.as_object()) else { return 0 };
+    after
+        .iter()
+        .filter(|(name, value)| before.get(*name).is_some_and(|it| covers(value, it)))
+        .count()
 }
 
 /// `spec` without what the create call cannot carry.
@@ -441,6 +501,19 @@ mod tests {
         assert!(satisfies(json!("18.1"), json!("18.3")) && satisfies(json!("18"), json!("18.3")));
         assert!(!satisfies(json!("18.3"), json!("18.1")) && !satisfies(json!("17"), json!("18.3")));
         assert!(satisfies(json!("50"), json!("60")) && !satisfies(json!("50"), json!("40")));
+    }
+
+    #[test]
+    fn aligned_sides_differ_only_where_they_differ() {
+        let rule = |name: &str, priority: u32| json!({"Name": name, "Priority": priority});
+        let live =
+            |name: &str, priority: u32| json!({"Name": name, "Priority": priority, "Arn": "x"});
+        let before = json!([live("b", 2), live("c", 9), live("a", 1)]);
+        let after = json!([rule("a", 1), rule("b", 2), rule("c", 3)]);
+        let expected = json!([rule("a", 1), rule("b", 2), rule("c", 9)]);
+        assert_eq!(aligned(Compare::Set, &before, &after), (expected, after.clone()));
+        let expected = json!([rule("b", 2), rule("c", 9), rule("a", 1)]);
+        assert_eq!(aligned(Compare::Exact, &before, &after), (expected, after));
     }
 
     #[test]

@@ -119,8 +119,7 @@ impl Given {
             if matches!(record.status, Status::Creating(_)) {
                 record.id = None;
             }
-            record.intended =
-                recorded.intended.as_ref().map(|patch| patched(&record.spec, patch));
+            record.intended = recorded.intended.as_ref().map(|patch| patched(&record.spec, patch));
         }
         for (address, seen) in &self.observed {
             let Some(seen) = seen else {

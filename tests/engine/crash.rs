@@ -50,7 +50,8 @@ fn wrecks(stage: &Stage, run: &Run, start: &World) -> Vec<Wreck> {
     }
     // The end of an apply: the state is stored, its journal not yet removed.
     let checkpoint = std::fs::read(stage.file("state.json")).unwrap();
-    let last = wreck("before the journal is removed".into(), run.journal.len(), &stage.cloud.world());
+    let last =
+        wreck("before the journal is removed".into(), run.journal.len(), &stage.cloud.world());
     wrecks.push(Wreck { checkpoint, ..last });
     wrecks
 }
@@ -144,7 +145,11 @@ async fn a_journal_that_is_stored_already_changes_nothing() {
         Desired::parse(&format!("a/key: {{kind: AWS::KMS::Key, spec: {{MultiRegion: {multi}}}}}"))
     };
     stage.apply(&key(false)).await;
-    stage.cloud.script(Verb::Delete, "AWS::KMS::Key", Trouble::Refuse(platctl::fault::Class::Denied));
+    stage.cloud.script(
+        Verb::Delete,
+        "AWS::KMS::Key",
+        Trouble::Refuse(platctl::fault::Class::Denied),
+    );
     let plan = stage.plan(&key(true)).await;
     let run = stage.run(&plan).await;
     assert_eq!(run.outcome.failed.len(), 1);

@@ -64,8 +64,10 @@ impl Desired {
     pub(crate) fn renamed(&self, from: &str, to: &str) -> Self {
         let rename = |text: &str| text.replace(&format!("${{{from}."), &format!("${{{to}."));
         let renamed = self.0.iter().map(|(address, resource)| {
-            let spec = serde_json::from_str(&rename(&Value::from(resource.spec.clone()).to_string()));
-            let address = if address.as_str() == from { to.parse().unwrap() } else { address.clone() };
+            let spec =
+                serde_json::from_str(&rename(&Value::from(resource.spec.clone()).to_string()));
+            let address =
+                if address.as_str() == from { to.parse().unwrap() } else { address.clone() };
             (address, Resource { spec: spec.unwrap(), ..resource.clone() })
         });
         Self(renamed.collect())
@@ -104,7 +106,8 @@ fn with_references(value: &Value) -> Value {
         }
         Value::Array(items) => items.iter().map(with_references).collect(),
         Value::Object(members) => {
-            let members = members.iter().map(|(name, value)| (name.clone(), with_references(value)));
+            let members =
+                members.iter().map(|(name, value)| (name.clone(), with_references(value)));
             members.collect::<Map<_, _>>().into()
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),

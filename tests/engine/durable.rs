@@ -56,7 +56,11 @@ async fn every_effect_has_a_durable_line_before_it_and_one_after_it() {
             let effects: Vec<&Call> = calls.iter().filter(|call| call.verb == verb).collect();
             for (number, effect) in effects.iter().enumerate() {
                 // Every effect up to this one had been announced by then.
-                assert!(count(&[begun], effect.journal_len) > number, "{verb:?} of {}", effect.kind);
+                assert!(
+                    count(&[begun], effect.journal_len) > number,
+                    "{verb:?} of {}",
+                    effect.kind
+                );
             }
             assert_eq!(count(&[begun], u64::MAX), effects.len(), "{verb:?}");
             assert!(count(&[ended], u64::MAX) >= effects.len(), "{verb:?}");
@@ -70,12 +74,12 @@ async fn an_id_is_durable_before_any_second_call_about_it() {
     for (calls, run) in lives().await {
         let events = events(&run);
         let durable = |id: &PhysicalId| {
-            let made = |(_, event): &&(u64, Value)| {
-                event["event"] == "made" && event["id"] == id.as_str()
-            };
+            let made =
+                |(_, event): &&(u64, Value)| event["event"] == "made" && event["id"] == id.as_str();
             events.iter().rfind(made).map(|(at, _)| *at)
         };
-        for (place, creation) in calls.iter().enumerate().filter(|(_, it)| it.verb == Verb::Create) {
+        for (place, creation) in calls.iter().enumerate().filter(|(_, it)| it.verb == Verb::Create)
+        {
             let at = durable(&creation.ids[0]).expect("every id is journaled");
             for call in calls[place + 1..].iter().filter(|call| call.kind == creation.kind) {
                 if call.ids.contains(&creation.ids[0]) {

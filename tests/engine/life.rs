@@ -62,10 +62,14 @@ async fn an_update_sends_what_differs_and_nothing_else() {
     let stage = Stage::new();
     stage.apply(&platform()).await;
     stage.cloud.forget_calls();
-    let (plan, _) = stage.apply(&platform().with("cluster/log", json!({"RetentionInDays": 7}))).await;
+    let (plan, _) =
+        stage.apply(&platform().with("cluster/log", json!({"RetentionInDays": 7}))).await;
     assert_eq!(told(&plan), ["~ cluster/log differs"]);
     let effects = stage.cloud.calls().into_iter().filter(|call| call.verb != Verb::Read);
-    assert_eq!(effects.map(|call| (call.verb, call.kind)).collect::<Vec<_>>(), [(Verb::Update, LOG)]);
+    assert_eq!(
+        effects.map(|call| (call.verb, call.kind)).collect::<Vec<_>>(),
+        [(Verb::Update, LOG)]
+    );
 }
 
 #[tokio::test]
@@ -117,7 +121,8 @@ async fn what_pointed_to_the_old_half_points_to_the_new_one_before_the_old_half_
 async fn the_old_one_goes_first_where_there_can_be_only_one() {
     let stage = Stage::new();
     stage.apply(&platform()).await;
-    let (plan, run) = stage.apply(&platform().with("cluster/role", json!({"Path": "/shop/"}))).await;
+    let (plan, run) =
+        stage.apply(&platform().with("cluster/role", json!({"Path": "/shop/"}))).await;
     // Its policy hangs on it: were the new policy made first, the old one would block the role's deletion for ever.
     assert_eq!(plan.changes[&address("cluster/role-policy")].action, Action::DeleteThenCreate);
     run.assert_order(&[
@@ -183,11 +188,7 @@ async fn what_vanished_is_made_again_with_what_hung_on_it() {
     let (plan, _) = stage.apply(&platform()).await;
     assert_eq!(
         told(&plan),
-        [
-            "∓ network/in-table replaces",
-            "+ network/route vanished",
-            "+ network/table vanished",
-        ]
+        ["∓ network/in-table replaces", "+ network/route vanished", "+ network/table vanished",]
     );
 }
 
@@ -227,9 +228,8 @@ async fn what_is_ours_and_not_recorded_is_adopted() {
     assert_eq!(stage.portrait(), before);
     let made = stage.cloud.calls().into_iter().filter(|call| call.verb == Verb::Create);
     let made: Vec<_> = made.filter(|call| call.ids.len() == 1).collect();
-    let existed = |call: &&super::cloud::Call| {
-        call.before.objects.len() == call.after.objects.len()
-    };
+    let existed =
+        |call: &&super::cloud::Call| call.before.objects.len() == call.after.objects.len();
     assert_eq!(made.iter().filter(existed).count(), made.len(), "nothing is made twice: {made:?}");
 }
 
@@ -251,7 +251,10 @@ async fn a_name_that_somebody_else_has_is_a_conflict() {
         });
         let plan = stage.plan(&desired).await;
         let [conflict] = &plan.conflicts[..] else { panic!("{:?}", plan.conflicts) };
-        assert_eq!(conflict.owner.as_ref().map(|owner| &owner.stack), owner.map(Stack::new).as_ref());
+        assert_eq!(
+            conflict.owner.as_ref().map(|owner| &owner.stack),
+            owner.map(Stack::new).as_ref()
+        );
     }
 }
 
@@ -333,7 +336,8 @@ async fn a_saved_plan_is_refused_when_something_it_touches_moved() {
 async fn a_saved_plan_survives_its_file() {
     let stage = Stage::new();
     stage.apply(&platform()).await;
-    let plan = stage.plan(&platform().with("network/vpc", json!({"CidrBlock": "10.8.0.0/16"}))).await;
+    let plan =
+        stage.plan(&platform().with("network/vpc", json!({"CidrBlock": "10.8.0.0/16"}))).await;
     let text = serde_json::to_string(&plan).unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
 }
@@ -352,10 +356,9 @@ async fn an_unfinished_creation_goes_on() {
     let record = state.resources[&address("network/vpc")].clone();
     let mut journal = stage.store.begin(&mut state).unwrap();
     let created = platctl::state::Record { id: None, ..record.clone() };
-    for event in [
-        Event::CreateBegun { record: Box::new(created) },
-        Event::Made { id: record.id.unwrap() },
-    ] {
+    for event in
+        [Event::CreateBegun { record: Box::new(created) }, Event::Made { id: record.id.unwrap() }]
+    {
         journal.append(&address("network/vpc"), &event).unwrap();
     }
     stage.cloud.meddle(|world| {

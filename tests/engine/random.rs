@@ -116,7 +116,11 @@ fn resource(slot: usize, choice: Choice) -> (&'static str, &'static str, Value) 
                 "PolicyDocument": policy(format!("s3:Get{u}")),
             }),
         ),
-        9 => ("data/key", "AWS::KMS::Key", json!({"MultiRegion": r == 1, "Description": format!("key {u}"), "EnableKeyRotation": true})),
+        9 => (
+            "data/key",
+            "AWS::KMS::Key",
+            json!({"MultiRegion": r == 1, "Description": format!("key {u}"), "EnableKeyRotation": true}),
+        ),
         10 => (
             "data/alias",
             "AWS::KMS::Alias",
@@ -152,7 +156,8 @@ fn mishap() -> impl Strategy<Value = Mishap> {
     prop_oneof![
         Just(Mishap::Nothing),
         (0..SLOTS).prop_map(Mishap::Vanishes),
-        (0..SLOTS, verb, trouble).prop_map(|(slot, verb, trouble)| Mishap::Fails(slot, verb, trouble)),
+        (0..SLOTS, verb, trouble)
+            .prop_map(|(slot, verb, trouble)| Mishap::Fails(slot, verb, trouble)),
     ]
 }
 

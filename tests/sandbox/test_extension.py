@@ -374,6 +374,17 @@ class Network(Case):
         self.ec2.delete_network_acl(NetworkAclId=acl)
         self.refused("InvalidNetworkAclID.NotFound", self.ec2.describe_network_acls, NetworkAclIds=[acl])
 
+    def test_a_filter_finds_what_has_any_of_its_values(self):
+        vpc = self.vpc()
+        one, two, three, _ = subnets = self.subnets(vpc, 4)
+        tables = [self.ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"] for _ in range(2)]
+        for at, subnet in enumerate(subnets):
+            self.ec2.associate_route_table(RouteTableId=tables[at // 2], SubnetId=subnet)
+        for values, expected in (([one, two, three], tables), ([one, three], tables), ([two], tables[:1])):
+            mine = [{"Name": "association.subnet-id", "Values": values}]
+            found = self.ec2.describe_route_tables(Filters=mine)["RouteTables"]
+            self.assertEqual({table["RouteTableId"] for table in found}, set(expected))
+
     def test_an_unknown_filter_is_refused(self):
         self.refused("InvalidParameterValue", self.ec2.describe_vpcs, Filters=[{"Name": "nope", "Values": ["1"]}])
         self.refused("InvalidParameterValue", self.ec2.describe_security_groups,
@@ -1210,6 +1221,9 @@ class Tags(Case):
         self.assertEqual(sorted(search()), ["ec2:elastic-ip", "ecr:repository", "eks:addon", "eks:cluster", "rds:pg:g"])
         self.assertEqual(sorted(search(ResourceTypeFilters=["eks"])), ["eks:addon", "eks:cluster"])
         self.assertEqual(search(ResourceTypeFilters=["eks:cluster"]), ["eks:cluster"])
+        self.kms.create_key(Tags=[{"TagKey": "stack", "TagValue": "one"}])
+        self.assertEqual(search(ResourceTypeFilters=["kms:key"]), ["kms:key"])
+        self.assertEqual(search(ResourceTypeFilters=["kms:alias"]), [])
 
 
 if __name__ == "__main__":

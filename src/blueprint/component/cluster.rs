@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Component;
+use super::identity::Identity;
 use super::key::Key;
 use super::network::Tier;
 use crate::blueprint::check::Check;
@@ -227,8 +228,10 @@ schema! {
 schema! {
     /// An IAM principal who may enter the cluster.
     pub struct AccessEntry("an access entry") {
-        /// An IAM role or user.
-        pub principal: Spanned<RoleArn>,
+        /// An IAM role or user that exists already.
+        pub principal: Option<Spanned<RoleArn>>,
+        /// An identity of this blueprint, instead of a principal.
+        pub identity: Option<Spanned<Link<Identity>>>,
         /// What it may do.
         pub policy: AccessPolicy,
         /// The namespaces where it may; all if none is named.
@@ -311,18 +314,37 @@ impl Cluster {
     }
 
     fn check_access(&self, check: &mut Check<'_>) {
-        let mut seen: Vec<&Spanned<RoleArn>> = Vec::new();
+        let mut seen: Vec<Spanned<String>> = Vec::new();
         for entry in self.access.values() {
-            let principal = &entry.principal;
-            if let Some(first) = seen.iter().find(|it| it.value == principal.value) {
+            let who = match (&entry.principal, &entry.identity) {
+                (Some(principal), None) => Spanned::new(principal.to_string(), principal.span),
+                (None, Some(identity)) => Spanned::new(identity.to_string(), identity.span),
+                (Some(principal), Some(identity)) => {
+                    check.report(
+                        Diagnostic::error("an access entry is for one principal")
+                            .at(identity.span, "names an identity")
+                            .also(principal.span, "names a principal")
+                            .hint("Leave one of them out, or write two entries."),
+                    );
+                    continue;
+                }
+                (None, None) => {
+                    check.report(
+                        Diagnostic::error("an access entry is for nobody")
+                            .at(entry.span, "has neither `principal` nor `identity`"),
+                    );
+                    continue;
+                }
+            };
+            if let Some(first) = seen.iter().find(|it| it.value == who.value) {
                 check.report(
-                    Diagnostic::error(format!("`{principal}` has two access entries"))
-                        .at(principal.span, "entered again")
+                    Diagnostic::error(format!("`{who}` has two access entries"))
+                        .at(who.span, "entered again")
                         .also(first.span, "first entered here")
                         .hint("EKS keeps one access entry for each principal."),
                 );
             }
-            seen.push(principal);
+            seen.push(who);
         }
     }
 }

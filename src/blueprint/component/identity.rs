@@ -5,7 +5,7 @@ use crate::blueprint::check::Check;
 use crate::blueprint::component::cluster::POD_IDENTITY_AGENT;
 use crate::blueprint::decode::schema;
 use crate::blueprint::reference::{Access, ComponentType, Reference};
-use crate::blueprint::value::{Arn, IamAction, Name, Seconds, ServiceAccount, ServicePrincipal};
+use crate::blueprint::value::{Arn, IamAction, Name, Seconds, ServiceAccount, Trusted};
 use crate::diagnostic::{Diagnostic, with_article};
 use crate::source::{Span, Spanned};
 
@@ -18,8 +18,8 @@ schema! {
         pub service_account: Option<Spanned<ServiceAccount>>,
         /// How they get it.
         pub via: Spanned<Via> = "pod-identity",
-        /// The AWS services that may assume the role.
-        pub trust: Vec<Spanned<ServicePrincipal>>,
+        /// Who may assume the role: AWS services, or `account` for those of this account whom IAM lets.
+        pub trust: Vec<Spanned<Trusted>>,
         /// The components that it uses, and how: `secret.api:read`.
         pub uses: Vec<Spanned<Reference>>,
         /// Managed policies.

@@ -288,8 +288,11 @@ word! {
 }
 
 word! {
-    /// The principal of an AWS service, which may then assume a role.
-    pub struct ServicePrincipal("a service principal", ["lambda.amazonaws.com"], |text| {
+    /// Who may assume a role: the principal of an AWS service, or `account` for the account's own principals.
+    pub struct Trusted("a service principal or `account`", ["lambda.amazonaws.com", "account"], |text| {
+        if text == ACCOUNT {
+            return Ok(());
+        }
         let domain = text.ends_with(".amazonaws.com") || text.ends_with(".amazonaws.com.cn");
         if !domain && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') {
             return Err(Invalid::new("not a domain name")
@@ -299,6 +302,16 @@ word! {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
         characters(text, 1, 128, allowed, "lower-case letters, digits, hyphens and dots")
     });
+}
+
+/// How a trust list spells the account itself.
+const ACCOUNT: &str = "account";
+
+impl Trusted {
+    /// Whether it stands for the account rather than for a service.
+    pub fn is_account(&self) -> bool {
+        self.0 == ACCOUNT
+    }
 }
 
 word! {
@@ -384,7 +397,7 @@ mod tests {
     fn names_of_services() {
         accepts::<TagKey>(&["team", "cost center"], &["", "aws:x", "Platctl:stack", "a\u{7}"]);
         accepts::<IamAction>(&["s3:Get*", "*"], &["", "s3", "s3:", "S3:Get", "s3:Get Object"]);
-        accepts::<ServicePrincipal>(&["lambda.amazonaws.com"], &["lambda", "example.com"]);
+        accepts::<Trusted>(&["lambda.amazonaws.com", "account"], &["lambda", "example.com"]);
         accepts::<CountryCode>(&["NO"], &["no", "NOR", ""]);
         accepts::<DatabaseIdentifier>(&["birthdays", "a_1"], &["", "1a", "a-b"]);
         accepts::<AddonVersion>(&["v1.19.2-eksbuild.1"], &["1.19", "latest"]);

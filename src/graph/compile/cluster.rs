@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Compiler, get, pod_identity_trust, trust};
+use super::{Compiler, get, identity, pod_identity_trust, trust};
 use crate::address::Address;
 use crate::blueprint::component::cluster::{
     AccessEntry, Addon, Authentication, Capacity, Cluster, NodeGroup, PublicAccess,
@@ -244,9 +244,14 @@ impl Compiler<'_> {
             "arn:{}:eks::aws:cluster-access-policy/{}",
             self.account.partition, entry.policy
         );
+        let principal = match (&entry.principal, &entry.identity) {
+            (Some(principal), _) => json!(principal.as_str()),
+            (None, Some(link)) => get(&identity::address(&link.name), "Arn"),
+            (None, None) => return,
+        };
         let spec = json!({
             "ClusterName": get(&address(), "Name"),
-            "PrincipalArn": entry.principal.as_str(),
+            "PrincipalArn": principal,
             "Type": "STANDARD",
             "AccessPolicies": [{"PolicyArn": policy, "AccessScope": scope}],
         });

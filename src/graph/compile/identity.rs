@@ -13,8 +13,8 @@ use crate::kind::reference::join;
 
 impl Compiler<'_> {
     pub(super) fn identity(&mut self, name: &Name, identity: &Identity) {
-        let component = format!("identities.{name}");
-        let role = Address::of(&component, "role");
+        let component = component(name);
+        let role = address(name);
         let by_pod_identity = identity.via.value == Via::PodIdentity;
         let policies: Vec<&str> = identity.policies.iter().map(|arn| arn.as_str()).collect();
         let spec = json!({
@@ -59,21 +59,27 @@ impl Compiler<'_> {
     }
 
     fn trust_of(&self, identity: &Identity) -> Value {
-        let services: Vec<&str> = identity.trust.iter().map(|it| it.as_str()).collect();
+        let (account, services): (Vec<_>, Vec<_>) =
+            identity.trust.iter().partition(|it| it.is_account());
+        let mut named = serde_json::Map::new();
+        if !services.is_empty() {
+            let services: Vec<&str> = services.iter().map(|it| it.as_str()).collect();
+            named.insert("Service".into(), json!(services));
+        }
+        if !account.is_empty() {
+            named.insert("AWS".into(), json!(self.arn("iam", "", "root")));
+        }
+        let named = (!named.is_empty()).then(|| trust(Value::Object(named), &["sts:AssumeRole"]));
         match (&identity.service_account, identity.via.value) {
-            (Some(account), Via::Irsa) => web_identity_trust(account, &services),
-            (Some(_), Via::PodIdentity) if services.is_empty() => pod_identity_trust(),
+            (Some(account), Via::Irsa) => web_identity_trust(account, named.as_ref()),
             (Some(_), Via::PodIdentity) => {
                 let mut policy = pod_identity_trust();
-                let more = trust(json!({"Service": services}), &["sts:AssumeRole"]);
-                let more = more["Statement"].as_array().cloned().unwrap_or_default();
-                policy["Statement"]
-                    .as_array_mut()
-                    .expect("a trust policy has statements")
-                    .extend(more);
+                if let (Some(all), Some(more)) = (policy["Statement"].as_array_mut(), &named) {
+                    all.extend(more["Statement"].as_array().cloned().unwrap_or_default());
+                }
                 policy
             }
-            (None, _) => trust(json!({"Service": services}), &["sts:AssumeRole"]),
+            (None, _) => named.unwrap_or_default(),
         }
     }
 
@@ -172,9 +178,17 @@ impl Compiler<'_> {
     }
 }
 
+pub(super) fn address(name: &Name) -> Address {
+    Address::of(&component(name), "role")
+}
+
+fn component(name: &Name) -> String {
+    format!("identities.{name}")
+}
+
 /// The trust policy of a role for a service account's token (IRSA). The names of its conditions hold the provider's,
 /// which only the cluster knows: the document is a text with references in it.
-fn web_identity_trust(account: &ServiceAccount, services: &[&str]) -> Value {
+fn web_identity_trust(account: &ServiceAccount, named: Option<&Value>) -> Value {
     let provider = cluster::oidc_provider();
     let text = |text: String| Value::String(text);
     let mut parts = vec![
@@ -186,8 +200,7 @@ fn web_identity_trust(account: &ServiceAccount, services: &[&str]) -> Value {
         get(&provider, "Issuer"),
         text(format!(r#":sub":"system:serviceaccount:{}:{}"}}}}}}"#, account.namespace, account.name)),
     ];
-    if !services.is_empty() {
-        let more = json!({"Effect": "Allow", "Principal": {"Service": services}, "Action": ["sts:AssumeRole"]});
+    for more in named.and_then(|policy| policy["Statement"].as_array()).into_iter().flatten() {
         parts.push(text(format!(",{more}")));
     }
     parts.push(text("]}".into()));

@@ -176,7 +176,7 @@ def update_cluster_config(call):
             raise invalid(f"Unsupported authentication mode update from {current} to {wanted}")
         changes["AccessConfigUpdate"] = (
             {"authenticationMode": wanted},
-            lambda: doc["accessConfig"].update(authenticationMode=wanted),
+            lambda mode=wanted: doc["accessConfig"].update(authenticationMode=mode),
         )
     for member, kind in {
         "upgradePolicy": "UpgradePolicyUpdate",

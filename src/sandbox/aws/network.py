@@ -6,6 +6,7 @@ entries of network ACLs, attributes and filters that moto drops; as the EC2 API 
 
 from fnmatch import fnmatchcase
 
+from moto.ec2 import utils
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.network_acls import NetworkAcl
 from moto.ec2.models.route_tables import Route
@@ -21,6 +22,23 @@ NAT_TOMBSTONE = 3600
 
 def dependency(kind, identity):
     return fault("DependencyViolation", f"The {kind} '{identity}' has dependencies and cannot be deleted.")
+
+
+# Filters
+
+
+def _any_value(matches):
+    """A filter of several values finds what has any of them; moto asks an object with several to have all or no other."""
+
+    def matching(thing, name, values):
+        # moto's own questions come with a single value.
+        values = [values] if isinstance(values, str) else values
+        return any(matches(thing, name, [value]) for value in values)
+
+    return matching
+
+
+utils.is_filter_matching = _any_value(utils.is_filter_matching)
 
 
 # VPC

@@ -5,14 +5,20 @@ from wire import operation, tag_list
 
 @operation("resourcegroupstaggingapi", "GetResources")
 def get_resources(call):
+    types = call.get("ResourceTypeFilters", [])
+    # moto knows `kms`, but not `kms:key`.
+    call.drop("ResourceTypeFilters")
     reply = call.proceed()
+    found = reply["ResourceTagMappingList"] = [
+        mapping for mapping in reply["ResourceTagMappingList"] if _of_type(mapping["ResourceARN"], types)
+    ]
     if reply.get("PaginationToken"):
         return reply
     wanted = set(call.get("ResourceARNList", []))
-    found = reply["ResourceTagMappingList"] + [
+    found += [
         {"ResourceARN": arn, "Tags": tag_list(tags)}
         for arn, tags in _omitted(call)
-        if tags and _of_type(arn, call.get("ResourceTypeFilters", [])) and _tagged(tags, call.get("TagFilters", []))
+        if tags and _of_type(arn, types) and _tagged(tags, call.get("TagFilters", []))
     ]
     if wanted:
         found = [mapping for mapping in found if mapping["ResourceARN"] in wanted]

@@ -1,0 +1,197 @@
+//! The commands. Each is a file with its arguments and one function: resolve, check, act, report.
+//!
+//! **Architecture invariant:** only this module knows exit codes, and only it and `report` write text.
+
+mod apply;
+mod completions;
+mod connection;
+mod destroy;
+mod diff;
+mod error;
+mod execute;
+mod exit;
+mod init;
+mod kinds;
+mod plan;
+mod sandbox;
+mod saved;
+mod state;
+mod target;
+mod ui;
+mod validate;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+
+use error::CommandError;
+use exit::Exit;
+use ui::Ui;
+
+/// One blueprint, one plan: provisions AWS environments from a single declarative file.
+#[derive(Debug, Parser)]
+#[command(name = "platctl", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done, or no changes
+  1    failed
+  2    changes are pending (plan, diff)
+  3    the blueprint is invalid
+  4    the saved plan is stale
+  5    the state is locked by another apply
+  64   the command line is wrong
+  130  interrupted";
+
+/// What every command understands.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Common options")]
+pub(crate) struct Common {
+    /// The environment of the blueprint
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "NAME",
+        env = "PLATCTL_ENV",
+        hide_env_values = true
+    )]
+    env: Option<String>,
+    /// Work against a rehearsal cloud on this machine; `PLATCTL_SANDBOX` names one of several
+    #[arg(long, global = true)]
+    sandbox: bool,
+    /// Where state is kept; the sandbox's stands in `sandbox/` below it
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "PLATCTL_STATE",
+        default_value = ".platctl",
+        hide_env_values = true
+    )]
+    state: PathBuf,
+    /// Set a value of the blueprint for this run: `cluster.version=1.34` (repeatable)
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_value)]
+    sets: Vec<(String, String)>,
+    /// Print JSON for machines, errors too
+    #[arg(long, global = true)]
+    json: bool,
+    /// Say more: properties of what is created, and logs; -vv and -vvv for debugging
+    #[arg(long, short, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    verbose: u8,
+    /// Say only what it came to, and errors
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// Whether to use colours; `auto` minds `NO_COLOR` and whether there is a terminal
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
+    color: When,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a blueprint to start from
+    Init(init::Args),
+    /// Check a blueprint, in all its environments
+    Validate(validate::Args),
+    /// Show what an apply would do; exits 2 if that is anything
+    Plan(plan::Args),
+    /// Make the world as the blueprint says, or do exactly what a saved plan says
+    Apply(apply::Args),
+    /// Show what was changed outside platctl; exits 2 if that is anything
+    Diff(diff::Args),
+    /// Delete everything that platctl made for the stack
+    Destroy(destroy::Args),
+    /// Look at what is recorded
+    #[command(subcommand)]
+    State(state::Command),
+    /// List the kinds of resources, or show one of them
+    Kinds(kinds::Args),
+    /// Manage the rehearsal cloud on this machine
+    #[command(subcommand)]
+    Sandbox(sandbox::Command),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+}
+
+/// Parses the command line and runs it.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A reader that has left needs neither help nor the error.
+            let _ = error.print();
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            return exit.into();
+        }
+    };
+    let Cli { common, command } = cli;
+    let ui = Ui::new(&common);
+    ui.log();
+    let ended = execute_command(&ui, &common, command);
+    let exit = ended.unwrap_or_else(|error| {
+        ui.error(&error);
+        error.exit()
+    });
+    ui.finish(exit).into()
+}
+
+fn execute_command(ui: &Ui, common: &Common, command: Command) -> Result<Exit, CommandError> {
+    match command {
+        Command::Init(args) => init::run(ui, &args),
+        Command::Validate(args) => validate::run(ui, common, &args),
+        Command::Plan(args) => block_on(plan::run(ui, common, &args)),
+        Command::Apply(args) => block_on(apply::run(ui, common, &args)),
+        Command::Diff(args) => block_on(diff::run(ui, common, &args)),
+        Command::Destroy(args) => block_on(destroy::run(ui, common, &args)),
+        Command::State(command) => state::run(ui, common, &command),
+        Command::Kinds(args) => kinds::run(ui, &args),
+        Command::Sandbox(command) => block_on(sandbox::run(ui, common, &command)),
+        Command::Completions(args) => Ok(completions::run(ui, &args, &mut Cli::command())),
+    }
+}
+
+/// Runs a command that talks to a cloud.
+fn block_on(
+    command: impl Future<Output = Result<Exit, CommandError>>,
+) -> Result<Exit, CommandError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| CommandError::new("cannot start").caused_by(&error))?;
+    runtime.block_on(command)
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.into(), value.into())),
+        _ => Err("expected KEY=VALUE, such as `cluster.version=1.34`".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

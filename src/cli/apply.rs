@@ -1,0 +1,110 @@
+//! `platctl apply`
+
+use std::path::PathBuf;
+
+use super::Common;
+use super::connection::Connection;
+use super::error::{CommandError, Problem};
+use super::execute::{Consent, Work, execute, present};
+use super::exit::Exit;
+use super::plan::survey;
+use super::saved::{SavedPlan, stale};
+use super::target::{self, Target};
+use super::ui::Ui;
+use crate::apply::moved;
+use crate::graph::{Graph, Node};
+use crate::observe::observe;
+use crate::plan::{Intent, Plan};
+use crate::report::human;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The blueprint, or a plan that `platctl plan --out FILE` has saved
+    #[arg(value_name = "BLUEPRINT | PLANFILE", default_value = target::DEFAULT)]
+    path: PathBuf,
+    #[command(flatten)]
+    consent: Consent,
+}
+
+pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, CommandError> {
+    match SavedPlan::read(&args.path)? {
+        Some(saved) => from_plan(ui, common, &args.consent, saved).await,
+        None => from_blueprint(ui, common, args).await,
+    }
+}
+
+async fn from_blueprint(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, CommandError> {
+    let Args { path, consent } = args;
+    let target = Target::load(ui, common, path)?;
+    consent.can_be_given(ui, "apply")?;
+    let connection = Connection::open(ui, common, target.region()).await?;
+    target::make_state_root(common)?;
+    let lock = target.store.lock()?;
+    let state = target.store.load()?;
+    let plan = survey(&target, &connection, &state, Intent::Apply).await?;
+    present(ui, &plan, &connection);
+    consent.check(&plan)?;
+    if !plan.is_empty() && !consent.yes {
+        let answer = ui.ask("\nApply this plan? [y/N]")?;
+        if !matches!(answer.to_lowercase().as_str(), "y" | "yes") {
+            return Err(CommandError::new("not applied, nothing was changed"));
+        }
+    }
+    let work = Work { store: &target.store, lock, state, connection: &connection };
+    execute(ui, work, plan).await
+}
+
+/// Does exactly what was saved, or refuses: it was printed, so nobody is asked.
+async fn from_plan(
+    ui: &Ui,
+    common: &Common,
+    consent: &Consent,
+    saved: SavedPlan,
+) -> Result<Exit, CommandError> {
+    if saved.sandbox != common.sandbox {
+        let (made, now) =
+            if saved.sandbox { ("the sandbox", "AWS") } else { ("AWS", "the sandbox") };
+        let message = format!("the plan was made for {made}, not for {now}");
+        let hint = if saved.sandbox { "Add `--sandbox`." } else { "Leave `--sandbox` out." };
+        return Err(CommandError::new(message).hint(hint));
+    }
+    let store = target::store(common, &saved.plan.stack);
+    let connection = Connection::open(ui, common, &saved.plan.region).await?;
+    target::make_state_root(common)?;
+    let lock = store.lock()?;
+    let mut state = store.load()?;
+    saved.fits(&mut state)?;
+    consent.check(&saved.plan)?;
+    let plan = saved.plan;
+    let observation = observe(&*connection.aws, &graph_of(&plan), &state).await?;
+    let problems = moved(&plan, &observation).into_iter().map(|address| {
+        let message = format!("{address} is not as it was when the plan was made");
+        Problem::new(message).at(&address, &plan.changes[&address].kind)
+    });
+    match problems.collect::<Vec<_>>() {
+        problems if problems.is_empty() => {}
+        problems => return Err(stale(problems)),
+    }
+    if ui.is_json() {
+        present(ui, &plan, &connection);
+    } else {
+        // It was read when it was saved; here its size is enough.
+        ui.print(human::summary(&plan, ui.view(connection.speed)));
+    }
+    execute(ui, Work { store: &store, lock, state, connection: &connection }, plan).await
+}
+
+/// What a plan wants, to look at it again.
+fn graph_of(plan: &Plan) -> Graph {
+    let nodes = plan.changes.iter().filter_map(|(address, change)| {
+        let node = Node {
+            kind: change.kind.clone(),
+            region: change.region.clone(),
+            spec: change.desired.clone()?,
+            deletion: change.deletion,
+            needs: change.needs.clone(),
+        };
+        Some((address.clone(), node))
+    });
+    Graph { stack: plan.stack.clone(), nodes: nodes.collect() }
+}

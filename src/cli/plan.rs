@@ -1,0 +1,82 @@
+//! `platctl plan`
+
+use std::path::PathBuf;
+
+use super::Common;
+use super::connection::Connection;
+use super::error::CommandError;
+use super::exit::Exit;
+use super::saved::SavedPlan;
+use super::target::{BlueprintArg, Target};
+use super::ui::Ui;
+use crate::graph::Graph;
+use crate::graph::compile::compile;
+use crate::observe::observe;
+use crate::plan::{self, Intent, Origin, Plan};
+use crate::report::{Detail, human, json};
+use crate::state::State;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    blueprint: BlueprintArg,
+    /// Save the plan for `platctl apply FILE`
+    #[arg(long, short, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Plan the end of the stack
+    #[arg(long)]
+    destroy: bool,
+}
+
+pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, CommandError> {
+    let target = Target::load(ui, common, &args.blueprint.blueprint)?;
+    let connection = Connection::open(ui, common, target.region()).await?;
+    let state = target.store.load()?;
+    let intent = if args.destroy { Intent::Destroy } else { Intent::Apply };
+    let plan = survey(&target, &connection, &state, intent).await?;
+    show(ui, &plan, &connection);
+    if !plan.conflicts.is_empty() {
+        // The document tells of them too, and there can be only one.
+        return if ui.is_json() { Ok(Exit::Failed) } else { Err(plan.conflicts.as_slice().into()) };
+    }
+    let exit = if plan.is_empty() { Exit::Done } else { Exit::Pending };
+    if let Some(path) = &args.out {
+        SavedPlan::new(plan, common.sandbox).write(path)?;
+        let options = if common.sandbox { " --sandbox" } else { "" };
+        ui.remark(format_args!(
+            "\nSaved; `platctl apply{options} {}` does exactly this.",
+            path.display()
+        ));
+    }
+    Ok(exit)
+}
+
+/// Looks at the three sides and compares them.
+pub(crate) async fn survey(
+    target: &Target,
+    connection: &Connection,
+    state: &State,
+    intent: Intent,
+) -> Result<Plan, CommandError> {
+    let graph = match intent {
+        Intent::Apply => compile(&target.blueprint, &connection.account().await?)?,
+        Intent::Destroy => Graph { stack: target.stack.clone(), nodes: [].into() },
+    };
+    let observation = observe(&*connection.aws, &graph, state).await?;
+    let origin = Origin { intent, region: target.region(), blueprint: &target.blueprint.hash };
+    Ok(plan::plan(&graph, state, &observation, origin))
+}
+
+/// Prints a plan.
+pub(crate) fn show(ui: &Ui, plan: &Plan, connection: &Connection) {
+    let calls = connection.aws.calls().snapshot();
+    if ui.is_json() {
+        ui.document(&json::plan(plan, &calls, ui.detail()));
+        return;
+    }
+    let view = ui.view(connection.speed);
+    ui.print(human::plan(plan, view));
+    if view.detail == Detail::Full {
+        ui.print(human::calls(&calls, view));
+    }
+}

@@ -1,0 +1,77 @@
+//! `platctl state`
+
+use super::Common;
+use super::error::CommandError;
+use super::exit::Exit;
+use super::target::{self, BlueprintArg, Target};
+use super::ui::Ui;
+use crate::address::{Address, Stack};
+use crate::diagnostic::did_you_mean;
+use crate::report::{human, json};
+use crate::state::State;
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// List every recorded resource
+    List(Which),
+    /// Show one recorded resource in full
+    Show {
+        /// The resource: `network/vpc`
+        address: Address,
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+/// Whose state.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Which {
+    #[command(flatten)]
+    blueprint: BlueprintArg,
+    /// The stack by its name, without its blueprint
+    #[arg(long, value_name = "NAME")]
+    stack: Option<String>,
+}
+
+pub(crate) fn run(ui: &Ui, common: &Common, command: &Command) -> Result<Exit, CommandError> {
+    match command {
+        Command::List(which) => list(ui, &which.load(ui, common)?),
+        Command::Show { address, which } => show(ui, &which.load(ui, common)?, address)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn list(ui: &Ui, state: &State) {
+    if ui.is_json() {
+        ui.document(&json::records(state));
+    } else {
+        ui.print(human::records(state));
+    }
+}
+
+fn show(ui: &Ui, state: &State, address: &Address) -> Result<(), CommandError> {
+    let Some(record) = state.resources.get(address) else {
+        let error = CommandError::new(format!("nothing is recorded at {address}"));
+        let known = state.resources.keys().map(Address::as_str);
+        return Err(match did_you_mean(address.as_str(), known) {
+            Some(similar) => error.hint(format!("Did you mean `{similar}`?")),
+            None => error.hint("`platctl state list` shows what is recorded."),
+        });
+    };
+    if ui.is_json() {
+        ui.document(&json::record(address, record));
+    } else {
+        ui.print(human::record(address, record));
+    }
+    Ok(())
+}
+
+impl Which {
+    fn load(&self, ui: &Ui, common: &Common) -> Result<State, CommandError> {
+        let store = match &self.stack {
+            Some(stack) => target::store(common, &Stack::new(stack)),
+            None => Target::load(ui, common, &self.blueprint.blueprint)?.store,
+        };
+        Ok(store.load()?)
+    }
+}

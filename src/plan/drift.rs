@@ -1,0 +1,33 @@
+//! Drift: where the world left what was applied. It is part of what a plan heals; the rest is the blueprint's doing.
+
+use std::collections::BTreeMap;
+
+use crate::address::Address;
+use crate::plan::{Cause, Change, Plan, Reason};
+
+/// The changes that heal drift, each with the drifted fields alone.
+pub fn drift(plan: &Plan) -> BTreeMap<Address, Change> {
+    let drifted = plan.changes.iter().filter_map(|(address, change)| {
+        let mut change = change.clone();
+        change.fields.retain(|field| matches!(field.cause, Cause::Drift | Cause::Both));
+        let moved = match &change.reason {
+            Reason::Vanished
+            | Reason::RemovedAndGone
+            | Reason::Failed { .. }
+            | Reason::BeingDeleted => true,
+            // An object of an open creation is recorded; it was only not finished.
+            Reason::FoundOurs => change.recorded.is_none(),
+            Reason::Differs | Reason::Replaces { .. } | Reason::Unfinished => {
+                !change.fields.is_empty()
+            }
+            Reason::New
+            | Reason::Removed
+            | Reason::Moved { .. }
+            | Reason::Destroy
+            | Reason::Replaced
+            | Reason::AsDesired => false,
+        };
+        moved.then(|| (address.clone(), change))
+    });
+    drifted.collect()
+}

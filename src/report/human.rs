@@ -1,0 +1,16 @@
+//! Reports for people.
+
+mod drift;
+mod field;
+mod listing;
+mod outcome;
+mod plan;
+mod value;
+mod wrap;
+#[cfg(test)]
+mod tests;
+
+pub use drift::drift;
+pub use listing::{calls, kind, kinds, record, records};
+pub use outcome::outcome;
+pub use plan::{plan, summary};

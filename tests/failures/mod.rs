@@ -1,0 +1,434 @@
+//! The real binary against clouds that fail: each failure says what, where, why and what next, soon, and nothing is half
+//! recorded.
+
+mod endpoint;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use platctl::cloud::{Aws, aws};
+use platctl::sandbox::access_key_id;
+
+use crate::support::{REGION, Server, with_sandbox};
+use endpoint::{Answer, Endpoint, Request};
+
+const BLUEPRINT: &str = "\
+apiVersion: platctl.dev/v1
+kind: Blueprint
+name: shop
+region: eu-west-1
+network: {cidr: 10.0.0.0/16, zones: 2, subnets: {public: [10.0.1.0/24, 10.0.2.0/24]}, nat: none}
+keys: {main: {}}
+logs: {app: {retention: 30d}}
+";
+
+/// No failure takes longer to be told, however the cloud fails; a loaded machine included.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// A folder with a blueprint, and the environment that leads to a cloud.
+struct Stage {
+    folder: tempfile::TempDir,
+    env: BTreeMap<String, String>,
+}
+
+struct Ended {
+    exit: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Stage {
+    /// Without credentials.
+    fn bare() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("platctl.yaml"), BLUEPRINT).unwrap();
+        let home = folder.path().join("home").to_str().unwrap().to_owned();
+        let env =
+            [("HOME", home.as_str()), ("COLUMNS", "100"), ("AWS_EC2_METADATA_DISABLED", "true")];
+        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        Self { folder, env }
+    }
+
+    /// With the credentials of a fresh account of the sandbox.
+    fn at(url: &str) -> Self {
+        static ACCOUNTS: AtomicU64 = AtomicU64::new(300_000_000_001);
+        let account = ACCOUNTS.fetch_add(1, Relaxed).to_string();
+        Self::bare()
+            .env("AWS_ENDPOINT_URL", url)
+            .env("AWS_ACCESS_KEY_ID", &access_key_id(&account))
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+    }
+
+    fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    fn blueprint(self, text: &str) -> Self {
+        fs::write(self.path().join("platctl.yaml"), text).unwrap();
+        self
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_platctl"));
+        command.args(line.split_whitespace()).current_dir(self.path()).stdin(Stdio::null());
+        command.env_clear().envs(&self.env);
+        command
+    }
+
+    fn run(&self, line: &str) -> Ended {
+        let output = self.command(line).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ended {
+            exit: output.status.code().expect("no command is ended by a signal"),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
+    fn succeeds(&self, line: &str) -> String {
+        let ended = self.run(line);
+        assert_eq!(ended.exit, 0, "{line}\n{}\n{}", ended.stdout, ended.stderr);
+        ended.stdout
+    }
+
+    /// What is recorded: the files of the state, without the lock and what hides them from git.
+    fn recorded(&self) -> BTreeMap<String, Vec<u8>> {
+        let Ok(files) = fs::read_dir(self.path().join(".platctl/shop")) else {
+            return BTreeMap::new();
+        };
+        let files = files.map(|file| file.unwrap()).filter(|file| file.file_name() != "lock");
+        files
+            .map(|file| (file.file_name().into_string().unwrap(), fs::read(file.path()).unwrap()))
+            .collect()
+    }
+
+    /// How many VPCs of the stack are there, whatever is recorded.
+    async fn vpcs(&self, server: &Server) -> usize {
+        let endpoint = aws::Endpoint {
+            url: server.running.endpoint.clone(),
+            access_key_id: self.env["AWS_ACCESS_KEY_ID"].clone(),
+        };
+        let options = aws::Options { region: REGION.into(), sandbox: Some(endpoint), speed: 1.0 };
+        let all =
+            Aws::connect(&options).await.region(REGION).ec2.describe_vpcs().send().await.unwrap();
+        let ours = all.vpcs().iter().filter(|vpc| vpc.cidr_block() == Some("10.0.0.0/16"));
+        ours.count()
+    }
+}
+
+/// `plan` and `apply` fail in the same words, soon, and record nothing. The words.
+fn told(stage: &Stage) -> String {
+    let [plan, apply] = ["plan", "apply --yes"].map(|command| {
+        let begun = Instant::now();
+        let Ended { exit, stdout, stderr } = stage.run(command);
+        assert_eq!((exit, stdout.as_str()), (1, ""), "{command}: {stderr}");
+        assert!(begun.elapsed() < PATIENCE, "{command} took {:?}", begun.elapsed());
+        stderr
+    });
+    assert_eq!(plan, apply);
+    assert_eq!(stage.recorded(), BTreeMap::new());
+    plan
+}
+
+/// Snapshots without what differs from run to run.
+macro_rules! assert_told {
+    ($told:expr, @$expected:literal) => {
+        insta::with_settings!({filters => vec![
+            (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
+            (r"\b(vpc|subnet|igw|rtb|acl|sg)-[0-9a-f]{8,}", "$1-ID"),
+            (r"after \d+(\.\d+)? s:", "after SOME s:"),
+        ]}, {
+            insta::assert_snapshot!($told, @$expected);
+        })
+    };
+}
+
+/// What a script answers to one action; all else goes to the sandbox.
+fn told_when(
+    action: &'static str,
+    answer: impl Fn(&Request) -> Answer + Send + Sync + Clone + 'static,
+) -> String {
+    let mut words = String::new();
+    with_sandbox(|server| {
+        let script = move |request: &Request| {
+            if request.action == action { answer(request) } else { Answer::Forward }
+        };
+        let endpoint = Endpoint::start(&server.running.endpoint, script);
+        words = told(&Stage::at(&endpoint.url));
+        async {}
+    });
+    words
+}
+
+#[test]
+fn no_credentials() {
+    assert_told!(told(&Stage::bare()), @"");
+}
+
+#[test]
+fn a_profile_that_does_not_exist() {
+    assert_told!(told(&Stage::bare().env("AWS_PROFILE", "nobody")), @"");
+}
+
+#[test]
+fn an_expired_token() {
+    let message = "The security token included in the request is expired";
+    let told =
+        told_when("GetCallerIdentity", move |_| Answer::Refuse(403, "ExpiredToken", message));
+    assert_told!(told, @"");
+}
+
+#[test]
+fn an_endpoint_that_is_down() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    assert_told!(told(&Stage::at(&format!("http://{free}"))), @"");
+}
+
+#[test]
+fn a_region_that_does_not_exist() {
+    // Nobody needs to be asked whether a name with so long a label exists.
+    let nowhere = format!("http://sts.{}.amazonaws.com", "eu-west-9".repeat(8));
+    let stage = Stage::at(&nowhere).blueprint(&BLUEPRINT.replace("eu-west-1", "eu-west-9"));
+    assert_told!(told(&stage), @"");
+}
+
+#[test]
+fn a_region_that_is_not_enabled() {
+    let message = "AWS was not able to validate the provided access credentials";
+    let told = told_when("DescribeVpcs", move |_| Answer::Refuse(401, "AuthFailure", message));
+    assert_told!(told, @"");
+}
+
+#[test]
+fn an_endpoint_that_never_answers() {
+    assert_told!(told_when("GetCallerIdentity", |_| Answer::Silence), @"");
+}
+
+#[test]
+fn a_connection_that_is_cut() {
+    assert_told!(told_when("DescribeVpcs", |_| Answer::Cut), @"");
+}
+
+#[test]
+fn access_denied_in_xml() {
+    let message = "You are not authorized to perform this operation. User: arn:aws:iam::123456789012:user/ann is \
+                   not authorized to perform: ec2:DescribeVpcs because no identity-based policy allows it";
+    let told =
+        told_when("DescribeVpcs", move |_| Answer::Refuse(403, "UnauthorizedOperation", message));
+    assert_told!(told, @"");
+}
+
+#[test]
+fn access_denied_in_json() {
+    let message = "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: logs:DescribeLogGroups";
+    let told = told_when("DescribeLogGroups", move |_| {
+        Answer::Refuse(400, "AccessDeniedException", message)
+    });
+    assert_told!(told, @"");
+}
+
+#[test]
+fn access_denied_in_rest_json() {
+    let message = "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: eks:DescribeCluster";
+    with_sandbox(|server| async move {
+        let endpoint = Endpoint::start(&server.running.endpoint, move |request| {
+            match request.action.as_str() {
+                "GET /clusters/shop" => Answer::Refuse(403, "AccessDeniedException", message),
+                _ => Answer::Forward,
+            }
+        });
+        let cluster = "cluster: {version: \"1.33\"}\n";
+        let stage = Stage::at(&endpoint.url).blueprint(&format!("{BLUEPRINT}{cluster}"));
+        assert_told!(told(&stage), @"");
+    });
+}
+
+#[test]
+fn a_later_page_that_fails_in_xml() {
+    let told = told_when("DescribeVpcs", |request| {
+        if request.body.contains("NextToken=") {
+            Answer::Refuse(500, "InternalError", "An internal error has occurred")
+        } else {
+            let page = "<DescribeVpcsResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><vpcSet/>\
+                        <nextToken>second</nextToken></DescribeVpcsResponse>";
+            Answer::Raw(200, "text/xml;charset=UTF-8", page)
+        }
+    });
+    assert_told!(told, @"");
+}
+
+#[test]
+fn a_later_page_that_fails_in_json() {
+    let told = told_when("DescribeLogGroups", |request| {
+        if request.body.contains("nextToken") {
+            Answer::Refuse(400, "InvalidParameterException", "The specified nextToken is invalid.")
+        } else {
+            let page = r#"{"logGroups": [], "nextToken": "second"}"#;
+            Answer::Raw(200, "application/x-amz-json-1.1", page)
+        }
+    });
+    assert_told!(told, @"");
+}
+
+#[test]
+fn throttling_that_does_not_end() {
+    let told = told_when("DescribeSubnets", |_| {
+        Answer::Refuse(503, "RequestLimitExceeded", "Request limit exceeded.")
+    });
+    assert_told!(told, @"");
+}
+
+#[test]
+fn a_reply_that_is_no_xml() {
+    let page = "<html><body>Welcome to the airport's network. Please sign in.</body></html>";
+    assert_told!(told_when("DescribeVpcs", move |_| Answer::Raw(200, "text/html", page)), @"");
+}
+
+#[test]
+fn a_reply_that_is_no_json() {
+    let page = "<html><body>Welcome to the airport's network. Please sign in.</body></html>";
+    assert_told!(told_when("DescribeLogGroups", move |_| Answer::Raw(200, "text/html", page)), @"");
+}
+
+#[test]
+fn a_gateway_that_fails() {
+    let page = "<html><head><title>502 Bad Gateway</title></head></html>";
+    assert_told!(told_when("DescribeVpcs", move |_| Answer::Raw(502, "text/html", page)), @"");
+}
+
+#[test]
+fn machines_are_told_the_same() {
+    let ended = Stage::bare().run("plan --json");
+    assert_eq!((ended.exit, ended.stderr.as_str()), (1, ""));
+    assert_told!(ended.stdout, @"");
+}
+
+/// A switch that a script reads.
+type Switch = Arc<AtomicBool>;
+
+#[test]
+fn a_read_that_fails_leaves_what_is_recorded_alone() {
+    with_sandbox(|server| async move {
+        let broken = Switch::default();
+        let fails = Arc::clone(&broken);
+        let endpoint = Endpoint::start(&server.running.endpoint, move |request| {
+            match request.action.as_str() {
+                "DescribeRouteTables" if fails.load(Relaxed) => {
+                    Answer::Refuse(403, "UnauthorizedOperation", "You are not authorized.")
+                }
+                _ => Answer::Forward,
+            }
+        });
+        let stage = Stage::at(&endpoint.url);
+        stage.succeeds("apply --yes");
+        let recorded = stage.recorded();
+        assert!(recorded.contains_key("state.json"));
+        broken.store(true, Relaxed);
+        for command in ["plan", "diff", "apply --yes", "destroy --yes --allow-delete *"] {
+            let ended = stage.run(command);
+            assert_eq!((ended.exit, ended.stdout.as_str()), (1, ""), "{command}");
+            assert!(ended.stderr.contains("UnauthorizedOperation"), "{command}: {}", ended.stderr);
+            assert_eq!(stage.recorded(), recorded, "{command}");
+        }
+        broken.store(false, Relaxed);
+        stage.succeeds("plan");
+    });
+}
+
+#[test]
+fn a_refusal_in_the_middle_of_an_apply() {
+    with_sandbox(|server| async move {
+        let broken = Switch::new(true.into());
+        let fails = Arc::clone(&broken);
+        let endpoint = Endpoint::start(&server.running.endpoint, move |request| {
+            let second = request.body.contains("10.0.2.0");
+            match request.action.as_str() {
+                "CreateSubnet" if second && fails.load(Relaxed) => {
+                    let message = "You are not authorized to perform: ec2:CreateSubnet";
+                    Answer::Refuse(403, "UnauthorizedOperation", message)
+                }
+                _ => Answer::Forward,
+            }
+        });
+        let stage = Stage::at(&endpoint.url);
+        let ended = stage.run("apply --yes --quiet");
+        assert_eq!(ended.exit, 1, "{}", ended.stderr);
+        assert_told!(format!("{}{}", ended.stdout, ended.stderr), @"");
+        let made = stage.succeeds("state list");
+        assert!(made.contains("network/vpc"), "{made}");
+        broken.store(false, Relaxed);
+        goes_on(&stage, &server).await;
+        assert_eq!(endpoint.count("CreateVpc"), 1);
+    });
+}
+
+#[test]
+fn an_endpoint_that_dies_in_the_middle_of_an_apply() {
+    with_sandbox(|server| async move {
+        let dead = Switch::default();
+        let dies = Arc::clone(&dead);
+        let endpoint = Endpoint::start(&server.running.endpoint, move |request| {
+            match request.action.as_str() {
+                // It is made, and nobody hears of it.
+                "CreateVpc" if request.before == 0 => {
+                    dies.store(true, Relaxed);
+                    Answer::Lose
+                }
+                _ if dies.load(Relaxed) => Answer::Cut,
+                _ => Answer::Forward,
+            }
+        });
+        let stage = Stage::at(&endpoint.url);
+        let mut apply = stage.command("apply --yes");
+        let mut apply = apply.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(apply.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let told = lines.find(|line| line.contains("network/vpc") && line.contains("not answered"));
+        assert!(told.is_some(), "a retry is shown while it lasts");
+        // A second interrupt aborts.
+        for _ in 0..2 {
+            let id = apply.id().to_string();
+            assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        lines.for_each(drop);
+        assert_eq!(apply.wait().unwrap().code(), Some(130));
+        dead.store(false, Relaxed);
+        goes_on(&stage, &server).await;
+    });
+}
+
+#[test]
+fn a_lost_answer_makes_nothing_twice() {
+    with_sandbox(|server| async move {
+        let endpoint = Endpoint::start(&server.running.endpoint, |request| {
+            match (request.action.as_str(), request.before) {
+                ("CreateVpc", 0) => Answer::Lose,
+                // The first look was for the plan; then nobody can say for a while what the call came to.
+                ("DescribeVpcs", 1..=6) => Answer::Cut,
+                _ => Answer::Forward,
+            }
+        });
+        let stage = Stage::at(&endpoint.url);
+        goes_on(&stage, &server).await;
+        assert_eq!(endpoint.count("CreateVpc"), 1);
+    });
+}
+
+/// The next apply finishes it, the plan after it is empty, and nothing was made twice.
+async fn goes_on(stage: &Stage, server: &Server) {
+    stage.succeeds("apply --yes");
+    stage.succeeds("plan");
+    assert_eq!(stage.vpcs(server).await, 1);
+}
