@@ -10,9 +10,9 @@
 
 // Words
 pub mod address;
-pub mod diagnostic;
 pub mod fault;
 pub mod source;
+pub mod diagnostic;
 // The seam to the cloud
 pub mod cloud;
 pub mod kind;

@@ -10,5 +10,7 @@ mod drift;
 mod engine;
 mod failures;
 mod kinds;
+mod laws;
 mod sandbox;
 mod support;
+mod sweeps;

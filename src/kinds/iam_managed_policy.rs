@@ -65,7 +65,7 @@ impl Kind for ManagedPolicy {
     type Live = Live;
 
     const NAME: &'static str = "AWS::IAM::ManagedPolicy";
-    const DOC: &'static str = "A customer managed IAM policy, which roles, users and groups attach. \
+    const DOC: &'static str = "A customer managed IAM policy, which roles, users and groups attach. It is there at once. \
         A changed document becomes a new default version; of the five versions that IAM keeps, the oldest gives way. \
         Unlike CloudFormation's type it has `Tags`, because IAM's policies have: they tell whose it is. \
         Deletion removes its versions, and detaches it from those that its own spec named; it is refused while anybody else has it attached.";

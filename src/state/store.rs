@@ -117,9 +117,11 @@ impl Store {
         let State { stack, lineage, serial, resources } = state.clone();
         let content = StateV1 { version: VERSION, stack, lineage, serial, resources };
         let write = || -> io::Result<()> {
+            // Serialized whole: a writer would be called for every token.
+            let mut bytes = serde_json::to_vec_pretty(&content)?;
+            bytes.push(b'\n');
             let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-            serde_json::to_writer_pretty(&mut file, &content)?;
-            file.write_all(b"\n")?;
+            file.write_all(&bytes)?;
             file.as_file().sync_all()?;
             file.persist(&path)?;
             // The rename itself is durable once the folder is.

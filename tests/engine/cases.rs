@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use platctl::address::{Address, Owner, PhysicalId};
-use platctl::kind::Readiness;
+use platctl::kind::{DeletionPolicy, Readiness};
 use platctl::observe::Observation;
 use platctl::plan::{Intent, Origin, Plan, check, plan};
 use platctl::state::{State, Status};
@@ -72,10 +72,10 @@ fn to_apply() -> Intent {
 impl Given {
     fn load(folder: &Path) -> Self {
         let text = std::fs::read_to_string(folder.join("given.yaml")).unwrap();
-        assert!(text.starts_with("# "), "{folder:?} does not say what it shows");
+        assert!(text.starts_with("# "), "{} does not say what it shows", folder.display());
         // By way of JSON: YAML writes enums as tags (`!failed`).
         let value: Value = serde_yaml::from_str(&text).unwrap();
-        serde_json::from_value(value).unwrap_or_else(|error| panic!("{folder:?}: {error}"))
+        serde_json::from_value(value).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
     }
 
     fn plan(&self) -> Plan {
@@ -93,7 +93,7 @@ impl Given {
                 kind: String::new(),
                 spec: Map::new(),
                 after: Vec::new(),
-                deletion: Default::default(),
+                deletion: DeletionPolicy::Delete,
                 region: None,
             });
             if let Some(kind) = &recorded.kind {
@@ -165,8 +165,9 @@ fn told(plan: &Plan) -> Value {
     });
     let steps = plan.steps.iter().enumerate().map(|(id, step)| {
         let op = serde_json::to_value(step.op).unwrap();
-        let after = step.after.iter().map(|before| format!(" ←{before}")).collect::<String>();
-        format!("{id} {} {} {}s{after}", op.as_str().unwrap(), step.address, step.seconds)
+        let mut told = format!("{id} {} {} {}s", op.as_str().unwrap(), step.address, step.seconds);
+        step.after.iter().for_each(|before| told += &format!(" ←{before}"));
+        told
     });
     json!({
         "changes": changes.collect::<Map<_, _>>(),
@@ -190,7 +191,7 @@ fn folders() -> Vec<PathBuf> {
 fn every_case_gives_its_plan() {
     for folder in folders() {
         let plan = Given::load(&folder).plan();
-        assert_eq!(check::check(&plan), [], "{folder:?}");
+        assert_eq!(check::check(&plan), [], "{}", folder.display());
         insta::with_settings!({
             snapshot_path => &folder,
             prepend_module_to_snapshot => false,

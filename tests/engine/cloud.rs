@@ -488,7 +488,8 @@ fn pairs(value: Option<&Value>) -> BTreeMap<String, Value> {
 /// The keys of `live` after a change from `from` to `to`: those that neither names stay.
 fn merged_keys(live: Option<&Value>, from: Option<&Value>, to: Option<&Value>) -> Value {
     let mut merged = pairs(live);
-    pairs(from).keys().for_each(|key| drop(merged.remove(key)));
+    let former = pairs(from);
+    merged.retain(|key, _| !former.contains_key(key));
     merged.extend(pairs(to));
     if to.or(live).or(from).is_some_and(Value::is_object) {
         return merged.into_iter().collect::<Map<_, _>>().into();

@@ -183,7 +183,7 @@ async fn a_lost_answer_makes_nothing_twice() {
 #[tokio::test]
 async fn a_second_interrupt_aborts_and_the_next_apply_settles_what_was_in_flight() {
     let stage = Stage::new();
-    let (soon, never) = (Duration::from_millis(30), Duration::from_secs(3600));
+    let (soon, never) = (Duration::from_millis(30), Duration::from_hours(1));
     stage.cloud.script(Verb::Create, "AWS::EC2::VPC", Trouble::Slow(never));
     for kind in ["AWS::EC2::InternetGateway", "AWS::IAM::Role", "AWS::Logs::LogGroup"] {
         stage.cloud.script(Verb::Create, kind, Trouble::Slow(soon));

@@ -3,6 +3,7 @@
 use futures::future::join_all;
 use platctl::fault::Class;
 use platctl::graph::Graph;
+use platctl::kind::DeletionPolicy;
 use platctl::plan::{Intent, Origin, Plan, check, plan};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -52,7 +53,7 @@ fn desired(blueprint: &Blueprint) -> Desired {
         let named = slot == 12 && desired.0.contains_key(&"log/old-name".parse().unwrap());
         if needed.into_iter().all(|needed| desired.0.contains_key(&needed)) && !named {
             let Value::Object(spec) = spec else { unreachable!("a spec is an object") };
-            let (after, deletion, region) = (Vec::new(), Default::default(), None);
+            let (after, deletion, region) = (Vec::new(), DeletionPolicy::Delete, None);
             let resource = Resource { kind: kind.into(), spec, after, deletion, region };
             desired.0.insert(address.parse().unwrap(), resource);
         }
