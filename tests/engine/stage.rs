@@ -209,7 +209,12 @@ impl Run {
 fn renamed(value: &Value, names: &BTreeMap<String, Value>) -> Value {
     match value {
         Value::String(text) => names.get(text).unwrap_or(value).clone(),
-        Value::Array(items) => items.iter().map(|item| renamed(item, names)).collect(),
+        // Kinds sort their sets by ids, and ids are the cloud's to choose: names have an order of their own.
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.iter().map(|item| renamed(item, names)).collect();
+            items.sort_by_cached_key(Value::to_string);
+            Value::Array(items)
+        }
         Value::Object(members) => {
             let members = members.iter().map(|(name, value)| (name.clone(), renamed(value, names)));
             members.collect::<serde_json::Map<_, _>>().into()
