@@ -134,6 +134,7 @@ fn name(reason: &Reason) -> &'static str {
         Reason::Vanished => "vanished",
         Reason::Removed => "removed",
         Reason::RemovedAndGone => "removed-and-gone",
+        Reason::Moved { .. } => "moved",
         Reason::Destroy => "destroy",
         Reason::Differs => "differs",
         Reason::Replaces { .. } => "replaces",
