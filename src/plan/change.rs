@@ -183,6 +183,12 @@ impl Change {
             && !matches!(self.reason, Reason::RemovedAndGone | Reason::BeingDeleted)
     }
 
+    /// Whether it is counted: the old half of a replacement is so with the new one, a former address with the present
+    /// one.
+    pub fn counts(&self) -> bool {
+        !matches!(self.reason, Reason::Replaced | Reason::Moved { .. })
+    }
+
     /// The rows of the field table that an update sends.
     pub fn rows(&self) -> Vec<&str> {
         let mut rows: Vec<&str> = self.fields.iter().map(|field| field.row.as_str()).collect();
@@ -207,8 +213,7 @@ impl Summary {
     pub fn of<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Self {
         let mut summary = Self::default();
         for change in changes {
-            // The old half of a replacement is counted with the new one, a former address with the present one.
-            if matches!(change.reason, Reason::Replaced | Reason::Moved { .. }) {
+            if !change.counts() {
                 continue;
             }
             *match change.action {

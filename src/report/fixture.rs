@@ -16,6 +16,8 @@ use crate::state::{Record, State, Status};
 struct Scene {
     address: Address,
     kind: &'static str,
+    /// Where the address does not make one.
+    id: Option<&'static str>,
     desired: Option<Value>,
     recorded: Option<Value>,
     observed: Option<Value>,
@@ -65,6 +67,7 @@ fn scenes() -> Vec<Scene> {
         spec["Tags"] = json!([{"Key": "team", "Value": team}]);
         spec
     };
+    let alias = json!({"AliasName": "alias/data", "TargetKeyId": "key-1"});
     let policy = |actions: Value, sources: Value| {
         json!({"Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": actions,
@@ -151,6 +154,16 @@ fn scenes() -> Vec<Scene> {
             ..kept("databases.orders/instance", "AWS::RDS::DBInstance", database("db.t4g.small"))
         },
         Scene {
+            id: Some("alias/data"),
+            desired: None,
+            ..kept("keys.former/alias", "AWS::KMS::Alias", alias.clone())
+        },
+        Scene {
+            id: Some("alias/data"),
+            recorded: None,
+            ..kept("keys.present/alias", "AWS::KMS::Alias", alias)
+        },
+        Scene {
             readiness: Readiness::Deleting,
             ..kept("keys.data/key", "AWS::KMS::Key", json!({"Description": "data"}))
         },
@@ -162,6 +175,7 @@ fn kept(address: &str, kind: &'static str, spec: Value) -> Scene {
     Scene {
         address: at(address),
         kind,
+        id: None,
         desired: Some(spec.clone()),
         recorded: Some(spec.clone()),
         observed: Some(spec),
@@ -184,7 +198,8 @@ fn sides(scenes: &[Scene]) -> (Graph, State, Observation) {
     };
     let (recorded, observed) = (graph(|it| it.recorded.as_ref()), graph(|it| it.observed.as_ref()));
     let id = |scene: &Scene| {
-        PhysicalId::new(format!("id-of-{}", scene.address.as_str().replace('/', "-")))
+        let unique = || PhysicalId::new(format!("id-of-{}", scene.address).replace('/', "-"));
+        scene.id.map_or_else(unique, PhysicalId::new)
     };
     let mut state = State { serial: 7, ..State::new(stack.clone(), "5f0c".into()) };
     let mut observation = Observation::new();

@@ -13,7 +13,7 @@ pub fn reason(change: &Change) -> Option<String> {
         Reason::Vanished => "it was deleted outside platctl".into(),
         Reason::Removed => "it is not in the blueprint any more".into(),
         Reason::RemovedAndGone => "it is gone already, only its record is dropped".into(),
-        Reason::Moved { to } => format!("it has the address {to} now"),
+        Reason::Moved { to } => format!("it is at {to} now, nothing is deleted"),
         Reason::Differs => causes(change)?.into(),
         Reason::Replaces { fields } => match fields.as_slice() {
             [one] if one == "kind" || one == "region" => format!("its {one} changed"),

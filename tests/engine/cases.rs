@@ -75,7 +75,8 @@ impl Given {
         assert!(text.starts_with("# "), "{} does not say what it shows", folder.display());
         // By way of JSON: YAML writes enums as tags (`!failed`).
         let value: Value = serde_yaml::from_str(&text).unwrap();
-        serde_json::from_value(value).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        serde_json::from_value(value)
+            .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
     }
 
     fn plan(&self) -> Plan {

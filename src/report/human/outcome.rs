@@ -8,7 +8,7 @@ use super::wrap::Paragraph;
 use crate::address::Address;
 use crate::apply::{Failure, Outcome, Skipped};
 use crate::fault::Residue;
-use crate::plan::{Action, Op, Plan, Reason};
+use crate::plan::{Action, Change, Op, Plan};
 use crate::report::style::{BAD, ERROR, GOOD, QUIET, STRONG, WARNING, painted};
 use crate::report::{View, words};
 
@@ -95,8 +95,7 @@ fn closing(
     let took = words::took(elapsed);
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for (address, action) in &outcome.done {
-        // The old half of a replacement is counted with the new one.
-        if plan.changes.get(address).is_none_or(|change| change.reason != Reason::Replaced) {
+        if plan.changes.get(address).is_none_or(Change::counts) {
             *counts.entry(words::done(*action)).or_default() += 1;
         }
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::address::{Address, PhysicalId};
 use crate::apply::Progress;
 use crate::fault::Class;
-use crate::plan::{Action, Op, Plan, Reason, Step, StepId};
+use crate::plan::{Action, Change, Op, Plan, Step, StepId};
 use crate::report::words;
 
 pub(super) struct Course {
@@ -37,6 +37,7 @@ pub(super) struct Running {
 pub(super) struct Finished {
     pub address: Address,
     pub action: Action,
+    pub last: Op,
     pub elapsed: Duration,
     pub id: Option<PhysicalId>,
 }
@@ -74,7 +75,7 @@ impl Course {
             Progress::Finished { address, action, op, .. } => {
                 self.running.remove(address);
                 if self.last_op(address) == Some(*op) {
-                    return Some(self.end(address, *action, now));
+                    return Some(self.end(address, *action, *op, now));
                 }
             }
             Progress::Failed { address, .. } => {
@@ -150,12 +151,12 @@ impl Course {
         ways.max().unwrap_or_default()
     }
 
-    fn end(&mut self, address: &Address, action: Action, now: Instant) -> Finished {
+    fn end(&mut self, address: &Address, action: Action, op: Op, now: Instant) -> Finished {
         self.finished += usize::from(self.counts(address));
         let elapsed = self.begun.get(address).map(|begun| now - *begun).unwrap_or_default();
         let known = || self.plan.changes.get(address)?.id.as_ref();
         let id = self.ids.get(address).or_else(known).cloned();
-        Finished { address: address.clone(), action, elapsed, id }
+        Finished { address: address.clone(), action, last: op, elapsed, id }
     }
 
     fn last_op(&self, address: &Address) -> Option<Op> {
@@ -163,9 +164,8 @@ impl Course {
         steps.find(|step| step.address == *address).map(|step| step.op)
     }
 
-    /// The old half of a replacement is counted with the new one.
     fn counts(&self, address: &Address) -> bool {
-        self.plan.changes.get(address).is_some_and(|it| it.reason != Reason::Replaced)
+        self.plan.changes.get(address).is_some_and(Change::counts)
     }
 
     fn here(&self, seconds_on_aws: u64) -> Duration {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::course::{Course, Finished};
 use super::{Reporter, Sink};
 use crate::apply::Progress;
-use crate::plan::Plan;
+use crate::plan::{Op, Plan};
 use crate::report::style::{ERROR, QUIET, WARNING, glyph, painted};
 use crate::report::{View, words};
 
@@ -69,9 +69,11 @@ impl Reporter for Lines {
 
 /// `+ network/vpc created in 2 s (vpc-…)`, the id shortened to what is left of `width` columns.
 pub(super) fn finished_line(finished: &Finished, width: usize) -> String {
-    let Finished { address, action, elapsed, id } = finished;
-    let (done, took) = (words::done(*action), words::took(*elapsed));
-    let what = format!("{address} {done} in {took}");
+    let Finished { address, action, last, elapsed, id } = finished;
+    let what = match last {
+        Op::Forget => format!("{address} dropped from the record"),
+        _ => format!("{address} {} in {}", words::done(*action), words::took(*elapsed)),
+    };
     let room = width.saturating_sub(what.chars().count() + "+  ()".len());
     let id = id.as_ref().filter(|_| room >= ID_MIN).map(|id| {
         painted(QUIET, format!(" ({})", words::shortened(id.as_str(), room))).to_string()

@@ -102,7 +102,9 @@ fn everything_that_is_begun_ends_once() {
     let ended: Vec<_> = events().iter().filter_map(|event| course.event(event, now)).collect();
     assert_eq!(course.running().len(), 0);
     assert_eq!((course.finished(), course.failed()), (course.total() - 2, 2));
-    // The old half of the replacement has a line, but counts with the new one.
-    assert_eq!(ended.len(), course.finished() + 1);
-    assert!(ended.iter().any(|it| it.address == at("network/second@replaced")));
+    // An old half and a former address have lines, but count with the new half and the present address.
+    assert_eq!(ended.len(), course.finished() + 2);
+    for uncounted in ["network/second@replaced", "keys.former/alias"] {
+        assert!(ended.iter().any(|it| it.address == at(uncounted)), "{uncounted}");
+    }
 }
