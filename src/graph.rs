@@ -120,7 +120,9 @@ impl Builder {
         for address in addresses {
             let needs = self.needs_of_references(&address);
             let node = self.nodes.get_mut(&address).expect("its key was just listed");
-            needs.into_iter().for_each(|(to, need)| strengthen(&mut node.needs, to, need));
+            for (to, need) in needs {
+                strengthen(&mut node.needs, to, need);
+            }
         }
         if self.errors.is_empty() {
             let edges = self.nodes.iter().map(|(address, node)| (address, &node.needs));
@@ -158,7 +160,7 @@ impl Builder {
         let owner = Owner { stack: self.stack.clone(), address: address.clone() };
         let mut all = self.tags.clone();
         match kind.tagging() {
-            Tagging::None => return,
+            Tagging::None => {}
             Tagging::List => {
                 let own = members.remove("Tags").and_then(|own| serde_json::from_value(own).ok());
                 all.extend(own.unwrap_or_else(tags::Tags::default).0);
@@ -209,6 +211,10 @@ pub struct Added<'a> {
     address: Address,
 }
 
+#[expect(
+    clippy::return_self_not_must_use,
+    reason = "the graph is changed; what comes back says more about the resource"
+)]
 impl Added<'_> {
     /// It starts only once `other` works, though it does not refer to it.
     pub fn after(self, other: &Address) -> Self {

@@ -55,7 +55,7 @@ pub struct Endpoint {
 }
 
 /// Every call has a deadline: the slowest documented API answers (IAM, EKS) stay well below.
-const CALL_MAX: Duration = Duration::from_secs(60);
+const CALL_MAX: Duration = Duration::from_mins(1);
 const ATTEMPT_MAX: Duration = Duration::from_secs(25);
 const CONNECT_MAX: Duration = Duration::from_secs(4);
 /// The first try and three retries of throttles and 5xx; what fails longer is the engine's to judge.

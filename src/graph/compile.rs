@@ -52,7 +52,7 @@ struct Compiler<'a> {
     builder: Builder,
 }
 
-impl<'a> Compiler<'a> {
+impl Compiler<'_> {
     fn everything(&mut self) {
         let blueprint = self.blueprint;
         if let Some(network) = &blueprint.network {
@@ -123,17 +123,13 @@ impl<'a> Compiler<'a> {
         zones.iter().take(count).map(|zone| get(&subnet(tier, &zone.short), "SubnetId")).collect()
     }
 
-    fn vpc_id(&self) -> Value {
-        get(&Address::of("network", "vpc"), "VpcId")
-    }
-
     /// A security group without rules of its own: each rule is a resource, so that it can refer to other groups, and
     /// whatever else appears in the group is drift. Without a name of ours a replacement can stand beside the old one.
     fn security_group(&mut self, component: &str, name: &str, description: &str) -> Address {
         let address = Address::of(component, "security-group");
         let spec = json!({
             "GroupDescription": description,
-            "VpcId": self.vpc_id(),
+            "VpcId": vpc_id(),
             "SecurityGroupIngress": [],
             "SecurityGroupEgress": [],
             "Tags": self.name_tag(name),
@@ -169,6 +165,10 @@ struct Zone {
 /// A reference to an output.
 fn get(address: &Address, output: &str) -> Value {
     Ref::new(address, output).to_value()
+}
+
+fn vpc_id() -> Value {
+    get(&Address::of("network", "vpc"), "VpcId")
 }
 
 fn subnet(tier: Tier, zone: &str) -> Address {

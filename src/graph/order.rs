@@ -37,7 +37,9 @@ pub fn topological<'a>(
     for (&from, needs) in &edges {
         let known: Vec<&Address> = needs.keys().filter(|to| edges.contains_key(to)).collect();
         missing.insert(from, known.len());
-        known.into_iter().for_each(|to| dependents.entry(to).or_default().push(from));
+        for to in known {
+            dependents.entry(to).or_default().push(from);
+        }
     }
     let free = missing.iter().filter(|(_, count)| **count == 0);
     let mut ready: BTreeSet<&Address> = free.map(|(&address, _)| address).collect();

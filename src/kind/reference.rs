@@ -137,7 +137,9 @@ fn collect(value: &Value, path: &mut String, found: &mut Vec<(String, Ref)>) {
     }
     let end = path.len();
     if let Some(parts) = join_parts(value) {
-        parts.iter().for_each(|part| collect(part, path, found));
+        for part in parts {
+            collect(part, path, found);
+        }
     } else if let Value::Object(members) = value {
         for (key, member) in members {
             if !path.is_empty() {
@@ -149,7 +151,7 @@ fn collect(value: &Value, path: &mut String, found: &mut Vec<(String, Ref)>) {
         }
     } else if let Value::Array(items) = value {
         for (index, item) in items.iter().enumerate() {
-            path.push_str(&format!("[{index}]"));
+            path.extend(["[", &index.to_string(), "]"]);
             collect(item, path, found);
             path.truncate(end);
         }

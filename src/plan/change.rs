@@ -179,7 +179,8 @@ impl Change {
         deletes
             && self.loss == Loss::Data
             && self.id.is_some()
-            && self.reason != Reason::RemovedAndGone
+            // Gone without us, or going.
+            && !matches!(self.reason, Reason::RemovedAndGone | Reason::BeingDeleted)
     }
 
     /// The rows of the field table that an update sends.

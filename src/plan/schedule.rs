@@ -269,6 +269,10 @@ fn chain_of(change: &Change) -> Vec<(Op, u64)> {
         Action::Delete => delete.into(),
         Action::Update if change.fields.is_empty() => vec![(Op::Ready, rest(typical.create))],
         Action::Update => update().into(),
+        // What a cut-off creation left may have all of its way before it.
+        Action::Adopt if change.fields.is_empty() && change.recorded.is_some() => {
+            vec![(Op::Adopt, 0), (Op::Ready, rest(typical.create))]
+        }
         Action::Adopt if change.fields.is_empty() => vec![(Op::Adopt, 0), (Op::Ready, 0)],
         Action::Adopt => [(Op::Adopt, 0)].into_iter().chain(update()).collect(),
         Action::Keep => Vec::new(),

@@ -184,7 +184,7 @@ fn sides(scenes: &[Scene]) -> (Graph, State, Observation) {
     };
     let (recorded, observed) = (graph(|it| it.recorded.as_ref()), graph(|it| it.observed.as_ref()));
     let id = |scene: &Scene| {
-        PhysicalId::new(format!("id-of-{}", scene.address.role().replace('/', "-")))
+        PhysicalId::new(format!("id-of-{}", scene.address.as_str().replace('/', "-")))
     };
     let mut state = State { serial: 7, ..State::new(stack.clone(), "5f0c".into()) };
     let mut observation = Observation::new();

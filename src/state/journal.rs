@@ -183,7 +183,7 @@ mod tests {
         let at = Address::of("network", "vpc");
         let mut journal = Journal::start(&path, &begun_state()).unwrap();
         journal.append(&at, &begun()).unwrap();
-        let two_lines = std::fs::metadata(&path).unwrap().len();
+        let two_lines = std::fs::read(&path).unwrap().len();
         journal.append(&at, &Event::Made { id: PhysicalId::new("vpc-1") }).unwrap();
         let whole = std::fs::read(&path).unwrap();
 
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(replay(&path, &mut replayed).unwrap(), 2);
         assert_eq!(replayed.resources[&at].id, Some(PhysicalId::new("vpc-1")));
 
-        for length in two_lines as usize..whole.len() {
+        for length in two_lines..whole.len() {
             std::fs::write(&path, &whole[..length]).unwrap();
             let mut replayed = state();
             assert_eq!(replay(&path, &mut replayed).unwrap(), 1, "cut at {length}");

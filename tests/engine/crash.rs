@@ -4,9 +4,10 @@
 //! crash is reconstructed: what was durable, and what the cloud had done by then.
 
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures::future::{FutureExt as _, join_all};
-use platctl::apply::signal;
+use platctl::apply::{Interrupt, Progress, signal};
 use serde_json::json;
 
 use super::cloud::{Nature, Trouble, Verb, World};
@@ -178,22 +179,25 @@ async fn a_lost_answer_makes_nothing_twice() {
     join_all(runs).await;
 }
 
-/// The answer is lost, and platctl is killed before it can look.
+/// The cloud has acted; its answer is still on the way when platctl stops.
 #[tokio::test]
 async fn a_second_interrupt_aborts_and_the_next_apply_settles_what_was_in_flight() {
     let stage = Stage::new();
-    let hour = std::time::Duration::from_secs(3600);
-    stage.cloud.script(Verb::Create, "AWS::EC2::VPC", Trouble::Slow(hour));
+    let (soon, never) = (Duration::from_millis(30), Duration::from_secs(3600));
+    stage.cloud.script(Verb::Create, "AWS::EC2::VPC", Trouble::Slow(never));
+    for kind in ["AWS::EC2::InternetGateway", "AWS::IAM::Role", "AWS::Logs::LogGroup"] {
+        stage.cloud.script(Verb::Create, kind, Trouble::Slow(soon));
+    }
     let (interrupter, interrupts) = signal::channel();
     let plan = stage.plan(&platform()).await;
     let run = stage.run_with(&plan, interrupts, |progress| {
-        if matches!(progress, platctl::apply::Progress::Made { .. }) {
+        if matches!(progress, Progress::Made { .. }) {
             interrupter.interrupt();
             interrupter.interrupt();
         }
     });
     let run = run.await;
-    assert_eq!(run.outcome.interrupted, Some(platctl::apply::Interrupt::Abort));
+    assert_eq!(run.outcome.interrupted, Some(Interrupt::Abort));
     assert_eq!(stage.state().resources[&"network/vpc".parse().unwrap()].id, None);
     stage.apply(&platform()).await;
     let vpcs = stage.cloud.world().objects.into_keys().filter(|key| key.0 == "AWS::EC2::VPC");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Compiler, get, identity, pod_identity_trust, trust};
+use super::{Compiler, get, identity, key, pod_identity_trust, trust};
 use crate::address::Address;
 use crate::blueprint::component::cluster::{
     AccessEntry, Addon, Authentication, Capacity, Cluster, NodeGroup, PublicAccess,
@@ -26,7 +26,7 @@ impl Compiler<'_> {
             });
             self.add(&log_group, "AWS::Logs::LogGroup", spec);
         }
-        let key = self.key_arn(cluster.encryption.as_ref());
+        let key = key::arn(cluster.encryption.as_ref());
         let (public, ranges) = match &cluster.endpoint.public.value {
             PublicAccess::Off => (false, None),
             PublicAccess::From(ranges) => {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Compiler, cluster, get, trust};
+use super::{Compiler, cluster, get, key, trust};
 use crate::address::Address;
 use crate::blueprint::component::database::{Database, Peer};
 use crate::blueprint::reference::{Access, ComponentType};
@@ -36,7 +36,7 @@ impl Compiler<'_> {
             // A version in full is kept; a major one takes what RDS installs.
             "AutoMinorVersionUpgrade": database.version.minor().is_none(),
             "EnablePerformanceInsights": database.insights,
-            "PerformanceInsightsKMSKeyId": database.insights.then(|| self.key_arn(database.key.as_ref())),
+            "PerformanceInsightsKMSKeyId": database.insights.then(|| key::arn(database.key.as_ref())),
             "MonitoringInterval": database.monitoring.seconds(),
             "MonitoringRoleArn": monitoring.as_ref().map(|at| get(at, "Arn")),
             "EnableCloudwatchLogsExports":
@@ -52,14 +52,14 @@ impl Compiler<'_> {
                 "EngineVersion": database.version.to_string(),
                 "AllocatedStorage": database.storage.min.get().to_string(),
                 "StorageEncrypted": true,
-                "KmsKeyId": self.key_arn(database.key.as_ref()),
+                "KmsKeyId": key::arn(database.key.as_ref()),
                 "MultiAZ": database.multi_az.value,
                 "DBSubnetGroupName": get(&subnets, "DBSubnetGroupName"),
                 "DBName": database.database_name.as_ref().map(ToString::to_string),
                 "Port": database.port().to_string(),
                 "MasterUsername": database.username.as_str(),
                 "ManageMasterUserPassword": true,
-                "MasterUserSecret": self.key_arn(database.key.as_ref()).map(|key| json!({"KmsKeyId": key})),
+                "MasterUserSecret": key::arn(database.key.as_ref()).map(|key| json!({"KmsKeyId": key})),
                 "BackupRetentionPeriod": database.backups.get(),
                 "PreferredBackupWindow": database.backup_window.as_ref().map(ToString::to_string),
                 "DeletionProtection": database.deletion_protection,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Compiler, get, load_balancer};
+use super::{Compiler, get, load_balancer, vpc_id};
 use crate::address::Address;
 use crate::blueprint::component::dns::{Alias, HealthCheck, HealthCheckType, Record, Values, Zone};
 use crate::blueprint::value::{DomainName, Name};
@@ -12,7 +12,7 @@ impl Compiler<'_> {
         let vpcs = zone
             .private
             .value
-            .then(|| json!([{"VPCId": self.vpc_id(), "VPCRegion": self.builder.region()}]));
+            .then(|| json!([{"VPCId": vpc_id(), "VPCRegion": self.builder.region()}]));
         let spec = json!({
             "Name": absolute(domain.as_str()),
             "HostedZoneConfig": zone.comment.as_ref().map(|it| json!({"Comment": it.value.clone()})),

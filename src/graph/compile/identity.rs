@@ -91,8 +91,7 @@ impl Compiler<'_> {
         match (used.component, used.access) {
             (ComponentType::Secret, access) => {
                 let arn = get(&secret::address(name), "Id");
-                let key =
-                    self.blueprint.secrets.get(name).and_then(|it| self.key_arn(it.key.as_ref()));
+                let key = self.blueprint.secrets.get(name).and_then(|it| key::arn(it.key.as_ref()));
                 if access == Some(Access::Write) {
                     statements.push(allow(
                         &["secretsmanager:PutSecretValue", "secretsmanager:DescribeSecret"],
@@ -115,7 +114,7 @@ impl Compiler<'_> {
                     arn,
                 ));
                 let key =
-                    self.blueprint.databases.get(name).and_then(|it| self.key_arn(it.key.as_ref()));
+                    self.blueprint.databases.get(name).and_then(|it| key::arn(it.key.as_ref()));
                 statements.extend(decrypt(key));
             }
             (ComponentType::Database, _) => {

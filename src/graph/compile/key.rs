@@ -64,11 +64,11 @@ impl Compiler<'_> {
         }));
         json!({"Version": "2012-10-17", "Statement": statements})
     }
+}
 
-    /// The ARN of the key that a component names, if it names one.
-    pub(super) fn key_arn(&self, key: Option<&Spanned<Link<Key>>>) -> Option<Value> {
-        key.map(|key| get(&address(&key.name), "Arn"))
-    }
+/// The ARN of the key that a component names, if it names one.
+pub(super) fn arn(key: Option<&Spanned<Link<Key>>>) -> Option<Value> {
+    key.map(|key| get(&address(&key.name), "Arn"))
 }
 
 pub(super) fn address(name: &Name) -> Address {

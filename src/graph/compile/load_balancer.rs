@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Compiler, certificate, cluster, firewall, get, short_hash};
+use super::{Compiler, certificate, cluster, firewall, get, short_hash, vpc_id};
 use crate::address::Address;
 use crate::blueprint::component::load_balancer::{
     LoadBalancer, Protocol, Scheme, Target, TargetType,
@@ -86,7 +86,7 @@ impl Compiler<'_> {
         );
         let mut spec = json!({
             "Name": name,
-            "VpcId": self.vpc_id(),
+            "VpcId": vpc_id(),
             "Port": port,
             "Protocol": protocol(target.protocol),
             "TargetType": match target.r#type {

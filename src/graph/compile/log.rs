@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Compiler;
+use super::{Compiler, key};
 use crate::address::Address;
 use crate::blueprint::component::log::{LogClass, LogGroup};
 use crate::blueprint::value::Name;
@@ -13,7 +13,7 @@ impl Compiler<'_> {
         let spec = json!({
             "LogGroupName": log.name.as_ref().map_or_else(default, ToString::to_string),
             "RetentionInDays": log.retention.days,
-            "KmsKeyId": self.key_arn(log.key.as_ref()),
+            "KmsKeyId": key::arn(log.key.as_ref()),
             "LogGroupClass": match log.class {
                 LogClass::Standard => "STANDARD",
                 LogClass::InfrequentAccess => "INFREQUENT_ACCESS",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Compiler, Zone, get, subnet};
+use super::{Compiler, Zone, get, subnet, vpc_id};
 use crate::address::Address;
 use crate::blueprint::component::network::{Acls, Nat, Network, Tier};
 
@@ -50,7 +50,7 @@ impl Compiler<'_> {
                 tags.push(json!({"Key": role, "Value": "1"}));
             }
             let spec = json!({
-                "VpcId": self.vpc_id(),
+                "VpcId": vpc_id(),
                 "CidrBlock": cidr.to_string(),
                 "AvailabilityZone": zone.name,
                 "Tags": tags,
@@ -64,7 +64,8 @@ impl Compiler<'_> {
         let gateway = at("internet-gateway");
         let tags = self.name_tag("internet");
         self.add(&gateway, "AWS::EC2::InternetGateway", json!({"Tags": tags}));
-        let attachment = json!({"VpcId": self.vpc_id(), "InternetGatewayId": get(&gateway, "InternetGatewayId")});
+        let attachment =
+            json!({"VpcId": vpc_id(), "InternetGatewayId": get(&gateway, "InternetGatewayId")});
         self.add(&attached(), "AWS::EC2::VPCGatewayAttachment", attachment);
         let table = self.route_table("public");
         let route = json!({
@@ -132,7 +133,7 @@ impl Compiler<'_> {
 
     fn route_table(&mut self, name: &str) -> Address {
         let address = at(&format!("route-table/{name}"));
-        let spec = json!({"VpcId": self.vpc_id(), "Tags": self.name_tag(name)});
+        let spec = json!({"VpcId": vpc_id(), "Tags": self.name_tag(name)});
         self.add(&address, "AWS::EC2::RouteTable", spec);
         address
     }
@@ -149,7 +150,7 @@ impl Compiler<'_> {
     /// A second defence beside security groups: what a tier has no business with does not even reach it.
     fn acl(&mut self, network: &Network, tier: Tier, zones: &[Zone]) {
         let acl = at(&format!("acl/{tier}"));
-        let spec = json!({"VpcId": self.vpc_id(), "Tags": self.name_tag(tier)});
+        let spec = json!({"VpcId": vpc_id(), "Tags": self.name_tag(tier)});
         self.add(&acl, "AWS::EC2::NetworkAcl", spec);
         for zone in zones.iter().take(network.subnets_of(tier).len()) {
             let spec = json!({

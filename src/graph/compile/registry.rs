@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::Compiler;
+use super::{Compiler, key};
 use crate::address::Address;
 use crate::blueprint::component::registry::{Registry, TagMutability};
 use crate::blueprint::value::Name;
 
 impl Compiler<'_> {
     pub(super) fn registry(&mut self, name: &Name, registry: &Registry) {
-        let encryption = match self.key_arn(registry.key.as_ref()) {
+        let encryption = match key::arn(registry.key.as_ref()) {
             Some(key) => json!({"EncryptionType": "KMS", "KmsKey": key}),
             None => json!({"EncryptionType": "AES256"}),
         };

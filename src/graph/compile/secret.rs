@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Compiler, get};
+use super::{Compiler, get, key};
 use crate::address::Address;
 use crate::blueprint::component::secret::{Generate, Secret};
 use crate::blueprint::value::Name;
@@ -14,7 +14,7 @@ impl Compiler<'_> {
         let spec = json!({
             "Name": format!("{}/{name}", self.blueprint.stack),
             "Description": secret.description.as_ref().map(|it| it.value.clone()),
-            "KmsKeyId": self.key_arn(secret.key.as_ref()),
+            "KmsKeyId": key::arn(secret.key.as_ref()),
             "GenerateSecretString": secret.generate.as_ref().map(recipe),
         });
         let policy = match secret.recovery.as_option() {
@@ -36,13 +36,9 @@ impl Compiler<'_> {
 
 /// How Secrets Manager makes the first value up.
 fn recipe(generate: &Generate) -> Value {
-    let template = || {
-        serde_json::Map::from_iter(
-            generate
-                .template
-                .iter()
-                .map(|(key, value)| (key.as_str().to_owned(), Value::String(value.clone()))),
-        )
+    let template = || -> serde_json::Map<String, Value> {
+        let members = generate.template.iter();
+        members.map(|(key, value)| (key.as_str().to_owned(), json!(value))).collect()
     };
     json!({
         "PasswordLength": generate.length.get(),
