@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn folders_give_names() {
         let name = |path: &str| name_of_folder(Path::new(path)).to_string();
-        assert_eq!(name("/home/Birthday API_2/platctl.yaml"), "birthday-api-2");
+        assert_eq!(name("/projects/Birthday API_2/platctl.yaml"), "birthday-api-2");
         assert_eq!(name("/42/platctl.yaml"), "platform");
         assert_eq!(name("/x.yaml"), "platform");
     }

@@ -9,7 +9,8 @@ use super::value;
 use super::wrap::Paragraph;
 use crate::address::Address;
 use crate::cloud::CallsSince;
-use crate::kind::{AnyKind, Compare, Field, Loss, Need, OnChange, Output, Sent, Tagging};
+use crate::kind::{AnyKind, Field, Loss, Need, OnChange, Output, Tagging};
+use crate::report::reference::notes;
 use crate::report::style::{CHANGED, GOOD, QUIET, REPLACED, STRONG, painted};
 use crate::report::{View, words};
 use crate::state::{Record, State, Status};
@@ -134,29 +135,12 @@ pub fn calls(calls: &CallsSince, view: View) -> impl Display {
 }
 
 fn property(field: &Field, width: usize, view: View, out: &mut Formatter<'_>) -> fmt::Result {
-    let Field { path, doc, on_change, compare, sent, needs } = field;
+    let Field { path, doc, on_change, .. } = field;
     let change = match on_change {
         OnChange::Update => painted(GOOD, "update ").to_string(),
         OnChange::Replace => painted(REPLACED, "replace").to_string(),
     };
-    let compared = match compare {
-        Compare::Exact => None,
-        Compare::Set => Some("Order has no meaning."),
-        Compare::Document => Some("Compared as a policy document."),
-        Compare::AtLeast => Some("May be higher than asked for."),
-        Compare::OwnedKeys => Some("Foreign keys are left alone."),
-        Compare::WriteOnly => Some("Cannot be read back."),
-    };
-    let sent = match sent {
-        Sent::WithCreate => None,
-        Sent::Late => Some("Sent right after the creation."),
-    };
-    let needs = match needs {
-        Need::Id => None,
-        Need::Ready => Some("Waits until what it refers to works."),
-    };
-    let notes = [compared, sent, needs].into_iter().flatten();
-    let words = doc.split_whitespace().chain(notes.flat_map(str::split_whitespace));
+    let words = doc.split_whitespace().chain(notes(field).flat_map(str::split_whitespace));
     let begin = format!("  {path:width$}  {change}  ");
     let paragraph = Paragraph { begin: &begin, separator: " ", style: QUIET, width: view.width };
     paragraph.write(words, out)
