@@ -210,13 +210,14 @@ impl From<Vec<Problem>> for CommandError {
 
 impl From<AccountError> for CommandError {
     fn from(error: AccountError) -> Self {
-        let problem = Problem::of(&error).fault(&error.fault);
-        match error.profile {
+        let problem = Problem::of(&error);
+        let problem = match &error.profile {
             Some(profile) if error.fault.is(Class::Credentials) => {
-                problem.hint(format!("AWS_PROFILE is `{profile}`: check that the profile exists.")).into()
+                problem.hint(format!("AWS_PROFILE is `{profile}`: check that the profile exists."))
             }
-            _ => problem.into(),
-        }
+            _ => problem,
+        };
+        problem.fault(&error.fault).into()
     }
 }
 
