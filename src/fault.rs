@@ -152,7 +152,7 @@ impl Class {
             }
             Self::Credentials => {
                 "Sign in again (`aws sso login`, `aws configure`) or set AWS_PROFILE; a region that is off by default \
-                 must be enabled for the account. `--sandbox` needs no account."
+                 must be enabled first. `--sandbox` needs no account."
             }
             Self::Invalid => {
                 "Change what the message names in the blueprint, then run the command again."

@@ -211,13 +211,14 @@ impl From<Vec<Problem>> for CommandError {
 
 impl From<AccountError> for CommandError {
     fn from(error: AccountError) -> Self {
-        let problem = Problem::of(&error).fault(&error.fault);
-        match error.profile {
-            Some(profile) if error.fault.is(Class::Credentials) => problem
-                .hint(format!("AWS_PROFILE is `{profile}`: check that the profile exists."))
-                .into(),
-            _ => problem.into(),
-        }
+        let problem = Problem::of(&error);
+        let problem = match &error.profile {
+            Some(profile) if error.fault.is(Class::Credentials) => {
+                problem.hint(format!("AWS_PROFILE is `{profile}`: check that the profile exists."))
+            }
+            _ => problem,
+        };
+        problem.fault(&error.fault).into()
     }
 }
 

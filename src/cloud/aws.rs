@@ -240,9 +240,11 @@ impl Intercept for EffectsOnce {
         "platctl: send effects once"
     }
 
-    fn read_before_execution(
+    // Not `read_before_execution`: the client's interceptors run that before the operation is known.
+    fn read_before_serialization(
         &self,
         _: &BeforeSerializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if config.load::<Metadata>().is_some_and(|metadata| !is_read(metadata.name())) {

@@ -27,7 +27,7 @@ where
                 let message = match (text, code) {
                     (Some(text), _) if !text.is_empty() => text.to_owned(),
                     (_, Some(code)) => code.to_owned(),
-                    _ => format!("HTTP status {} without an error code", refused.raw().status()),
+                    _ => foreign(refused.raw()),
                 };
                 (class, code.map(str::to_owned), message)
             }
@@ -40,10 +40,8 @@ where
             SdkError::TimeoutError(_) => {
                 (Class::Unanswered, None, "no answer before the deadline".into())
             }
-            SdkError::ResponseError(bad) => {
-                let status = bad.raw().status().as_u16();
-                let class = if status >= 500 { Class::Unavailable } else { Class::Bug };
-                (class, None, format!("unreadable reply (HTTP {status}): {}", innermost(&error)))
+            SdkError::ResponseError(_) => {
+                (Class::Unanswered, None, format!("the reply is cut off: {}", innermost(&error)))
             }
             other => (Class::Bug, None, DisplayErrorContext(other).to_string()),
         };
@@ -244,6 +242,13 @@ fn service_name(name: &str) -> &str {
         "resourcegroupstagging" => "tagging",
         other => other,
     }
+}
+
+/// What came instead of a reply of the service. Its text is not shown: it may hold anything.
+fn foreign(reply: &HttpResponse) -> String {
+    let content = reply.headers().get("content-type").unwrap_or("no content type");
+    let content = content.split(';').next().unwrap_or(content);
+    format!("the reply is not the service's: HTTP status {}, {content}", reply.status())
 }
 
 /// The reason, if somewhere in the chain of sources credentials are missing or unusable.

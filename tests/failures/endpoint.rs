@@ -42,6 +42,8 @@ pub(super) enum Answer {
     Raw(u16, &'static str, &'static str),
     /// The connection is cut before anything was done.
     Cut,
+    /// The connection is cut in the middle of the answer.
+    Half,
     /// It is done, but the answer is lost.
     Lose,
     /// Never.
@@ -103,6 +105,10 @@ fn serve(
             (&client).write_all(response(status, content, "", body).as_bytes())?;
         }
         Answer::Cut => {}
+        Answer::Half => {
+            let whole = response(200, "text/xml", "", "<DescribeVpcsResponse/>");
+            (&client).write_all(&whole.as_bytes()[..whole.len() - 8])?;
+        }
         Answer::Lose => drop(forward(&head, &request.body, upstream)?),
         Answer::Silence => thread::sleep(Duration::from_secs(600)),
     }
@@ -162,29 +168,29 @@ fn forward(head: &[String], body: &str, upstream: &str) -> io::Result<Vec<u8>> {
 }
 
 fn refusal(protocol: Protocol, status: u16, code: &str, message: &str) -> String {
-    let xml = "text/xml;charset=UTF-8";
-    let json = "application/x-amz-json-1.1";
+    let (xml, json) = ("text/xml;charset=UTF-8", "application/x-amz-json-1.1");
+    let id = "x-amzn-RequestId: req-1\r\n";
     match protocol {
         Protocol::Ec2 => {
             let body = format!(
                 "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
                  <RequestID>req-1</RequestID></Response>"
             );
-            response(status, xml, "", &body)
+            response(status, xml, id, &body)
         }
         Protocol::Query => {
             let body = format!(
                 "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
                  <RequestId>req-1</RequestId></ErrorResponse>"
             );
-            response(status, xml, "", &body)
+            response(status, xml, id, &body)
         }
         Protocol::Json => {
             let body = format!(r#"{{"__type": "{code}", "message": "{message}"}}"#);
-            response(status, json, "x-amzn-RequestId: req-1\r\n", &body)
+            response(status, json, id, &body)
         }
         Protocol::RestJson => {
-            let headers = format!("x-amzn-RequestId: req-1\r\nx-amzn-ErrorType: {code}\r\n");
+            let headers = format!("{id}x-amzn-ErrorType: {code}\r\n");
             let body = format!(r#"{{"message": "{message}"}}"#);
             response(status, "application/json", &headers, &body)
         }

@@ -35,6 +35,12 @@ impl Lines {
 impl Reporter for Lines {
     fn event(&self, progress: &Progress) {
         let mut course = self.course.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = match progress {
+            Progress::Retrying { address, .. } => {
+                course.running_at(address).and_then(|it| it.retrying)
+            }
+            _ => None,
+        };
         let finished = course.event(progress, Instant::now());
         match progress {
             Progress::Started { address, action, op, .. } => {
@@ -55,6 +61,11 @@ impl Reporter for Lines {
                 self.line(format_args!(
                     "{mark} {calls} in flight may end, nothing new starts; once more to abort"
                 ));
+            }
+            // Once for each reason: the tries after it say nothing new.
+            Progress::Retrying { address, op, fault } if told != Some(fault.class) => {
+                let (doing, mark) = (words::doing(*op), painted(WARNING, "?"));
+                self.line(format_args!("{mark} {address} {doing} is tried again: {fault}"));
             }
             Progress::Retrying { .. }
             | Progress::Made { .. }
