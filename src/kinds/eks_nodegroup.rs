@@ -132,7 +132,7 @@ impl Kind for Nodegroup {
 
     const NAME: &'static str = "AWS::EKS::Nodegroup";
     const DOC: &'static str = "A managed node group: EC2 instances that join an EKS cluster. \
-        It needs an `ACTIVE` cluster and is `ACTIVE` itself once its first nodes have joined. \
+        It waits for an `ACTIVE` cluster and is `ACTIVE` itself once its first nodes have joined. \
         Leave `ScalingConfig.DesiredSize` out where an autoscaler sets it: it is then not managed, and a new group begins with `MinSize`. \
         It takes one update at a time; a new version drains and replaces every node. \
         Deletion drains the nodes; nothing blocks it.";

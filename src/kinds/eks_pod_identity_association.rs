@@ -40,7 +40,7 @@ impl Kind for PodIdentityAssociation {
 
     const NAME: &'static str = "AWS::EKS::PodIdentityAssociation";
     const DOC: &'static str = "Gives the pods of a Kubernetes service account an IAM role, by EKS Pod Identity. \
-        It needs an `ACTIVE` cluster; namespace and service account need not exist yet. \
+        It waits for an `ACTIVE` cluster; namespace and service account need not exist yet. \
         Pods that started before it are without the role until they start again. Nothing blocks its deletion.";
     const FIELDS: &'static [Field] = &[
         Field::replaces("ClusterName", "The cluster of the service account.").when_ready(),

@@ -299,18 +299,6 @@ fn shells_complete() {
 }
 
 #[test]
-fn an_endpoint_that_is_down_is_told_with_its_call() {
-    let run = Run::with_blueprint();
-    let mut command = run.command("plan");
-    command.env("AWS_ACCESS_KEY_ID", "x").env("AWS_SECRET_ACCESS_KEY", "x");
-    let ended = Ended::of(&command.output().unwrap());
-    assert_eq!((ended.exit, ended.stdout.as_str()), (1, ""), "{}", ended.stderr);
-    assert!(ended.stderr.starts_with("error: sts GetCallerIdentity: "), "{}", ended.stderr);
-    assert!(ended.stderr.contains("AWS_ENDPOINT_URL"), "{}", ended.stderr);
-    assert!(!run.path().join(".platctl").exists());
-}
-
-#[test]
 fn a_reader_that_leaves_is_no_error() {
     let run = Run::new();
     let mut child =
