@@ -180,8 +180,8 @@ fn told_when(
 fn no_credentials() {
     assert_told!(told(&Stage::bare()), @r"
     error: cannot tell the account of the credentials in eu-west-1
-      why: sts GetCallerIdentity: there are no credentials in the environment, in the profile, from a web identity, from the container or from the instance
-      help: Sign in again (`aws sso login`, `aws configure`) or set AWS_PROFILE; a region that is off by default must be enabled first. `--sandbox` needs no account.
+     = why: sts GetCallerIdentity: there are no credentials in the environment, in the profile, from a web identity, from the container or from the instance
+     = help: Sign in again (`aws sso login`, `aws configure`) or set AWS_PROFILE; a region that is off by default must be enabled first. `--sandbox` needs no account.
     ");
 }
 
@@ -189,9 +189,9 @@ fn no_credentials() {
 fn a_profile_that_does_not_exist() {
     assert_told!(told(&Stage::bare().env("AWS_PROFILE", "nobody")), @r"
     error: cannot tell the account of the credentials in eu-west-1
-      why: sts GetCallerIdentity: there are no credentials in the environment, in the profile, from a web identity, from the container or from the instance
-      help: AWS_PROFILE is `nobody`: check that the profile exists.
-      help: Sign in again (`aws sso login`, `aws configure`) or set AWS_PROFILE; a region that is off by default must be enabled first. `--sandbox` needs no account.
+     = why: sts GetCallerIdentity: there are no credentials in the environment, in the profile, from a web identity, from the container or from the instance
+     = help: AWS_PROFILE is `nobody`: check that the profile exists.
+     = help: Sign in again (`aws sso login`, `aws configure`) or set AWS_PROFILE; a region that is off by default must be enabled first. `--sandbox` needs no account.
     ");
 }
 
@@ -202,10 +202,10 @@ fn an_expired_token() {
         told_when("GetCallerIdentity", move |_| Answer::Refuse(403, "ExpiredToken", message));
     assert_told!(told, @r"
     error: cannot tell the account of the credentials in eu-west-1 at http://127.0.0.1:PORT
-      why: sts GetCallerIdentity: The security token included in the request is expired
-      code: ExpiredToken
-      request: req-1
-      help: Sign in again (`aws sso login`, `aws configure`) or set AWS_PROFILE; a region that is off by default must be enabled first. `--sandbox` needs no account.
+     = why: sts GetCallerIdentity: The security token included in the request is expired
+     = code: ExpiredToken
+     = request: req-1
+     = help: Sign in again (`aws sso login`, `aws configure`) or set AWS_PROFILE; a region that is off by default must be enabled first. `--sandbox` needs no account.
     ");
 }
 
@@ -214,8 +214,8 @@ fn an_endpoint_that_is_down() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     assert_told!(told(&Stage::at(&format!("http://{free}"))), @r"
     error: cannot tell the account of the credentials in eu-west-1 at http://127.0.0.1:PORT
-      why: sts GetCallerIdentity: no answer from http://127.0.0.1:PORT: Connection refused (os error 111)
-      help: Check the network, the name of the region and AWS_ENDPOINT_URL, then run the command again.
+     = why: sts GetCallerIdentity: no answer from http://127.0.0.1:PORT: Connection refused (os error 111)
+     = help: Check the network, the name of the region and AWS_ENDPOINT_URL, then run the command again.
     ");
 }
 
@@ -232,8 +232,8 @@ fn a_region_that_does_not_exist() {
       |         ^^^^^^^^^ did you mean `eu-west-1`?
 
     error: cannot tell the account of the credentials in eu-west-9 at http://sts.eu-west-9.amazonaws.com
-      why: sts GetCallerIdentity: no answer from http://sts.eu-west-9.amazonaws.com: failed to lookup address information: Name or service not known
-      help: Check the network, the name of the region and AWS_ENDPOINT_URL, then run the command again.
+     = why: sts GetCallerIdentity: no answer from http://sts.eu-west-9.amazonaws.com: failed to lookup address information: Name or service not known
+     = help: Check the network, the name of the region and AWS_ENDPOINT_URL, then run the command again.
     ");
 }
 
@@ -243,10 +243,10 @@ fn a_region_that_is_not_enabled() {
     let told = told_when("DescribeVpcs", move |_| Answer::Refuse(401, "AuthFailure", message));
     assert_told!(told, @r"
     error: cannot read AWS::EC2::VPC in eu-west-1 (for network/vpc)
-      why: ec2 DescribeVpcs: AWS was not able to validate the provided access credentials
-      code: AuthFailure
-      request: req-1
-      help: Sign in again (`aws sso login`, `aws configure`) or set AWS_PROFILE; a region that is off by default must be enabled first. `--sandbox` needs no account.
+     = why: ec2 DescribeVpcs: AWS was not able to validate the provided access credentials
+     = code: AuthFailure
+     = request: req-1
+     = help: Sign in again (`aws sso login`, `aws configure`) or set AWS_PROFILE; a region that is off by default must be enabled first. `--sandbox` needs no account.
     ");
 }
 
@@ -254,8 +254,8 @@ fn a_region_that_is_not_enabled() {
 fn an_endpoint_that_never_answers() {
     assert_told!(told_when("GetCallerIdentity", |_| Answer::Silence), @r"
     error: cannot tell the account of the credentials in eu-west-1 at http://127.0.0.1:PORT
-      why: sts GetCallerIdentity: no answer before the deadline
-      help: Check the network, the name of the region and AWS_ENDPOINT_URL, then run the command again.
+     = why: sts GetCallerIdentity: no answer before the deadline
+     = help: Check the network, the name of the region and AWS_ENDPOINT_URL, then run the command again.
     ");
 }
 
@@ -263,8 +263,8 @@ fn an_endpoint_that_never_answers() {
 fn a_connection_that_is_cut() {
     assert_told!(told_when("DescribeVpcs", |_| Answer::Cut), @r"
     error: cannot read AWS::EC2::VPC in eu-west-1 (for network/vpc)
-      why: ec2 DescribeVpcs: no answer from http://127.0.0.1:PORT: connection closed before message completed
-      help: Check the network, the name of the region and AWS_ENDPOINT_URL, then run the command again.
+     = why: ec2 DescribeVpcs: no answer from http://127.0.0.1:PORT: connection closed before message completed
+     = help: Check the network, the name of the region and AWS_ENDPOINT_URL, then run the command again.
     ");
 }
 
@@ -272,8 +272,8 @@ fn a_connection_that_is_cut() {
 fn a_reply_that_is_cut_off() {
     assert_told!(told_when("DescribeVpcs", |_| Answer::Half), @r"
     error: cannot read AWS::EC2::VPC in eu-west-1 (for network/vpc)
-      why: ec2 DescribeVpcs: the reply is cut off: end of file before message length reached
-      help: Check the network, the name of the region and AWS_ENDPOINT_URL, then run the command again.
+     = why: ec2 DescribeVpcs: the reply is cut off: end of file before message length reached
+     = help: Check the network, the name of the region and AWS_ENDPOINT_URL, then run the command again.
     ");
 }
 
@@ -285,10 +285,10 @@ fn access_denied_in_xml() {
         told_when("DescribeVpcs", move |_| Answer::Refuse(403, "UnauthorizedOperation", message));
     assert_told!(told, @r"
     error: cannot read AWS::EC2::VPC in eu-west-1 (for network/vpc)
-      why: ec2 DescribeVpcs: You are not authorized to perform this operation. User: arn:aws:iam::123456789012:user/ann is not authorized to perform: ec2:DescribeVpcs because no identity-based policy allows it
-      code: UnauthorizedOperation
-      request: req-1
-      help: Give the principal permission for this action, or use another profile (AWS_PROFILE).
+     = why: ec2 DescribeVpcs: You are not authorized to perform this operation. User: arn:aws:iam::123456789012:user/ann is not authorized to perform: ec2:DescribeVpcs because no identity-based policy allows it
+     = code: UnauthorizedOperation
+     = request: req-1
+     = help: Give the principal permission for this action, or use another profile (AWS_PROFILE).
     ");
 }
 
@@ -300,10 +300,10 @@ fn access_denied_in_json() {
     });
     assert_told!(told, @r"
     error: cannot read AWS::Logs::LogGroup in eu-west-1 (for logs.app/log-group)
-      why: logs DescribeLogGroups: User: arn:aws:iam::123456789012:user/ann is not authorized to perform: logs:DescribeLogGroups
-      code: AccessDeniedException
-      request: req-1
-      help: Give the principal permission for this action, or use another profile (AWS_PROFILE).
+     = why: logs DescribeLogGroups: User: arn:aws:iam::123456789012:user/ann is not authorized to perform: logs:DescribeLogGroups
+     = code: AccessDeniedException
+     = request: req-1
+     = help: Give the principal permission for this action, or use another profile (AWS_PROFILE).
     ");
 }
 
@@ -322,10 +322,10 @@ fn access_denied_in_rest_json() {
         let stage = Stage::at(&endpoint.url).blueprint(&format!("{private}{cluster}"));
         assert_told!(told(&stage), @r"
         error: cannot read AWS::EKS::Cluster in eu-west-1 (for cluster/cluster)
-          why: eks DescribeCluster: User: arn:aws:iam::123456789012:user/ann is not authorized to perform: eks:DescribeCluster
-          code: AccessDeniedException
-          request: req-1
-          help: Give the principal permission for this action, or use another profile (AWS_PROFILE).
+         = why: eks DescribeCluster: User: arn:aws:iam::123456789012:user/ann is not authorized to perform: eks:DescribeCluster
+         = code: AccessDeniedException
+         = request: req-1
+         = help: Give the principal permission for this action, or use another profile (AWS_PROFILE).
         ");
     });
 }
@@ -343,10 +343,10 @@ fn a_later_page_that_fails_in_xml() {
     });
     assert_told!(told, @r"
     error: cannot read AWS::EC2::VPC in eu-west-1 (for network/vpc)
-      why: ec2 DescribeVpcs: An internal error has occurred
-      code: InternalError
-      request: req-1
-      help: The service has a problem of its own; run the command again later.
+     = why: ec2 DescribeVpcs: An internal error has occurred
+     = code: InternalError
+     = request: req-1
+     = help: The service has a problem of its own; run the command again later.
     ");
 }
 
@@ -366,10 +366,10 @@ fn a_later_page_that_fails_in_json() {
     });
     assert_told!(told, @r"
     error: cannot read AWS::Logs::LogGroup in eu-west-1 (for logs.app/log-group)
-      why: logs DescribeLogGroups: The service cannot complete the request.
-      code: ServiceUnavailableException
-      request: req-1
-      help: The service has a problem of its own; run the command again later.
+     = why: logs DescribeLogGroups: The service cannot complete the request.
+     = code: ServiceUnavailableException
+     = request: req-1
+     = help: The service has a problem of its own; run the command again later.
     ");
 }
 
@@ -380,10 +380,10 @@ fn throttling_that_does_not_end() {
     });
     assert_told!(told, @r"
     error: cannot read AWS::EC2::Subnet in eu-west-1 (for network/subnet/public-a and 1 more)
-      why: ec2 DescribeSubnets: Request limit exceeded.
-      code: RequestLimitExceeded
-      request: req-1
-      help: The account's request rate is used up by others; run the command again later.
+     = why: ec2 DescribeSubnets: Request limit exceeded.
+     = code: RequestLimitExceeded
+     = request: req-1
+     = help: The account's request rate is used up by others; run the command again later.
     ");
 }
 
@@ -392,8 +392,8 @@ fn a_reply_that_is_no_xml() {
     let page = "<html><body>Welcome to the airport's network. Please sign in.</body></html>";
     assert_told!(told_when("DescribeVpcs", move |_| Answer::Raw(200, "text/html", page)), @r"
     error: cannot read AWS::EC2::VPC in eu-west-1 (for network/vpc)
-      why: ec2 DescribeVpcs: the reply is not the service's: HTTP status 200, text/html
-      help: Check AWS_ENDPOINT_URL and the proxies on the way; if they are right, this is a defect of platctl: report it with this message.
+     = why: ec2 DescribeVpcs: the reply is not the service's: HTTP status 200, text/html
+     = help: Check AWS_ENDPOINT_URL and the proxies on the way; if they are right, this is a defect of platctl: report it with this message.
     ");
 }
 
@@ -402,8 +402,8 @@ fn a_reply_that_is_no_json() {
     let page = "<html><body>Welcome to the airport's network. Please sign in.</body></html>";
     assert_told!(told_when("DescribeLogGroups", move |_| Answer::Raw(200, "text/html", page)), @r"
     error: cannot read AWS::Logs::LogGroup in eu-west-1 (for logs.app/log-group)
-      why: logs DescribeLogGroups: the reply is not the service's: HTTP status 200, text/html
-      help: Check AWS_ENDPOINT_URL and the proxies on the way; if they are right, this is a defect of platctl: report it with this message.
+     = why: logs DescribeLogGroups: the reply is not the service's: HTTP status 200, text/html
+     = help: Check AWS_ENDPOINT_URL and the proxies on the way; if they are right, this is a defect of platctl: report it with this message.
     ");
 }
 
@@ -412,8 +412,8 @@ fn a_gateway_that_fails() {
     let page = "<html><head><title>502 Bad Gateway</title></head></html>";
     assert_told!(told_when("DescribeVpcs", move |_| Answer::Raw(502, "text/html", page)), @r"
     error: cannot read AWS::EC2::VPC in eu-west-1 (for network/vpc)
-      why: ec2 DescribeVpcs: the reply is not the service's: HTTP status 502, text/html
-      help: The service has a problem of its own; run the command again later.
+     = why: ec2 DescribeVpcs: the reply is not the service's: HTTP status 502, text/html
+     = help: The service has a problem of its own; run the command again later.
     ");
 }
 
@@ -480,11 +480,11 @@ fn a_refusal_in_the_middle_of_an_apply() {
         Plan: 21 to create, 0 to update, 0 to replace, 0 to delete, 0 to adopt, 0 kept.
         Typically about 16 s.
         error: creating network/subnet/public-b (AWS::EC2::Subnet) failed
-          why: ec2 CreateSubnet: You are not authorized to perform: ec2:CreateSubnet
-          code: UnauthorizedOperation
-          request: req-1
-          left: nothing, it was not made
-          help: Give the principal permission for this action, or use another profile (AWS_PROFILE).
+         = why: ec2 CreateSubnet: You are not authorized to perform: ec2:CreateSubnet
+         = code: UnauthorizedOperation
+         = request: req-1
+         = left: nothing, it was not made
+         = help: Give the principal permission for this action, or use another profile (AWS_PROFILE).
 
         not finished: 2 resources because network/subnet/public-b failed
           network/acl-association/public-b  network/route-table-association/public-b
