@@ -68,8 +68,8 @@ fn no_file_names_a_machine() {
             let hosts = line.split("://").skip(1).filter_map(host);
             for host in hosts {
                 let is_public =
-                    |public: &&str| host == *public || host.ends_with(&format!(".{public}"));
-                assert!(PUBLIC.iter().any(|public| is_public(&public)), "{at}: {host}");
+                    |public: &str| host == public || host.ends_with(&format!(".{public}"));
+                assert!(PUBLIC.iter().any(|public| is_public(public)), "{at}: {host}");
             }
         }
     }

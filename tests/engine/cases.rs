@@ -167,7 +167,9 @@ fn told(plan: &Plan) -> Value {
     let steps = plan.steps.iter().enumerate().map(|(id, step)| {
         let op = serde_json::to_value(step.op).unwrap();
         let mut told = format!("{id} {} {} {}s", op.as_str().unwrap(), step.address, step.seconds);
-        step.after.iter().for_each(|before| told += &format!(" ←{before}"));
+        for before in &step.after {
+            told.extend([" ←", &before.to_string()]);
+        }
         told
     });
     json!({

@@ -110,7 +110,7 @@ fn serve(
             (&client).write_all(&whole.as_bytes()[..whole.len() - 8])?;
         }
         Answer::Lose => drop(forward(&head, &request.body, upstream)?),
-        Answer::Silence => thread::sleep(Duration::from_secs(600)),
+        Answer::Silence => thread::park_timeout(Duration::from_mins(10)),
     }
     client.shutdown(Shutdown::Both)
 }
@@ -160,7 +160,7 @@ fn understand(head: &[String], body: String) -> Request {
 fn forward(head: &[String], body: &str, upstream: &str) -> io::Result<Vec<u8>> {
     let mut server = TcpStream::connect(upstream)?;
     let head = head.iter().filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
-    let head: String = head.map(|line| format!("{line}\r\n")).collect();
+    let head = head.fold(String::new(), |head, line| head + line + "\r\n");
     server.write_all(format!("{head}Connection: close\r\n\r\n{body}").as_bytes())?;
     let mut answer = Vec::new();
     server.read_to_end(&mut answer)?;

@@ -526,7 +526,8 @@ fn an_endpoint_that_dies_in_the_middle_of_an_apply() {
         for _ in 0..2 {
             let id = apply.id().to_string();
             assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-            std::thread::sleep(Duration::from_millis(300));
+            // The first one must be noticed before the second, or they count as one.
+            std::thread::park_timeout(Duration::from_millis(300));
         }
         lines.for_each(drop);
         assert_eq!(apply.wait().unwrap().code(), Some(130));
