@@ -46,7 +46,10 @@ const LAWS: [(&str, &[&str]); 9] = [
         "only cli and report write text; only cli knows exit codes",
         &["laws.rs::only_cli_and_report_write_text", "laws.rs::only_cli_knows_exit_codes"],
     ),
-    ("no secret value reaches state, journal, plan, event, log or error", &["laws.rs::no_spec_has_a_place_for_a_secret"]),
+    (
+        "no secret value reaches state, journal, plan, event, log or error",
+        &["laws.rs::no_spec_has_a_place_for_a_secret"],
+    ),
 ];
 
 /// Properties whose names sound like secrets and hold none.
@@ -95,7 +98,11 @@ fn every_module_has_its_place_in_the_list() {
 #[test]
 fn only_cloud_kinds_and_sandbox_name_an_aws_crate() {
     let allowed = ["cloud", "kinds", "sandbox"];
-    forbid("an AWS crate", &allowed, &["aws_sdk_", "aws_config", "aws_smithy", "aws_types", "aws_credential"]);
+    forbid(
+        "an AWS crate",
+        &allowed,
+        &["aws_sdk_", "aws_config", "aws_smithy", "aws_types", "aws_credential"],
+    );
     forbid("a Kubernetes crate", &allowed, &["kube::", "k8s_openapi"]);
 }
 
@@ -121,7 +128,17 @@ fn apply_does_not_know_the_blueprint() {
 #[test]
 fn the_plan_has_no_clock_no_randomness_and_no_io() {
     for Source { path, code, .. } in sources().into_iter().filter(|it| it.module == "plan") {
-        let io = ["tokio", "async ", "Instant", "SystemTime", "rand::", "std::fs", "std::io", "std::env", "std::net"];
+        let io = [
+            "tokio",
+            "async ",
+            "Instant",
+            "SystemTime",
+            "rand::",
+            "std::fs",
+            "std::io",
+            "std::env",
+            "std::net",
+        ];
         for word in io {
             assert!(!code.contains(word), "{path}: `{word}`");
         }
@@ -166,9 +183,11 @@ fn no_spec_has_a_place_for_a_secret() {
     // Parts of properties have no row of their own: the fields of every struct that is read from a spec.
     for Source { path, code, .. } in sources().into_iter().filter(|it| it.module == "kinds") {
         let fields = code.lines().filter_map(|line| {
-            let line = line.trim_start().trim_start_matches("pub ").trim_start_matches("pub(crate) ");
+            let line =
+                line.trim_start().trim_start_matches("pub ").trim_start_matches("pub(crate) ");
             let (name, rest) = line.split_once(": ")?;
-            let is_name = name.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit());
+            let is_name =
+                name.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit());
             let of_text = rest.starts_with("String,") || rest.starts_with("Option<String>,");
             (is_name && of_text).then_some(name)
         });
@@ -272,5 +291,8 @@ fn forbid(what: &str, allowed: &[&str], words: &[&str]) {
 
 fn capital(word: &str) -> String {
     let mut letters = word.chars();
-    letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
+    letters
+        .next()
+        .map(|first| first.to_ascii_uppercase().to_string() + letters.as_str())
+        .unwrap_or_default()
 }

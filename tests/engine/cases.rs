@@ -1,12 +1,15 @@
-//! Plans, case by case: each folder of `tests/cases` gives the three sides in `given.yaml`; the plan stands beside it.
+//! Plans, case by case: each folder of `tests/cases` gives the three sides in `given.yaml`; the plan stands beside it, as data
+//! (`plan.snap`) and as people see it (`text.snap`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use anstream::adapter::strip_str;
 use platctl::address::{Address, Owner, PhysicalId};
 use platctl::kind::{DeletionPolicy, Readiness};
 use platctl::observe::Observation;
 use platctl::plan::{Intent, Origin, Plan, check, plan};
+use platctl::report::{View, human};
 use platctl::state::{State, Status};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -75,7 +78,8 @@ impl Given {
         assert!(text.starts_with("# "), "{} does not say what it shows", folder.display());
         // By way of JSON: YAML writes enums as tags (`!failed`).
         let value: Value = serde_yaml::from_str(&text).unwrap();
-        serde_json::from_value(value).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        serde_json::from_value(value)
+            .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
     }
 
     fn plan(&self) -> Plan {
@@ -198,6 +202,8 @@ fn every_case_gives_its_plan() {
             omit_expression => true,
         }, {
             insta::assert_json_snapshot!("plan", told(&plan));
+            let text = human::plan(&plan, View::default()).to_string();
+            insta::assert_snapshot!("text", strip_str(&text));
         });
     }
 }

@@ -197,7 +197,7 @@ async fn a_second_interrupt_aborts_and_the_next_apply_settles_what_was_in_flight
         }
     });
     let run = run.await;
-        assert_eq!(run.outcome.interrupted, Some(Interrupt::Abort));
+    assert_eq!(run.outcome.interrupted, Some(Interrupt::Abort));
     assert_eq!(stage.state().resources[&"network/vpc".parse().unwrap()].id, None);
     stage.apply(&platform()).await;
     let vpcs = stage.cloud.world().objects.into_keys().filter(|key| key.0 == "AWS::EC2::VPC");
