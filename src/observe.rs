@@ -17,7 +17,7 @@ pub type Observation = BTreeMap<Address, Observed>;
 
 /// A read that failed: nothing is known of these resources.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read {kind} in {region} (for {address}{})", and_more(.others))]
+#[error("cannot read {kind} in {region} (for {address}{})", and_more(*.others))]
 pub struct ObserveError {
     pub kind: &'static str,
     pub region: String,
@@ -147,6 +147,6 @@ pub fn outputs(observation: &Observation) -> BTreeMap<&Address, &Outputs> {
     observation.iter().map(|(address, observed)| (address, &observed.outputs)).collect()
 }
 
-fn and_more(others: &usize) -> String {
-    if *others == 0 { String::new() } else { format!(" and {others} more") }
+fn and_more(others: usize) -> String {
+    if others == 0 { String::new() } else { format!(" and {others} more") }
 }

@@ -53,7 +53,7 @@ const GAP_SHARE: f64 = 0.15;
 const VISIBLE_MAX: Duration = Duration::from_secs(90);
 /// Typical durations are no promises: a multiple of them, and some minutes, is.
 const PATIENCE_FACTOR: u32 = 4;
-const PATIENCE_MIN: Duration = Duration::from_secs(15 * 60);
+const PATIENCE_MIN: Duration = Duration::from_mins(15);
 /// However fast the sandbox lives, a loaded machine needs some real time.
 const PATIENCE_FLOOR: Duration = Duration::from_secs(45);
 

@@ -1,5 +1,5 @@
-//! Plans, case by case: each folder of `tests/cases` gives the three sides in `given.yaml`; the plan stands beside it, as data
-//! (`plan.snap`) and as people see it (`text.snap`).
+//! Plans, case by case: each folder of `tests/cases` gives the three sides in `given.yaml`; the plan stands beside it,
+//! as data (`plan.snap`) and as people see it (`text.snap`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -169,9 +169,9 @@ fn told(plan: &Plan) -> Value {
     });
     let steps = plan.steps.iter().enumerate().map(|(id, step)| {
         let op = serde_json::to_value(step.op).unwrap();
-        let mut told = format!("{id} {} {} {}s", op.as_str().unwrap(), step.address, step.seconds);
-        step.after.iter().for_each(|before| told += &format!(" ←{before}"));
-        told
+        let after: Vec<String> = step.after.iter().map(|before| format!(" ←{before}")).collect();
+        let (address, seconds, after) = (&step.address, step.seconds, after.concat());
+        format!("{id} {} {address} {seconds}s{after}", op.as_str().unwrap())
     });
     json!({
         "changes": changes.collect::<Map<_, _>>(),
