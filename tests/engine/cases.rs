@@ -1,12 +1,15 @@
-//! Plans, case by case: each folder of `tests/cases` gives the three sides in `given.yaml`; the plan stands beside it.
+//! Plans, case by case: each folder of `tests/cases` gives the three sides in `given.yaml`; the plan stands beside it,
+//! as data (`plan.snap`) and as people see it (`text.snap`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use anstream::adapter::strip_str;
 use platctl::address::{Address, Owner, PhysicalId};
 use platctl::kind::{DeletionPolicy, Readiness};
 use platctl::observe::Observation;
 use platctl::plan::{Intent, Origin, Plan, check, plan};
+use platctl::report::{View, human};
 use platctl::state::{State, Status};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -166,11 +169,9 @@ fn told(plan: &Plan) -> Value {
     });
     let steps = plan.steps.iter().enumerate().map(|(id, step)| {
         let op = serde_json::to_value(step.op).unwrap();
-        let mut told = format!("{id} {} {} {}s", op.as_str().unwrap(), step.address, step.seconds);
-        for before in &step.after {
-            told.extend([" ←", &before.to_string()]);
-        }
-        told
+        let after: Vec<String> = step.after.iter().map(|before| format!(" ←{before}")).collect();
+        let (address, seconds, after) = (&step.address, step.seconds, after.concat());
+        format!("{id} {} {address} {seconds}s{after}", op.as_str().unwrap())
     });
     json!({
         "changes": changes.collect::<Map<_, _>>(),
@@ -201,6 +202,8 @@ fn every_case_gives_its_plan() {
             omit_expression => true,
         }, {
             insta::assert_json_snapshot!("plan", told(&plan));
+            let text = human::plan(&plan, View::default()).to_string();
+            insta::assert_snapshot!("text", strip_str(&text));
         });
     }
 }

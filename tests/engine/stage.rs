@@ -43,7 +43,7 @@ impl Stage {
     }
 
     pub(crate) fn with(nature: Nature, world: World) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let store = Store::new(folder.path(), &stack());
         let journal = store.folder().join("journal.jsonl");
         Self { cloud: Arc::new(FakeCloud::new(nature, journal, world)), store, _folder: folder }
@@ -194,6 +194,12 @@ impl Stage {
     }
 }
 
+/// In memory where the system offers that: a disk takes milliseconds to make a line durable, and these tests write
+/// thousands.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 impl Run {
     /// Asserts that these lines of the trace come in this order.
     pub(crate) fn assert_order(&self, lines: &[&str]) {
@@ -209,9 +215,9 @@ impl Run {
 fn renamed(value: &Value, names: &BTreeMap<String, Value>) -> Value {
     match value {
         Value::String(text) => names.get(text).unwrap_or(value).clone(),
-        // Kinds sort their sets by ids, and ids are the cloud's to choose: names have an order of their own.
         Value::Array(items) => {
             let mut items: Vec<Value> = items.iter().map(|item| renamed(item, names)).collect();
+            // Sets are sent in the order of their ids.
             items.sort_by_cached_key(Value::to_string);
             Value::Array(items)
         }
