@@ -184,9 +184,6 @@ mod tests {
         error: databases.main/instance would lose its data
          = kind: AWS::RDS::DBInstance
          = help: Add `--allow-delete databases.main/instance` if that is meant.
-        error: keys.data/key would lose its data
-         = kind: AWS::KMS::Key
-         = help: Add `--allow-delete keys.data/key` if that is meant.
         ");
         assert_eq!(refused(&["*"]), None);
         let named = ["databases.main/instance", "databases.orders/instance", "keys.data/key"];
