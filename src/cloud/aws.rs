@@ -122,16 +122,29 @@ impl Aws {
 pub struct Cx {
     pub region: String,
     pub acm: aws_sdk_acm::Client,
+    pub cloudfront: aws_sdk_cloudfront::Client,
+    pub cloudtrail: aws_sdk_cloudtrail::Client,
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
+    pub config: aws_sdk_config::Client,
+    pub dynamodb: aws_sdk_dynamodb::Client,
     pub ec2: aws_sdk_ec2::Client,
     pub ecr: aws_sdk_ecr::Client,
     pub eks: aws_sdk_eks::Client,
+    pub elasticache: aws_sdk_elasticache::Client,
     pub elb: aws_sdk_elasticloadbalancingv2::Client,
+    pub events: aws_sdk_eventbridge::Client,
+    pub guardduty: aws_sdk_guardduty::Client,
     pub iam: aws_sdk_iam::Client,
     pub kms: aws_sdk_kms::Client,
+    pub lambda: aws_sdk_lambda::Client,
     pub logs: aws_sdk_cloudwatchlogs::Client,
     pub rds: aws_sdk_rds::Client,
     pub route53: aws_sdk_route53::Client,
+    pub s3: aws_sdk_s3::Client,
     pub secrets: aws_sdk_secretsmanager::Client,
+    pub sns: aws_sdk_sns::Client,
+    pub sqs: aws_sdk_sqs::Client,
+    pub ssm: aws_sdk_ssm::Client,
     pub sts: aws_sdk_sts::Client,
     pub tagging: aws_sdk_resourcegroupstagging::Client,
     pub waf: aws_sdk_wafv2::Client,
@@ -169,16 +182,29 @@ impl Cx {
         Self {
             region: region.into(),
             acm: client!(aws_sdk_acm, "acm", sdk),
+            cloudfront: client!(aws_sdk_cloudfront, "cloudfront", sdk),
+            cloudtrail: client!(aws_sdk_cloudtrail, "cloudtrail", sdk),
+            cloudwatch: client!(aws_sdk_cloudwatch, "cloudwatch", sdk),
+            config: client!(aws_sdk_config, "config", sdk),
+            dynamodb: client!(aws_sdk_dynamodb, "dynamodb", sdk),
             ec2: client!(aws_sdk_ec2, "ec2", sdk),
             ecr: client!(aws_sdk_ecr, "ecr", sdk),
             eks: client!(aws_sdk_eks, "eks", sdk),
+            elasticache: client!(aws_sdk_elasticache, "elasticache", sdk),
             elb: client!(aws_sdk_elasticloadbalancingv2, "elasticloadbalancing", sdk),
+            events: client!(aws_sdk_eventbridge, "events", sdk),
+            guardduty: client!(aws_sdk_guardduty, "guardduty", sdk),
             iam: client!(aws_sdk_iam, "iam", sdk),
             kms: client!(aws_sdk_kms, "kms", sdk),
+            lambda: client!(aws_sdk_lambda, "lambda", sdk),
             logs: client!(aws_sdk_cloudwatchlogs, "logs", sdk),
             rds: client!(aws_sdk_rds, "rds", sdk),
             route53: client!(aws_sdk_route53, "route53", sdk),
+            s3: s3(sdk),
             secrets: client!(aws_sdk_secretsmanager, "secretsmanager", sdk),
+            sns: client!(aws_sdk_sns, "sns", sdk),
+            sqs: client!(aws_sdk_sqs, "sqs", sdk),
+            ssm: client!(aws_sdk_ssm, "ssm", sdk),
             sts: client!(aws_sdk_sts, "sts", &identity),
             tagging: client!(aws_sdk_resourcegroupstagging, "tagging", sdk),
             waf: client!(aws_sdk_wafv2, "wafv2", sdk),
@@ -199,6 +225,16 @@ impl Cx {
             })
             .await
     }
+}
+
+/// Buckets are named in the path where an endpoint was given: only AWS's own has a host for each bucket.
+fn s3(sdk: &SdkConfig) -> aws_sdk_s3::Client {
+    let config = aws_sdk_s3::config::Builder::from(sdk)
+        .force_path_style(sdk.endpoint_url().is_some())
+        .interceptor(Named("s3"))
+        .interceptor(EffectsOnce)
+        .build();
+    aws_sdk_s3::Client::from_conf(config)
 }
 
 fn https_client() -> SharedHttpClient {

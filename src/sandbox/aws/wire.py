@@ -30,21 +30,34 @@ import memory
 
 RESPONSES = {
     "acm": "AWSCertificateManagerResponse",
+    "awslambda": "LambdaResponse",
+    "cloudfront": "CloudFrontResponse",
+    "cloudtrail": "CloudTrailResponse",
+    "cloudwatch": "CloudWatchResponse",
+    "config": "ConfigResponse",
+    "dynamodb": "DynamoHandler",
     "ec2": "EC2Response",
     "ecr": "ECRResponse",
     "eks": "EKSResponse",
+    "elasticache": "ElastiCacheResponse",
     "elbv2": "ELBV2Response",
+    "events": "EventsHandler",
+    "guardduty": "GuardDutyResponse",
     "iam": "IamResponse",
     "kms": "KmsResponse",
     "logs": "LogsResponse",
     "rds": "RDSResponse",
     "resourcegroupstaggingapi": "ResourceGroupsTaggingAPIResponse",
     "route53": "Route53",
+    "s3": "S3Response",
     "secretsmanager": "SecretsManagerResponse",
+    "sns": "SNSResponse",
+    "sqs": "SQSResponse",
+    "ssm": "SimpleSystemManagerResponse",
     "sts": "TokenResponse",
     "wafv2": "WAFV2Response",
 }
-GLOBAL = {"iam", "route53", "sts"}
+GLOBAL = {"cloudfront", "iam", "route53", "s3", "sts"}
 
 _HOOKS = {}
 
