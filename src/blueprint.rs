@@ -11,9 +11,11 @@ mod check;
 pub mod component;
 mod decode;
 mod environment;
+mod expand;
 mod node;
 mod parse;
 pub mod reference;
+mod region;
 pub mod shape;
 pub mod value;
 
@@ -26,14 +28,28 @@ use crate::diagnostic::{Diagnostic, Severity, listed};
 use crate::source::{SourceMap, Span, Spanned};
 use check::{Check, Declared, Known};
 use component::{
-    Header, Named, Only, certificate::Certificate, cluster::Cluster, database::Database, dns::Zone,
-    firewall::Firewall, identity::Identity, key::Key, load_balancer::LoadBalancer, log::LogGroup,
-    network::Network, registry::Registry, secret::Secret,
+    Header, Named, Only,
+    certificate::Certificate,
+    cluster::Cluster,
+    database::Database,
+    dns::Zone,
+    existing::Existing,
+    firewall::Firewall,
+    identity::Identity,
+    key::Key,
+    load_balancer::LoadBalancer,
+    log::LogGroup,
+    network::{Network, Tier},
+    registry::Registry,
+    resource::Resource,
+    secret::Secret,
 };
 use decode::{Decode, Decoder, schema};
 use node::{Node, Value};
+use reference::ComponentType;
+use region::{Part, Regions};
 use shape::Shape;
-use value::{DomainName, Name, Region, TagKey};
+use value::{DomainName, Name, Place, Properties, Region, ResourceAddress, TagKey};
 
 /// What a person wants, complete: merged, decoded, checked, with every default filled in.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,11 +78,22 @@ pub struct Blueprint {
     pub keys: BTreeMap<Name, Spanned<Key>>,
     pub logs: BTreeMap<Name, Spanned<LogGroup>>,
     pub identities: BTreeMap<Name, Spanned<Identity>>,
+    /// Resources of any kind.
+    pub resources: BTreeMap<Name, Spanned<Resource>>,
+    /// What others own.
+    pub existing: Spanned<Existing>,
+    /// Properties of compiled resources that are laid over what components say.
+    pub overrides: BTreeMap<ResourceAddress, Spanned<Properties>>,
+    /// Where each component or resource stands now that once stood elsewhere.
+    pub moved: BTreeMap<Place, Spanned<Place>>,
+    /// The parts of the stack in further regions. In these only what a region can have is set.
+    pub regions: BTreeMap<Name, Spanned<Blueprint>>,
 }
 
 schema! {
     /// A blueprint: everything that platctl provisions, in one file.
     struct Document("the blueprint") {
+        ..sections: Sections,
         /// The version of the language.
         api_version: Header<ApiVersion>,
         /// What kind of file this is.
@@ -78,7 +105,25 @@ schema! {
         /// Tags for every resource that can have some.
         tags: Header<BTreeMap<TagKey, Spanned<String>>>,
         /// What differs between environments, laid over the rest.
-        environments: Environments,
+        environments: Raw,
+        /// Values that the rest names as `$(name)`.
+        variables: Raw,
+        /// DNS zones by their domain names.
+        dns: Named<Zone>,
+        /// Further regions of the stack.
+        regions: Regions,
+        /// Resources of any kind, in CloudFormation's words.
+        resources: Named<Resource>,
+        /// Properties of single resources, by address, in place of what components make of them.
+        overrides: BTreeMap<ResourceAddress, Spanned<Properties>>,
+        /// Where components and resources stand now that had other names once.
+        moved: BTreeMap<Place, Spanned<Place>>,
+    }
+}
+
+schema! {
+    /// The components of one region.
+    pub(crate) struct Sections("a region") {
         /// The VPC with its subnets.
         network: Only<Network>,
         /// The EKS cluster.
@@ -87,8 +132,6 @@ schema! {
         databases: Named<Database>,
         /// Application load balancers.
         load_balancers: Named<LoadBalancer>,
-        /// DNS zones by their domain names.
-        dns: Named<Zone>,
         /// TLS certificates.
         certificates: Named<Certificate>,
         /// Web application firewalls.
@@ -103,6 +146,8 @@ schema! {
         logs: Named<LogGroup>,
         /// IAM roles for workloads and AWS services.
         identities: Named<Identity>,
+        /// What others own: looked up, never changed, never destroyed.
+        existing: Spanned<Existing> = "{}",
     }
 }
 
@@ -122,11 +167,11 @@ schema! {
     }
 }
 
-/// The environments, which [`environment`] has checked and laid over the rest.
+/// A part that is used up before decoding: by [`environment`] or [`expand`], which check it too.
 #[derive(Debug, Clone, PartialEq)]
-struct Environments;
+struct Raw;
 
-impl Decode for Environments {
+impl Decode for Raw {
     fn decode(_node: &Node, _decoder: &mut Decoder) -> Option<Self> {
         Some(Self)
     }
@@ -160,6 +205,17 @@ pub struct Loaded {
     pub sources: SourceMap,
 }
 
+/// A blueprint in all its environments, or what is wrong with it.
+#[derive(Debug)]
+pub struct Validated {
+    /// One for each environment; none if a diagnostic is an error.
+    pub blueprints: Vec<Blueprint>,
+    /// In the order of the files.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The texts that the diagnostics point into.
+    pub sources: SourceMap,
+}
+
 /// Reads a blueprint from a file.
 pub fn load(path: &Path, selection: Selection<'_>) -> Loaded {
     match contents(path) {
@@ -178,21 +234,22 @@ pub fn load_bytes(name: &str, bytes: &[u8], selection: Selection<'_>) -> Loaded 
 }
 
 /// Checks a blueprint in every environment, or by itself if it has none.
-///
-/// There is no blueprint in the answer, even if all is well: no stack was chosen.
-pub fn validate(path: &Path, sets: &[(String, String)]) -> Loaded {
+pub fn validate(path: &Path, sets: &[(String, String)]) -> Validated {
     match contents(path) {
         Ok(bytes) => validate_bytes(&path.display().to_string(), &bytes, sets),
-        Err(error) => Loaded::new(None, vec![unreadable(path, &error)], SourceMap::default()),
+        Err(error) => {
+            let (diagnostics, sources) = (vec![unreadable(path, &error)], SourceMap::default());
+            Validated { blueprints: Vec::new(), diagnostics, sources }
+        }
     }
 }
 
 /// As [`validate`], from bytes.
-pub fn validate_bytes(name: &str, bytes: &[u8], sets: &[(String, String)]) -> Loaded {
+pub fn validate_bytes(name: &str, bytes: &[u8], sets: &[(String, String)]) -> Validated {
     let mut sources = SourceMap::default();
     let mut problems = Vec::new();
     let Some(root) = read(name, bytes, &mut sources, &mut problems) else {
-        return Loaded::new(None, problems, sources);
+        return Validated { blueprints: Vec::new(), diagnostics: problems, sources };
     };
     let environments: Vec<Option<String>> = match environment::names(&root) {
         names if names.is_empty() => vec![None],
@@ -201,12 +258,13 @@ pub fn validate_bytes(name: &str, bytes: &[u8], sets: &[(String, String)]) -> Lo
     let mut found: Vec<(Diagnostic, Vec<&str>)> = Vec::new();
     let base = sources;
     let mut sources = base.clone();
+    let mut blueprints = Vec::new();
     for name in &environments {
         // Each run adds the same `--set` texts to the same sources, so that places agree.
         sources = base.clone();
         let mut here = Vec::new();
         let selection = Selection { environment: name.as_deref(), sets };
-        build(root.clone(), selection, &mut sources, &mut here);
+        blueprints.extend(build(root.clone(), selection, &mut sources, &mut here));
         for problem in here {
             let name = name.as_deref();
             match found.iter_mut().find(|(it, _)| *it == problem) {
@@ -223,12 +281,22 @@ pub fn validate_bytes(name: &str, bytes: &[u8], sets: &[(String, String)]) -> Lo
         let plural = if names.len() == 1 { "environment" } else { "environments" };
         problem.hint(format!("This is so in {plural} {}.", listed(names)))
     }));
-    Loaded::new(None, problems, sources)
+    Diagnostic::sort(&mut problems);
+    if has_errors(&problems) {
+        blueprints.clear();
+    }
+    Validated { blueprints, diagnostics: problems, sources }
 }
 
 /// The language, as data.
 pub fn shape() -> Shape {
     Document::shape()
+}
+
+impl From<Loaded> for Validated {
+    fn from(Loaded { blueprint, diagnostics, sources }: Loaded) -> Self {
+        Self { blueprints: blueprint.into_iter().collect(), diagnostics, sources }
+    }
 }
 
 impl Loaded {
@@ -238,13 +306,17 @@ impl Loaded {
         sources: SourceMap,
     ) -> Self {
         Diagnostic::sort(&mut problems);
-        let valid = problems.iter().all(|it| it.severity != Severity::Error);
-        Self { blueprint: blueprint.filter(|_| valid), diagnostics: problems, sources }
+        let blueprint = blueprint.filter(|_| !has_errors(&problems));
+        Self { blueprint, diagnostics: problems, sources }
     }
 
     pub fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|it| it.severity == Severity::Error)
+        has_errors(&self.diagnostics)
     }
+}
+
+fn has_errors(problems: &[Diagnostic]) -> bool {
+    problems.iter().any(|it| it.severity == Severity::Error)
 }
 
 impl Blueprint {
@@ -261,7 +333,75 @@ impl Blueprint {
         check::named(&self.keys, check);
         check::named(&self.logs, check);
         check::named(&self.identities, check);
+        check::named(&self.resources, check);
+        self.existing.check(check);
     }
+
+    /// A blueprint of the components of one region.
+    fn of(
+        identity: Identified,
+        sections: Sections,
+        hash: String,
+        defaults: BTreeMap<String, &'static str>,
+    ) -> Self {
+        let Identified { name, environment, stack, region, tags } = identity;
+        Self {
+            name,
+            environment,
+            stack,
+            region,
+            tags,
+            hash,
+            defaults,
+            network: sections.network.0,
+            cluster: sections.cluster.0,
+            databases: sections.databases.0,
+            load_balancers: sections.load_balancers.0,
+            dns: BTreeMap::new(),
+            certificates: sections.certificates.0,
+            firewalls: sections.firewalls.0,
+            registries: sections.registries.0,
+            secrets: sections.secrets.0,
+            keys: sections.keys.0,
+            logs: sections.logs.0,
+            identities: sections.identities.0,
+            resources: BTreeMap::new(),
+            existing: sections.existing,
+            overrides: BTreeMap::new(),
+            moved: BTreeMap::new(),
+            regions: BTreeMap::new(),
+        }
+    }
+
+    /// How many subnets a tier of the network has, ours or not; `None` without a network.
+    pub fn subnets_in(&self, tier: Tier) -> Option<usize> {
+        match (&self.network, &self.existing.network) {
+            (Some(network), _) => Some(network.subnets_of(tier).len()),
+            (None, Some(network)) => Some(network.subnets.get(&tier).map_or(0, |it| it.len())),
+            (None, None) => None,
+        }
+    }
+
+    /// Whether there is a cluster, ours or not.
+    pub fn has_cluster(&self) -> bool {
+        self.cluster.is_some() || self.existing.cluster.is_some()
+    }
+
+    /// The name that a component had when its resources got theirs, if it was another one.
+    pub fn former_name(&self, component: ComponentType, name: &str) -> Option<&str> {
+        let now = format!("{}.{name}", component.section());
+        let (former, _) = self.moved.iter().find(|(_, place)| place.as_str() == now)?;
+        former.as_str().strip_prefix(component.section())?.strip_prefix('.')
+    }
+}
+
+/// What a blueprint is called and where it stands.
+struct Identified {
+    name: Spanned<Name>,
+    environment: Option<Name>,
+    stack: String,
+    region: Spanned<Region>,
+    tags: BTreeMap<TagKey, Spanned<String>>,
 }
 
 /// The tree of a file, with the problems that it has in every environment.
@@ -309,6 +449,8 @@ fn build(
     let Selection { environment, sets } = selection;
     environment::select(&mut root, environment, problems);
     environment::set(&mut root, sets, sources, problems);
+    expand::expand(&mut root, problems);
+    region::complete(&mut root, problems);
 
     let mut decoder = Decoder::default();
     let document = Document::decode(&root, &mut decoder);
@@ -319,57 +461,71 @@ fn build(
     let environment = environment.and_then(|name| name.parse().ok());
     let declared = Declared::of(&root);
     let nowhere = root.span;
-    let (blueprint, region_valid) =
+    let (mut blueprint, region_valid, parts) =
         document.into_blueprint(environment, hash(root), defaults, nowhere);
     let region = region_valid.then_some(&blueprint.region.value);
     let known = Known { region, stack: &blueprint.stack };
-    problems.extend(check::check(&blueprint, known, &declared, &mentions));
+    problems.extend(check::check(&blueprint, known, &declared, &declared, &mentions));
+    for (name, region::Region { part, mentions, span }) in parts {
+        let (part, region_valid) = blueprint.part(&name, part, nowhere);
+        let region = region_valid.then_some(&part.region.value);
+        let known = Known { region, stack: &part.stack };
+        let here = declared.region(name.as_str());
+        problems.extend(check::check(&part, known, here, &declared, &mentions));
+        blueprint.regions.insert(name, Spanned::new(part, span));
+    }
     Some(blueprint)
 }
 
+/// Stands for a region that is invalid. It is never seen, since there is no blueprint with errors.
+fn any_region(nowhere: Span) -> Spanned<Region> {
+    Spanned::new("us-east-1".parse().expect("`us-east-1` is a region"), nowhere)
+}
+
 impl Document {
-    /// The blueprint, and whether its region is valid. What stands for an invalid name or region
-    /// is never seen, since there is no blueprint with errors.
+    /// The blueprint, whether its region is valid, and its parts in further regions.
     fn into_blueprint(
         self,
         environment: Option<Name>,
         hash: String,
         defaults: BTreeMap<String, &'static str>,
         nowhere: Span,
-    ) -> (Blueprint, bool) {
+    ) -> (Blueprint, bool, BTreeMap<Name, region::Region>) {
+        // What stands for an invalid name is never seen, since there is no blueprint with errors.
         let name = self.name.0.unwrap_or_else(|| {
             Spanned::new("unnamed".parse().expect("`unnamed` is a name"), nowhere)
         });
         let region_valid = self.region.0.is_some();
-        let region = self.region.0.unwrap_or_else(|| {
-            Spanned::new("us-east-1".parse().expect("`us-east-1` is a region"), nowhere)
-        });
+        let region = self.region.0.unwrap_or_else(|| any_region(nowhere));
         let stack = match &environment {
             Some(environment) => format!("{name}-{environment}"),
             None => name.to_string(),
         };
-        let blueprint = Blueprint {
-            name,
-            environment,
-            stack,
-            region,
-            tags: self.tags.0.unwrap_or_default(),
-            hash,
-            defaults,
-            network: self.network.0,
-            cluster: self.cluster.0,
-            databases: self.databases.0,
-            load_balancers: self.load_balancers.0,
-            dns: self.dns.0,
-            certificates: self.certificates.0,
-            firewalls: self.firewalls.0,
-            registries: self.registries.0,
-            secrets: self.secrets.0,
-            keys: self.keys.0,
-            logs: self.logs.0,
-            identities: self.identities.0,
+        let tags = self.tags.0.unwrap_or_default();
+        let identity = Identified { name, environment, stack, region, tags };
+        let mut blueprint = Blueprint::of(identity, self.sections, hash, defaults);
+        blueprint.dns = self.dns.0;
+        blueprint.resources = self.resources.0;
+        blueprint.overrides = self.overrides;
+        blueprint.moved = self.moved;
+        (blueprint, region_valid, self.regions.0)
+    }
+}
+
+impl Blueprint {
+    /// A part of it in a further region, and whether that region is valid. Names that are unique in an account hold the
+    /// part's.
+    fn part(&self, name: &Name, part: Part, nowhere: Span) -> (Self, bool) {
+        let Part { region, tags, sections } = part;
+        let region_valid = region.0.is_some();
+        let identity = Identified {
+            name: self.name.clone(),
+            environment: self.environment.clone(),
+            stack: format!("{}-{name}", self.stack),
+            region: region.0.unwrap_or_else(|| any_region(nowhere)),
+            tags: tags.unwrap_or_else(|| self.tags.clone()),
         };
-        (blueprint, region_valid)
+        (Self::of(identity, sections, self.hash.clone(), BTreeMap::new()), region_valid)
     }
 }
 
@@ -468,7 +624,7 @@ identities: {a: {serviceAccount: default/a}}
     #[test]
     fn every_section_holds_the_components_of_one_type() {
         let Shape::Struct(document) = shape() else { panic!("a blueprint is a mapping") };
-        for component in reference::ComponentType::ALL {
+        for component in ComponentType::ALL {
             let section = component.section();
             assert!(document.fields.iter().any(|field| field.key == section), "{section}");
         }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::address::{Address, Owner, Stack};
+use crate::address::{Address, Owner, PhysicalId, Stack};
 use crate::cloud::tags;
 use crate::kind::{AnyKind, DeletionPolicy, Need, Ref, Tagging, field, reference};
 use crate::kinds;
@@ -19,6 +19,19 @@ use crate::kinds;
 pub struct Graph {
     pub stack: Stack,
     pub nodes: BTreeMap<Address, Node>,
+    /// What others own and resources of this stack refer to: looked up, never changed.
+    pub existing: BTreeMap<Address, Existing>,
+    /// The former address of what has another one now: the same object, not another one.
+    pub moved: BTreeMap<Address, Address>,
+}
+
+/// A live object that somebody else owns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Existing {
+    /// The name of its kind.
+    pub kind: String,
+    pub region: String,
+    pub id: PhysicalId,
 }
 
 /// A desired resource.
@@ -44,6 +57,14 @@ pub enum GraphError {
     UnknownKind { address: Address, kind: String },
     #[error("{address}: {reason}")]
     Spec { address: Address, reason: String },
+    #[error("{address}: {kind} has no property `{property}`")]
+    NoSuchProperty { address: Address, kind: String, property: String },
+    #[error("{address}: there is no such resource to override")]
+    NothingToOverride { address: Address },
+    #[error("nothing is called `{to}`, to which something has moved")]
+    NothingMoved { to: String },
+    #[error("`{from}` has moved, and is in the blueprint all the same")]
+    StillThere { from: String },
     #[error("{address}: two resources have this address")]
     Twice { address: Address },
     #[error("{address}: `{path}` refers to `{to}`, which is not in the blueprint")]
@@ -59,8 +80,12 @@ pub enum GraphError {
 pub struct Builder {
     stack: Stack,
     region: String,
+    /// What stands before the addresses of the present part of the graph; empty for the blueprint itself.
+    scope: String,
     tags: BTreeMap<String, String>,
     nodes: BTreeMap<Address, Node>,
+    existing: BTreeMap<Address, Existing>,
+    moved: BTreeMap<Address, Address>,
     /// Explicit dependencies, whose other end may be added later.
     after: BTreeMap<Address, Needs>,
     errors: Vec<GraphError>,
@@ -72,8 +97,11 @@ impl Builder {
         Self {
             stack,
             region: region.into(),
+            scope: String::new(),
             tags,
             nodes: BTreeMap::new(),
+            existing: BTreeMap::new(),
+            moved: BTreeMap::new(),
             after: BTreeMap::new(),
             errors: Vec::new(),
         }
@@ -87,8 +115,16 @@ impl Builder {
         &self.region
     }
 
+    /// What is added from now on stands in `region`, below `scope`: in `regions.dr`, `databases.orders/instance` is
+    /// `regions.dr.databases.orders/instance`, in references too.
+    pub fn enter(&mut self, scope: &str, region: &str, tags: BTreeMap<String, String>) {
+        (self.scope, self.region, self.tags) = (scope.into(), region.into(), tags);
+    }
+
     /// Adds a resource. `spec` has the kind's properties; members that are `null` count as absent.
     pub fn add(&mut self, address: Address, kind: &str, spec: Value) -> Added<'_> {
+        let address = self.scoped(&address);
+        let spec = self.relocated(spec);
         match self.node(&address, kind, spec) {
             Ok(node) => {
                 if self.nodes.insert(address.clone(), node).is_some() {
@@ -100,10 +136,90 @@ impl Builder {
         Added { builder: self, address }
     }
 
+    /// Refers to an object that others own as if it stood at `address`.
+    pub fn add_existing(&mut self, address: &Address, kind: &str, id: PhysicalId) {
+        let (address, region) = (self.scoped(address), self.region.clone());
+        self.existing.insert(address, Existing { kind: kind.into(), region, id });
+    }
+
+    /// What was made under the address `from` stands at `to` now. A component's path stands for all of its resources.
+    pub fn moved(&mut self, from: &str, to: &str) {
+        let before = self.moved.len();
+        for address in self.nodes.keys() {
+            let former = match address.as_str().strip_prefix(to) {
+                Some("") => from.parse().ok(),
+                Some(rest) if rest.starts_with('/') => format!("{from}{rest}").parse().ok(),
+                Some(_) | None => None,
+            };
+            if let Some(former) = former {
+                self.moved.insert(address.clone(), former);
+            }
+        }
+        if self.moved.len() == before {
+            self.errors.push(GraphError::NothingMoved { to: to.into() });
+        }
+        let stays = |address: &Address| address.as_str() == from || address.component() == from;
+        if self.nodes.keys().any(stays) {
+            self.errors.push(GraphError::StillThere { from: from.into() });
+        }
+    }
+
+    /// The addresses of what was added so far.
+    pub fn addresses(&self) -> impl Iterator<Item = &Address> {
+        self.nodes.keys().chain(self.existing.keys())
+    }
+
+    /// Changes properties of a resource that was added: mappings are merged, anything else is replaced, `null` removes.
+    pub fn override_properties(&mut self, address: &Address, properties: &Value) {
+        let Some(node) = self.nodes.get(address) else {
+            self.errors.push(GraphError::NothingToOverride { address: address.clone() });
+            return;
+        };
+        let (kind, region, deletion) = (node.kind.clone(), node.region.clone(), node.deletion);
+        let mut spec = node.spec.clone();
+        let tags = spec.get("Tags").cloned();
+        lay_over(&mut spec, properties);
+        let own = properties.get("Tags").is_some();
+        if let (true, Some(Value::Array(all)), Some(tags)) =
+            (own, spec.get_mut("Tags"), tags.as_ref().and_then(Value::as_array))
+        {
+            // Tags of the same key: the last one counts.
+            let named = std::mem::take(all);
+            *all = tags.iter().cloned().chain(named).collect();
+        }
+        match self.node(address, &kind, spec) {
+            Ok(changed) => {
+                self.nodes.insert(address.clone(), Node { region, deletion, ..changed });
+            }
+            Err(error) => self.errors.push(error),
+        }
+    }
+
+    /// The address under the present scope. One that begins with `regions.` or `home.` says itself where it stands.
+    fn scoped(&self, address: &Address) -> Address {
+        let text = address.as_str();
+        let scoped = match text.strip_prefix(HOME) {
+            Some(home) => home.to_owned(),
+            None if self.scope.is_empty() || text.starts_with(REGIONS) => return address.clone(),
+            None => format!("{}.{text}", self.scope),
+        };
+        scoped.parse().expect("a scope is made of checked names")
+    }
+
+    fn relocated(&self, spec: Value) -> Value {
+        if self.scope.is_empty() {
+            return spec;
+        }
+        reference::relocate(spec, &|address| self.scoped(address))
+    }
+
     /// The graph, or everything that is wrong with it.
     pub fn build(mut self) -> Result<Graph, Vec<GraphError>> {
         for (address, needs) in std::mem::take(&mut self.after) {
             for (to, need) in needs {
+                if self.existing.contains_key(&to) {
+                    continue;
+                }
                 if !self.nodes.contains_key(&to) {
                     let path = "depends on".into();
                     self.errors.push(GraphError::NoSuchResource {
@@ -129,7 +245,8 @@ impl Builder {
             self.errors.extend(order::cycles(edges).into_iter().map(GraphError::Cycle));
         }
         if self.errors.is_empty() {
-            Ok(Graph { stack: self.stack, nodes: self.nodes })
+            let Self { stack, nodes, existing, moved, .. } = self;
+            Ok(Graph { stack, nodes, existing, moved })
         } else {
             Err(self.errors)
         }
@@ -140,6 +257,11 @@ impl Builder {
             return Err(GraphError::UnknownKind { address: address.clone(), kind: kind.into() });
         };
         drop_nulls(&mut spec);
+        let members = spec.as_object().into_iter().flat_map(serde_json::Map::keys);
+        if let Some(property) = members.into_iter().find(|it| !has_property(found, it)) {
+            let (address, property) = (address.clone(), property.clone());
+            return Err(GraphError::NoSuchProperty { address, kind: kind.into(), property });
+        }
         self.add_tags(found, address, &mut spec);
         let spec = found.normalize(&spec).map_err(|error| {
             let reason = format!("{error} (property of {kind})");
@@ -182,20 +304,26 @@ impl Builder {
         let mut needs = Needs::new();
         let mut errors = Vec::new();
         for (path, Ref { address: to, output }) in reference::all(&node.spec) {
-            let Some(target) = self.nodes.get(&to) else {
+            let target = self.nodes.get(&to).map(|node| &node.kind);
+            let existing = self.existing.get(&to).map(|existing| &existing.kind);
+            let Some(target_kind) = target.or(existing) else {
                 errors.push(GraphError::NoSuchResource { address: address.clone(), path, to });
                 continue;
             };
-            let outputs = kinds::find(&target.kind).map_or(&[][..], AnyKind::outputs);
+            let outputs = kinds::find(target_kind).map_or(&[][..], AnyKind::outputs);
             let Some(found) = outputs.iter().find(|known| known.gives(&output)) else {
                 errors.push(GraphError::NoSuchOutput {
                     address: address.clone(),
                     path,
                     reference: format!("{to}.{output}"),
-                    kind: target.kind.clone(),
+                    kind: target_kind.clone(),
                 });
                 continue;
             };
+            // What others own is there: nothing waits for it.
+            if target.is_none() {
+                continue;
+            }
             let of_field = field::ruling(fields, &path).map_or(Need::Id, |field| field.needs);
             strengthen(&mut needs, to, of_field.max(found.known));
         }
@@ -218,8 +346,9 @@ pub struct Added<'a> {
 impl Added<'_> {
     /// It starts only once `other` works, though it does not refer to it.
     pub fn after(self, other: &Address) -> Self {
+        let other = self.builder.scoped(other);
         let needs = self.builder.after.entry(self.address.clone()).or_default();
-        strengthen(needs, other.clone(), Need::Ready);
+        strengthen(needs, other, Need::Ready);
         self
     }
 
@@ -268,6 +397,35 @@ impl Graph {
 fn strengthen(needs: &mut Needs, to: Address, need: Need) {
     let known = needs.entry(to).or_insert(need);
     *known = need.max(*known);
+}
+
+/// Where the parts of a blueprint stand that are in a region of their own.
+const REGIONS: &str = "regions.";
+/// Begins, inside such a part, the address of what stands in the blueprint's own region.
+pub(crate) const HOME: &str = "home.";
+
+fn has_property(kind: &dyn AnyKind, name: &str) -> bool {
+    let tags = name == "Tags" && kind.tagging() != Tagging::None;
+    tags || kind.properties().contains(&name)
+}
+
+fn lay_over(base: &mut Value, overlay: &Value) {
+    match (base, overlay) {
+        (Value::Object(base), Value::Object(overlay)) => {
+            for (key, value) in overlay {
+                match base.get_mut(key) {
+                    _ if value.is_null() => drop(base.remove(key)),
+                    // A reference is a value, not a mapping to be merged.
+                    Some(below) if !reference::is_open(below) && !reference::is_open(value) => {
+                        lay_over(below, value);
+                    }
+                    Some(below) => *below = value.clone(),
+                    None => drop(base.insert(key.clone(), value.clone())),
+                }
+            }
+        }
+        (base, overlay) => *base = overlay.clone(),
+    }
 }
 
 fn drop_nulls(value: &mut Value) {

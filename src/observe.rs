@@ -7,8 +7,8 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::address::{Address, Owner};
 use crate::fault::{Class, Fault};
-use crate::graph::{Graph, Node};
-use crate::kind::{AnyKind, Cloud, Lookup, Observed, Outputs, Tagging, reference};
+use crate::graph::{Existing, Graph, Node};
+use crate::kind::{AnyKind, Cloud, Lookup, Observed, Tagging, reference};
 use crate::kinds;
 use crate::state::{Record, State};
 
@@ -55,6 +55,10 @@ pub async fn observe(
         let lookup = lookup_of_record(state, address, record);
         want(&record.kind, &record.region, address, lookup);
     }
+    for (address, existing) in &graph.existing {
+        let lookup = Some(Lookup::Id(existing.id.clone()));
+        want(&existing.kind, &existing.region, address, lookup);
+    }
     for (address, node) in &graph.nodes {
         if !state.resources.contains_key(address) {
             let lookup = lookup_of_node(graph, state, address, node);
@@ -78,6 +82,11 @@ fn lookup_of_record(state: &State, address: &Address, record: &Record) -> Option
 /// How to find what should be there and is not recorded: it may be ours all the same, if state was lost.
 fn lookup_of_node(graph: &Graph, state: &State, address: &Address, node: &Node) -> Option<Lookup> {
     debug_assert_eq!(graph.stack, state.stack);
+    let former = graph.moved.get(address).and_then(|former| state.resources.get(former));
+    let same = |former: &&Record| former.kind == node.kind && former.region == node.region;
+    if let Some(id) = former.filter(same).and_then(|former| former.id.clone()) {
+        return Some(Lookup::Id(id));
+    }
     let known = |reference: &reference::Ref| {
         state.resources.get(&reference.address)?.outputs.get(&reference.output).cloned()
     };
@@ -142,9 +151,12 @@ async fn read(
     Ok(found)
 }
 
-/// The outputs of what is live, for what refers to it.
-pub fn outputs(observation: &Observation) -> BTreeMap<&Address, &Outputs> {
-    observation.iter().map(|(address, observed)| (address, &observed.outputs)).collect()
+/// What a graph refers to as there already, and is not.
+pub fn missing<'a>(
+    graph: &'a Graph,
+    observation: &'a Observation,
+) -> impl Iterator<Item = (&'a Address, &'a Existing)> {
+    graph.existing.iter().filter(|(address, _)| !observation.contains_key(*address))
 }
 
 fn and_more(others: usize) -> String {

@@ -320,6 +320,10 @@ impl Planner<'_> {
 
     /// The value of a reference, if it is known now and will not change.
     fn known(&self, reference: &Ref) -> Option<String> {
+        if self.graph.existing.contains_key(&reference.address) {
+            let observed = self.observation.get(&reference.address)?;
+            return observed.outputs.get(&reference.output).cloned();
+        }
         let change = self.changes.get(&reference.address)?;
         if change.action.makes_new() {
             None

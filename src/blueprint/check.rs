@@ -7,7 +7,7 @@ use super::Blueprint;
 use super::component::Component;
 use super::component::network::Tier;
 use super::node::Node;
-use super::reference::{ComponentType, Mention};
+use super::reference::{ComponentType, Mention, Place};
 use super::value::{Name, Region};
 use crate::diagnostic::{Diagnostic, did_you_mean, listed};
 use crate::source::{Span, Spanned};
@@ -17,14 +17,16 @@ use crate::source::{Span, Spanned};
 pub(crate) fn check(
     blueprint: &Blueprint,
     known: Known<'_>,
-    declared: &Declared,
+    here: &Declared,
+    home: &Declared,
     mentions: &[Mention],
 ) -> Vec<Diagnostic> {
     let mut check = Check {
         blueprint,
         region: known.region,
         stack: known.stack,
-        declared,
+        declared: here,
+        home,
         problems: Vec::new(),
     };
     check.tags();
@@ -42,41 +44,53 @@ pub(crate) struct Known<'a> {
 }
 
 /// The names of all components, whether their blocks are valid or not, with their places.
-pub(crate) struct Declared(BTreeMap<ComponentType, BTreeMap<String, Span>>);
+#[derive(Default)]
+pub(crate) struct Declared {
+    own: BTreeMap<ComponentType, BTreeMap<String, Span>>,
+    regions: BTreeMap<String, Declared>,
+}
 
 impl Declared {
     pub(crate) fn of(root: &Node) -> Self {
-        let section = |component: &ComponentType| {
-            let section = root.mapping()?.entry(component.section())?;
-            let names = match component {
-                ComponentType::Network | ComponentType::Cluster => {
-                    BTreeMap::from([(component.to_string(), section.key.span)])
+        let mut own: BTreeMap<ComponentType, BTreeMap<String, Span>> = BTreeMap::new();
+        for component in ComponentType::ALL {
+            if let Some(section) = root.mapping().and_then(|it| it.entry(component.section())) {
+                let names = own.entry(*component).or_default();
+                if component.is_single() {
+                    names.insert(component.to_string(), section.key.span);
+                } else {
+                    names.extend(entries(Some(&section.value)));
                 }
-                ComponentType::Certificate
-                | ComponentType::Database
-                | ComponentType::Firewall
-                | ComponentType::Identity
-                | ComponentType::Key
-                | ComponentType::LoadBalancer
-                | ComponentType::Log
-                | ComponentType::Registry
-                | ComponentType::Secret
-                | ComponentType::Zone => {
-                    let entries = section.value.mapping().into_iter().flat_map(|it| &it.entries);
-                    entries.map(|it| (it.key.value.clone(), it.key.span)).collect()
-                }
+            }
+            let existing = root.get("existing").and_then(Node::mapping);
+            let Some(entry) = existing.and_then(|it| it.entry(component.existing()?)) else {
+                continue;
             };
-            Some((*component, names))
-        };
-        Self(ComponentType::ALL.iter().filter_map(section).collect())
+            let names = own.entry(*component).or_default();
+            if component.is_single() {
+                names.insert(component.to_string(), entry.key.span);
+            } else {
+                names.extend(entries(Some(&entry.value)));
+            }
+        }
+        let regions = root.get("regions").and_then(Node::mapping);
+        let regions = regions.into_iter().flat_map(|it| &it.entries);
+        let regions = regions.map(|it| (it.key.value.clone(), Self::of(&it.value))).collect();
+        Self { own, regions }
+    }
+
+    /// What is declared in a further region.
+    pub(crate) fn region(&self, name: &str) -> &Self {
+        static NOTHING: Declared = Declared { own: BTreeMap::new(), regions: BTreeMap::new() };
+        self.regions.get(name).unwrap_or(&NOTHING)
     }
 
     fn names(&self, component: ComponentType) -> impl Iterator<Item = &str> {
-        self.0.get(&component).into_iter().flatten().map(|(name, _)| name.as_str())
+        self.own.get(&component).into_iter().flatten().map(|(name, _)| name.as_str())
     }
 
     fn has(&self, component: ComponentType) -> bool {
-        self.0.contains_key(&component)
+        self.own.contains_key(&component)
     }
 }
 
@@ -87,12 +101,24 @@ pub struct Check<'a> {
     pub(crate) region: Option<&'a Region>,
     pub(crate) stack: &'a str,
     declared: &'a Declared,
+    /// What is declared in the blueprint's own region.
+    home: &'a Declared,
     problems: Vec<Diagnostic>,
+}
+
+fn entries(section: Option<&Node>) -> impl Iterator<Item = (String, Span)> {
+    let entries = section.and_then(Node::mapping).into_iter().flat_map(|it| &it.entries);
+    entries.map(|it| (it.key.value.clone(), it.key.span))
 }
 
 impl Check<'_> {
     pub(crate) fn report(&mut self, problem: Diagnostic) {
         self.problems.push(problem);
+    }
+
+    /// Whether this is the blueprint itself, not its part in a further region.
+    pub(crate) fn is_home(&self) -> bool {
+        std::ptr::eq(self.declared, self.home)
     }
 
     pub(crate) fn needs_network(&mut self, what: &str, at: Span) {
@@ -115,19 +141,23 @@ impl Check<'_> {
 
     /// The network must have subnets of the tier in so many zones.
     pub(crate) fn tier_has_zones(&mut self, tier: &Spanned<Tier>, zones: usize, reason: &str) {
-        let Some(network) = &self.blueprint.network else { return };
-        let count = network.subnets_of(tier.value).len();
+        let Some(count) = self.blueprint.subnets_in(tier.value) else { return };
         if count >= zones {
             return;
         }
+        let (subnets, zones) = match (&self.blueprint.network, &self.blueprint.existing.network) {
+            (Some(network), _) => (network.subnets.span, network.zones.span),
+            (None, Some(network)) => (network.subnets.span, network.subnets.span),
+            (None, None) => return,
+        };
         let problem = if count == 0 {
             Diagnostic::error(format!("the network has no `{tier}` subnets"))
                 .at(tier.span, format!("stands in `{tier}` subnets"))
-                .also(network.subnets.span, "the network's subnets")
+                .also(subnets, "the network's subnets")
         } else {
             Diagnostic::error(reason)
                 .at(tier.span, format!("the `{tier}` subnets are in {count}"))
-                .also(network.zones.span, "the network's zones")
+                .also(zones, "the network's zones")
         };
         self.report(problem);
     }
@@ -146,8 +176,27 @@ impl Check<'_> {
     }
 
     fn resolve(&mut self, mention: &Mention) {
-        let Mention { component, name, span } = mention;
-        let names: Vec<&str> = self.declared.names(*component).collect();
+        let Mention { place, component, name, span } = mention;
+        let declared = match place {
+            Place::Here => self.declared,
+            Place::Home => self.home,
+            Place::Region(region) => {
+                let regions = self.home.regions.keys().map(String::as_str);
+                let Some(declared) = self.home.regions.get(region) else {
+                    let problem = Diagnostic::error(format!("there is no region `{region}`"));
+                    let meant = did_you_mean(region, regions.clone());
+                    self.report(match meant {
+                        Some(meant) => problem.at(*span, format!("did you mean `@{meant}`?")),
+                        None => problem
+                            .at(*span, "in a region that the blueprint does not have")
+                            .hint(format!("Its `regions` are {}.", listed(regions))),
+                    });
+                    return;
+                };
+                declared
+            }
+        };
+        let names: Vec<&str> = declared.names(*component).collect();
         if names.contains(&name.as_str()) {
             return;
         }

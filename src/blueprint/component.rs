@@ -4,6 +4,7 @@ pub mod certificate;
 pub mod cluster;
 pub mod database;
 pub mod dns;
+pub mod existing;
 pub mod firewall;
 pub mod identity;
 pub mod key;
@@ -11,6 +12,7 @@ pub mod load_balancer;
 pub mod log;
 pub mod network;
 pub mod registry;
+pub mod resource;
 pub mod secret;
 
 use std::collections::BTreeMap;

@@ -15,7 +15,7 @@ use std::str::FromStr;
 use super::node::{Mapping, Node, Plain, Value};
 use super::parse;
 use super::reference::{ComponentType, Mention};
-use super::shape::Shape;
+use super::shape::{Field, Shape};
 use crate::diagnostic::{Diagnostic, did_you_mean, listed};
 use crate::source::Span;
 
@@ -39,6 +39,15 @@ pub(crate) trait Decode: Sized {
     fn missing() -> Option<Self> {
         None
     }
+}
+
+/// A mapping with fixed keys, of which a larger one may be made.
+pub(crate) trait DecodeFields: Sized {
+    /// Reads its keys from a mapping that may have others.
+    fn decode_fields(fields: &mut Fields<'_>, decoder: &mut Decoder) -> Option<Self>;
+
+    /// What [`DecodeFields::decode_fields`] accepts.
+    fn field_shapes() -> Vec<Field>;
 }
 
 /// A scalar that a person writes by hand, such as `30d` or `10.0.0.0/16`.

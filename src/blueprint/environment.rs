@@ -1,5 +1,6 @@
 //! What is laid over a blueprint: one of its environments, then the values of `--set`.
 
+use super::expand;
 use super::node::{Entry, Mapping, Node, Value};
 use super::parse;
 use super::value::Name;
@@ -120,13 +121,19 @@ pub(crate) fn set(
     for (path, yaml) in sets {
         let text = format!("{path}={yaml}");
         let file = sources.add(format!("--set {path}"), text.clone());
-        let Some(keys) = keys(path, file, problems) else { continue };
+        let Some(mut keys) = keys(path, file, problems) else { continue };
         let from = path.len() + 1;
         let value = match parse::part(file, &text, from, problems) {
             Some(value) => value,
             None if problems.iter().any(|it| is_in(it, file)) => continue,
             None => Node { value: Value::Null, span: Span::new(file, from..text.len()) },
         };
+        // `--set size=3` means the variable `size`, if there is one.
+        if let [only] = keys.as_slice()
+            && expand::declares(root, &only.value)
+        {
+            keys.insert(0, Spanned::new(expand::VARIABLES.to_owned(), only.span));
+        }
         let overlay = keys.into_iter().rev().fold(value, |value, key| {
             let span = key.span.to(value.span);
             let mapping = Mapping { entries: vec![Entry { key, value }] };
@@ -173,7 +180,8 @@ fn keys(path: &str, file: FileId, problems: &mut Vec<Diagnostic>) -> Option<Vec<
     }
 }
 
-fn merge(base: &mut Mapping, overlay: Mapping, problems: &mut Vec<Diagnostic>) {
+/// Lays one mapping over another: mappings are merged, anything else is replaced, `null` removes.
+pub(crate) fn merge(base: &mut Mapping, overlay: Mapping, problems: &mut Vec<Diagnostic>) {
     for Entry { key, value } in overlay.entries {
         match value.value {
             Value::Null => {

@@ -57,6 +57,14 @@ impl Node {
         }
     }
 
+    /// The entries of a mapping, to change them; none of anything else.
+    pub(crate) fn entries_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        match &mut self.value {
+            Value::Mapping(mapping) => mapping.entries.iter_mut(),
+            Value::Null | Value::Scalar(_) | Value::Sequence(_) => [].iter_mut(),
+        }
+    }
+
     /// The value at a key of a mapping.
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         self.mapping()?.get(key)

@@ -97,7 +97,8 @@ pub(crate) fn literal(yaml: &'static str, span: Span) -> Node {
     node
 }
 
-fn place(node: &mut Node, span: Span) {
+/// Gives a whole tree one place.
+pub(crate) fn place(node: &mut Node, span: Span) {
     node.span = span;
     match &mut node.value {
         Value::Null | Value::Scalar(_) => {}

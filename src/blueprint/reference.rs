@@ -40,6 +40,8 @@ schema! {
         Log = "log",
         /// An IAM role.
         Identity = "identity",
+        /// A resource of any kind.
+        Resource = "resource",
     }
 }
 
@@ -59,6 +61,25 @@ impl ComponentType {
             Self::Key => "keys",
             Self::Log => "logs",
             Self::Identity => "identities",
+            Self::Resource => "resources",
+        }
+    }
+
+    /// Whether there is at most one, which has no name.
+    pub const fn is_single(self) -> bool {
+        matches!(self, Self::Network | Self::Cluster)
+    }
+
+    /// The key of `existing` that holds those that others own.
+    pub const fn existing(self) -> Option<&'static str> {
+        match self {
+            Self::Network => Some("network"),
+            Self::Cluster => Some("cluster"),
+            Self::Zone => Some("zones"),
+            Self::Certificate => Some("certificates"),
+            Self::Key => Some("keys"),
+            Self::Secret => Some("secrets"),
+            _ => None,
         }
     }
 
@@ -77,6 +98,7 @@ impl ComponentType {
             Self::Key => "key",
             Self::Log => "log group",
             Self::Identity => "identity",
+            Self::Resource => "resource",
         }
     }
 
@@ -94,7 +116,8 @@ impl ComponentType {
             | Self::Zone
             | Self::Certificate
             | Self::Firewall
-            | Self::Identity => &[],
+            | Self::Identity
+            | Self::Resource => &[],
         }
     }
 }
@@ -293,9 +316,119 @@ impl<C: Component> fmt::Display for Link<C> {
     }
 }
 
+/// The blueprint's own region, as [`FarLink`] spells it.
+pub(crate) const HOME: &str = "home";
+
+/// The name of a component in another region of the stack: `orders@home`, `assets@dr`.
+pub struct FarLink<C: Component> {
+    pub name: Name,
+    /// The name of the region; `home` is the blueprint's own.
+    pub region: Name,
+    component: PhantomData<fn() -> C>,
+}
+
+impl<C: Component> FarLink<C> {
+    pub fn is_home(&self) -> bool {
+        self.region.as_str() == HOME
+    }
+
+    /// The beginning of the addresses of what stands there.
+    pub fn scope(&self) -> String {
+        if self.is_home() { format!("{HOME}.") } else { format!("regions.{}.", self.region) }
+    }
+}
+
+impl<C: Component> Decode for FarLink<C> {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let Far { name, region } = decoder.word(node)?;
+        let place =
+            if region.as_str() == HOME { Place::Home } else { Place::Region(region.to_string()) };
+        let at = node.part(0..name.as_str().len());
+        decoder.mentions.push(Mention {
+            component: C::TYPE,
+            name: name.to_string(),
+            span: at,
+            place,
+        });
+        Some(Self { name, region, component: PhantomData })
+    }
+
+    fn shape() -> Shape {
+        let what = format!("the name of {} in another region", with_article(C::TYPE.noun()));
+        Shape::word(what, &["orders@home"])
+    }
+}
+
+/// A [`FarLink`] before it is recorded as a [`Mention`].
+struct Far {
+    name: Name,
+    region: Name,
+}
+
+impl FromStr for Far {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let Some((name, region)) = text.split_once('@') else {
+            return Err(Invalid::new("must be a name and a region with `@` between").hint(
+                format!("Write `{text}@{HOME}` for the blueprint's own region, `{text}@REGION` for another one."),
+            ));
+        };
+        Ok(Self { name: name.parse()?, region: region.parse()? })
+    }
+}
+
+impl fmt::Display for Far {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.name, self.region)
+    }
+}
+
+impl Word for Far {
+    fn shape() -> Shape {
+        Shape::word("the name of a component in another region", &["orders@home", "assets@dr"])
+    }
+}
+
+impl<C: Component> Clone for FarLink<C> {
+    fn clone(&self) -> Self {
+        Self { name: self.name.clone(), region: self.region.clone(), component: PhantomData }
+    }
+}
+
+impl<C: Component> PartialEq for FarLink<C> {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.region) == (&other.name, &other.region)
+    }
+}
+
+impl<C: Component> fmt::Debug for FarLink<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{self}", C::TYPE)
+    }
+}
+
+impl<C: Component> fmt::Display for FarLink<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.name, self.region)
+    }
+}
+
+/// Where a component is looked for that somebody names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Where the name stands.
+    Here,
+    /// In the blueprint's own region.
+    Home,
+    /// In a further region.
+    Region(String),
+}
+
 /// That a component is named somewhere, to be resolved once all names are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mention {
+    pub(crate) place: Place,
     pub(crate) component: ComponentType,
     pub(crate) name: String,
     pub(crate) span: Span,
@@ -303,7 +436,8 @@ pub(crate) struct Mention {
 
 impl Decoder {
     fn mention(&mut self, component: ComponentType, name: &str, span: Span) {
-        self.mentions.push(Mention { component, name: name.to_owned(), span });
+        let place = Place::Here;
+        self.mentions.push(Mention { place, component, name: name.to_owned(), span });
     }
 }
 

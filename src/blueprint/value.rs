@@ -6,6 +6,7 @@ mod kubernetes;
 mod name;
 mod net;
 mod quantity;
+mod resource;
 mod time;
 mod version;
 
@@ -20,6 +21,7 @@ pub use kubernetes::{LabelKey, LabelValue, ServiceAccount};
 pub use name::Name;
 pub use net::{Cidr, DomainName, HttpPath, Port, RecordName, StatusCodes};
 pub use quantity::{Percent, Range, Size};
+pub use resource::{CloudId, KindName, Place, Properties, ResourceAddress};
 pub use time::{DailyWindow, Duration, OrNone, Retention, WeeklyWindow};
 pub use version::{KubernetesVersion, Version};
 

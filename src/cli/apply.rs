@@ -14,7 +14,7 @@ use super::ui::Ui;
 use crate::apply::moved;
 use crate::graph::{Graph, Node};
 use crate::observe::observe;
-use crate::plan::{Intent, Plan};
+use crate::plan::{Intent, Plan, Reason};
 use crate::report::human;
 
 #[derive(Debug, clap::Args)]
@@ -106,5 +106,11 @@ fn graph_of(plan: &Plan) -> Graph {
         };
         Some((address.clone(), node))
     });
-    Graph { stack: plan.stack.clone(), nodes: nodes.collect() }
+    let moved = plan.changes.iter().filter_map(|(address, change)| match &change.reason {
+        Reason::Moved { to } => Some((to.clone(), address.clone())),
+        _ => None,
+    });
+    let (nodes, moved) = (nodes.collect(), moved.collect());
+    // What others own has no part in an apply: what was read of it stands in the plan.
+    Graph { stack: plan.stack.clone(), nodes, existing: [].into(), moved }
 }

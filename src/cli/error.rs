@@ -11,7 +11,6 @@ use serde::Serialize;
 use crate::address::Address;
 use crate::diagnostic::{Colour, Diagnostic, DiagnosticV1};
 use crate::fault::{Class, Fault};
-use crate::graph::GraphError;
 use crate::observe::ObserveError;
 use crate::plan::Conflict;
 use crate::plan::check::PlanDefect;
@@ -257,13 +256,6 @@ impl From<SandboxError> for CommandError {
             Some(hint) => problem.hint(hint).into(),
             None => problem.into(),
         }
-    }
-}
-
-impl From<Vec<GraphError>> for CommandError {
-    fn from(errors: Vec<GraphError>) -> Self {
-        let problems: Vec<Problem> = errors.iter().map(|error| Problem::of(error)).collect();
-        Self::from(problems).exiting(Exit::InvalidBlueprint)
     }
 }
 

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use super::Common;
 use super::connection::Connection;
-use super::error::CommandError;
+use super::error::{CommandError, Problem};
 use super::exit::Exit;
 use super::saved::SavedPlan;
 use super::target::{BlueprintArg, Target};
 use super::ui::Ui;
-use crate::graph::Graph;
-use crate::graph::compile::compile;
-use crate::observe::observe;
+use crate::address::Address;
+use crate::graph::{Existing, Graph};
+use crate::observe::{self, observe};
 use crate::plan::{self, Intent, Origin, Plan};
 use crate::report::{Detail, human, json};
 use crate::state::State;
@@ -59,12 +59,28 @@ pub(crate) async fn survey(
     intent: Intent,
 ) -> Result<Plan, CommandError> {
     let graph = match intent {
-        Intent::Apply => compile(&target.blueprint, &connection.account().await?)?,
-        Intent::Destroy => Graph { stack: target.stack.clone(), nodes: [].into() },
+        Intent::Apply => target.graph(&connection.account().await?)?,
+        Intent::Destroy => Graph {
+            stack: target.stack.clone(),
+            nodes: [].into(),
+            existing: [].into(),
+            moved: [].into(),
+        },
     };
     let observation = observe(&*connection.aws, &graph, state).await?;
+    let missing: Vec<Problem> = observe::missing(&graph, &observation).map(absent).collect();
+    if !missing.is_empty() {
+        return Err(missing.into());
+    }
     let origin = Origin { intent, region: target.region(), blueprint: &target.blueprint.hash };
     Ok(plan::plan(&graph, state, &observation, origin))
+}
+
+fn absent((address, existing): (&Address, &Existing)) -> Problem {
+    let Existing { kind, region, id } = existing;
+    Problem::new(format!("{kind} `{id}` does not exist in {region}"))
+        .at(address, kind)
+        .hint("Correct the id in `existing`, or the credentials and the region with which it is looked up.")
 }
 
 /// Prints a plan.

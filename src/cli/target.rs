@@ -7,6 +7,9 @@ use super::error::CommandError;
 use super::ui::Ui;
 use crate::address::Stack;
 use crate::blueprint::{self, Blueprint, Loaded, Selection};
+use crate::graph::Graph;
+use crate::graph::compile::{Account, compile};
+use crate::source::SourceMap;
 use crate::state::Store;
 
 /// The positional argument of most commands.
@@ -24,6 +27,8 @@ pub(crate) const DEFAULT: &str = "platctl.yaml";
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) blueprint: Blueprint,
+    /// The texts of the blueprint, for what is found wrong later.
+    sources: SourceMap,
     pub(crate) stack: Stack,
     pub(crate) store: Store,
 }
@@ -39,7 +44,15 @@ impl Target {
         ui.warnings(&diagnostics, &sources);
         let stack = Stack::new(&blueprint.stack);
         let store = store(common, &stack);
-        Ok(Self { blueprint, stack, store })
+        Ok(Self { blueprint, sources, stack, store })
+    }
+
+    /// The desired side.
+    pub(crate) fn graph(&self, account: &Account) -> Result<Graph, CommandError> {
+        compile(&self.blueprint, account).map_err(|diagnostics| CommandError::Blueprint {
+            diagnostics,
+            sources: self.sources.clone(),
+        })
     }
 
     pub(crate) fn region(&self) -> &str {

@@ -7,8 +7,9 @@ use super::error::CommandError;
 use super::exit::Exit;
 use super::target::BlueprintArg;
 use super::ui::Ui;
-use crate::blueprint::{self, Loaded, Selection};
-use crate::diagnostic::DiagnosticV1;
+use crate::blueprint::{self, Selection, Validated};
+use crate::diagnostic::{Diagnostic, DiagnosticV1};
+use crate::graph::compile::problems;
 use crate::report::json::FORMAT;
 use crate::report::style::{GOOD, painted};
 
@@ -29,15 +30,16 @@ struct ValidV1 {
 
 pub(crate) fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, CommandError> {
     let path = &args.blueprint.blueprint;
-    let loaded = match &common.env {
+    let environment = common.env.as_deref();
+    let loaded = match environment {
+        Some(_) => blueprint::load(path, Selection { environment, sets: &common.sets }).into(),
         None => blueprint::validate(path, &common.sets),
-        environment @ Some(_) => {
-            let environment = environment.as_deref();
-            blueprint::load(path, Selection { environment, sets: &common.sets })
-        }
     };
-    let invalid = loaded.has_errors();
-    let Loaded { blueprint: _, diagnostics, sources } = loaded;
+    let Validated { blueprints, mut diagnostics, sources } = loaded;
+    let problems = problems(&blueprints);
+    let invalid = blueprints.is_empty() || !problems.is_empty();
+    diagnostics.extend(problems);
+    Diagnostic::sort(&mut diagnostics);
     if invalid {
         return Err(CommandError::Blueprint { diagnostics, sources });
     }

@@ -2,26 +2,35 @@
 //!
 //! Compiling is pure. What it must know of the account is given to it.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::address::{Address, Stack};
 use crate::blueprint::Blueprint;
 use crate::blueprint::component::network::Tier;
-use crate::graph::{Added, Builder, Graph, GraphError};
+use crate::blueprint::reference::ComponentType;
+use crate::diagnostic::Diagnostic;
+use crate::graph::{Added, Builder, Graph};
 use crate::kind::Ref;
+use crate::source::Spanned;
 
 mod certificate;
 mod cluster;
 mod database;
 mod dns;
+mod existing;
 mod firewall;
 mod identity;
 mod key;
 mod load_balancer;
 mod log;
 mod network;
+mod problem;
 mod registry;
+mod resource;
 mod secret;
 
 /// What policies must name and no blueprint says.
@@ -33,44 +42,104 @@ pub struct Account {
     pub partition: String,
 }
 
-/// The desired resources of a blueprint.
-pub fn compile(blueprint: &Blueprint, account: &Account) -> Result<Graph, Vec<GraphError>> {
-    let tags = blueprint.tags.iter().map(|(key, value)| (key.to_string(), value.value.clone()));
+impl Account {
+    /// Stands for an account where none is known: compiling needs one, what it finds wrong does not depend on it.
+    pub fn placeholder(blueprint: &Blueprint) -> Self {
+        let partition = blueprint.region.partition().into();
+        Self { id: "123456789012".into(), partition }
+    }
+}
+
+/// The desired resources of a blueprint, or what is wrong with them: mostly with those that it writes in
+/// CloudFormation's words.
+pub fn compile(blueprint: &Blueprint, account: &Account) -> Result<Graph, Vec<Diagnostic>> {
     let stack = Stack::new(&blueprint.stack);
-    let builder = Builder::new(stack, blueprint.region.as_str(), tags.collect());
-    let mut compiler = Compiler { blueprint, account, builder };
+    let mut builder = Builder::new(stack, blueprint.region.as_str(), tags(blueprint));
+    builder = part(blueprint, account, builder);
+    for (name, region) in &blueprint.regions {
+        builder.enter(&format!("regions.{name}"), region.region.as_str(), tags(region));
+        builder = part(region, account, builder);
+    }
+    for (from, to) in &blueprint.moved {
+        builder.moved(from.as_str(), to.as_str());
+    }
+    for (address, properties) in &blueprint.overrides {
+        builder.override_properties(&address.address(), &properties.value.value);
+    }
+    let addresses: Vec<String> = builder.addresses().map(ToString::to_string).collect();
+    builder.build().map_err(|errors| {
+        errors.iter().map(|error| problem::diagnostic(blueprint, error, &addresses)).collect()
+    })
+}
+
+/// What is wrong with the resources of any of these blueprints, each problem once.
+pub fn problems(blueprints: &[Blueprint]) -> Vec<Diagnostic> {
+    let compiled = blueprints.iter().map(|it| compile(it, &Account::placeholder(it)));
+    let mut problems: Vec<Diagnostic> = compiled.filter_map(Result::err).flatten().collect();
+    Diagnostic::sort(&mut problems);
+    problems
+}
+
+fn tags(blueprint: &Blueprint) -> BTreeMap<String, String> {
+    blueprint.tags.iter().map(|(key, value)| (key.to_string(), value.value.clone())).collect()
+}
+
+/// Adds the resources of a blueprint, or of its part in a further region.
+fn part(blueprint: &Blueprint, account: &Account, builder: Builder) -> Builder {
+    let mut compiler = Compiler { blueprint, account, builder, former: None };
     compiler.everything();
-    compiler.builder.build()
+    compiler.builder
 }
 
 /// `CreateRole` in the API reference.
 const ROLE_NAME_MAX: usize = 64;
 
 struct Compiler<'a> {
+    /// What is compiled: the blueprint, or its part in a further region.
     blueprint: &'a Blueprint,
     account: &'a Account,
     builder: Builder,
+    /// The name of the component in hand, and the one under which its resources got their names.
+    former: Option<(String, String)>,
 }
 
 impl Compiler<'_> {
     fn everything(&mut self) {
         let blueprint = self.blueprint;
+        self.existing(&blueprint.existing);
         if let Some(network) = &blueprint.network {
             self.network(network);
         }
-        blueprint.keys.iter().for_each(|(name, key)| self.key(name, key));
-        blueprint.logs.iter().for_each(|(name, log)| self.log(name, log));
-        blueprint.secrets.iter().for_each(|(name, secret)| self.secret(name, secret));
-        blueprint.registries.iter().for_each(|(name, registry)| self.registry(name, registry));
-        blueprint.dns.iter().for_each(|(name, zone)| self.zone(name, zone));
-        blueprint.certificates.iter().for_each(|(name, it)| self.certificate(name, it));
-        blueprint.firewalls.iter().for_each(|(name, firewall)| self.firewall(name, firewall));
+        self.every(ComponentType::Key, &blueprint.keys, Self::key);
+        self.every(ComponentType::Log, &blueprint.logs, Self::log);
+        self.every(ComponentType::Secret, &blueprint.secrets, Self::secret);
+        self.every(ComponentType::Registry, &blueprint.registries, Self::registry);
+        self.every(ComponentType::Zone, &blueprint.dns, Self::zone);
+        self.every(ComponentType::Certificate, &blueprint.certificates, Self::certificate);
+        self.every(ComponentType::Firewall, &blueprint.firewalls, Self::firewall);
         if let Some(cluster) = &blueprint.cluster {
             self.cluster(cluster);
         }
-        blueprint.databases.iter().for_each(|(name, database)| self.database(name, database));
-        blueprint.load_balancers.iter().for_each(|(name, it)| self.load_balancer(name, it));
-        blueprint.identities.iter().for_each(|(name, identity)| self.identity(name, identity));
+        self.every(ComponentType::Database, &blueprint.databases, Self::database);
+        self.every(ComponentType::LoadBalancer, &blueprint.load_balancers, Self::load_balancer);
+        self.every(ComponentType::Identity, &blueprint.identities, Self::identity);
+        self.every(ComponentType::Resource, &blueprint.resources, Self::resource);
+    }
+
+    /// Compiles all components of a type.
+    fn every<N: Display, C>(
+        &mut self,
+        component: ComponentType,
+        components: &BTreeMap<N, Spanned<C>>,
+        compile: impl Fn(&mut Self, &N, &C),
+    ) {
+        for (name, one) in components {
+            let (now, former) =
+                (name.to_string(), self.blueprint.former_name(component, &name.to_string()));
+            self.former = former.map(|former| (now, former.to_owned()));
+            compile(self, name, &one.value);
+        }
+        self.former = None;
     }
 
     fn add(&mut self, address: &Address, kind: &str, spec: Value) -> Added<'_> {
@@ -78,8 +147,19 @@ impl Compiler<'_> {
     }
 
     /// A name that no other stack of the account uses: `<stack>-<name>`.
-    fn name(&self, name: impl std::fmt::Display) -> String {
-        format!("{}-{name}", self.blueprint.stack)
+    fn name(&self, name: impl Display) -> String {
+        format!("{}-{}", self.blueprint.stack, self.known_as(name))
+    }
+
+    /// A name that begins with that of the component in hand, as it was when its resources were made: most of them
+    /// cannot be renamed.
+    fn known_as(&self, name: impl Display) -> String {
+        let name = name.to_string();
+        let renamed = self.former.as_ref().and_then(|(now, former)| {
+            let rest = name.strip_prefix(now.as_str())?;
+            (rest.is_empty() || rest.starts_with('-')).then(|| format!("{former}{rest}"))
+        });
+        renamed.unwrap_or(name)
     }
 
     /// The same, for a service that takes no more than `max` characters: what is cut off is told apart by its hash.
@@ -99,7 +179,7 @@ impl Compiler<'_> {
     }
 
     /// The tag that consoles show.
-    fn name_tag(&self, name: impl std::fmt::Display) -> Value {
+    fn name_tag(&self, name: impl Display) -> Value {
         json!([{"Key": "Name", "Value": self.name(name)}])
     }
 
@@ -117,8 +197,12 @@ impl Compiler<'_> {
 
     /// References to the subnets of a tier, in the order of the zones.
     fn subnet_ids(&self, tier: Tier) -> Vec<Value> {
-        let count =
-            self.blueprint.network.as_ref().map_or(0, |network| network.subnets_of(tier).len());
+        let count = self.blueprint.subnets_in(tier).unwrap_or(0);
+        if self.blueprint.existing.network.is_some() {
+            return (1..=count)
+                .map(|number| get(&subnet(tier, &number.to_string()), "SubnetId"))
+                .collect();
+        }
         let zones = self.zones();
         zones.iter().take(count).map(|zone| get(&subnet(tier, &zone.short), "SubnetId")).collect()
     }
@@ -136,6 +220,15 @@ impl Compiler<'_> {
         });
         self.add(&address, "AWS::EC2::SecurityGroup", spec);
         address
+    }
+
+    /// The addresses of the network.
+    fn network_range(&self) -> Option<Value> {
+        match (&self.blueprint.network, &self.blueprint.existing.network) {
+            (Some(network), _) => Some(json!(network.cidr.to_string())),
+            (None, Some(_)) => Some(get(&Address::of("network", "vpc"), "CidrBlock")),
+            (None, None) => None,
+        }
     }
 
     /// An ARN of this account; the service decides whether it names a region.

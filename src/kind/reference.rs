@@ -85,6 +85,20 @@ pub fn resolve(spec: &Value, outputs: &dyn Fn(&Ref) -> Option<String>) -> Value 
     }
 }
 
+/// `spec` with the address of every reference replaced.
+pub fn relocate(spec: Value, to: &dyn Fn(&Address) -> Address) -> Value {
+    if let Some(Ref { address, output }) = Ref::from_value(&spec) {
+        return Ref { address: to(&address), output }.to_value();
+    }
+    match spec {
+        Value::Object(members) => {
+            members.into_iter().map(|(key, value)| (key, relocate(value, to))).collect()
+        }
+        Value::Array(items) => items.into_iter().map(|item| relocate(item, to)).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => spec,
+    }
+}
+
 /// Whether this very value is a reference or a text with references.
 pub fn is_open(value: &Value) -> bool {
     Ref::from_value(value).is_some() || join_parts(value).is_some()

@@ -7,8 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use platctl::blueprint::value::DomainName;
-use platctl::blueprint::{self, Loaded, Selection};
+use platctl::blueprint::{self, Selection, Validated};
 use platctl::diagnostic::Colour;
+use platctl::graph::compile;
 use proptest::prelude::*;
 
 /// What the case `name` is called in messages.
@@ -21,7 +22,6 @@ fn bad_blueprints_are_explained() {
     for case in cases {
         let bytes = fs::read(&case).unwrap();
         let loaded = load(&bytes);
-        assert!(loaded.blueprint.is_none() || !loaded.has_errors(), "{case:?}");
         assert!(!loaded.diagnostics.is_empty(), "{case:?} has no problem");
         insta::with_settings!({
             snapshot_path => "bad",
@@ -58,6 +58,7 @@ fn shipped_blueprints_are_valid_in_every_environment() {
     for (path, text) in texts {
         let loaded = blueprint::validate_bytes(FILE, text.as_bytes(), &[]);
         assert_eq!(rendered(&loaded), "", "{path:?}");
+        assert_eq!(compile::problems(&loaded.blueprints), [], "{path:?}");
         for environment in ["dev", "prod"] {
             let selection = Selection { environment: Some(environment), sets: &[] };
             let loaded = blueprint::load_bytes(FILE, text.as_bytes(), selection);
@@ -71,7 +72,7 @@ fn shipped_blueprints_are_valid_in_every_environment() {
 fn files_that_cannot_be_read_are_explained() {
     let folder = tempfile::tempdir().unwrap();
     let explain = |path: &Path| {
-        let loaded = blueprint::load(path, Selection::default());
+        let loaded = blueprint::load(path, Selection::default()).into();
         let path = folder.path().display().to_string();
         (rendered(&loaded).replace(&path, "/home/ada"), blueprint::validate(path.as_ref(), &[]))
     };
@@ -87,7 +88,6 @@ fn overlays_change_what_they_say_and_nothing_else() {
     let load = |environment, sets: &[(String, String)]| {
         let selection = Selection { environment: Some(environment), sets };
         let loaded = blueprint::load_bytes(FILE, &text, selection);
-        assert_eq!(rendered(&loaded), "");
         loaded.blueprint.expect("a valid blueprint loads")
     };
     let (dev, prod) = (load("dev", &[]), load("prod", &[]));
@@ -110,8 +110,8 @@ fn overlays_change_what_they_say_and_nothing_else() {
     assert_eq!(load("prod", &same).hash, prod.hash);
 }
 
-/// Loads a case as its first line says.
-fn load(bytes: &[u8]) -> Loaded {
+/// Loads a case as its first line says, and compiles it.
+fn load(bytes: &[u8]) -> Validated {
     let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let first = String::from_utf8_lossy(first);
     let mut environment = None;
@@ -126,16 +126,22 @@ fn load(bytes: &[u8]) -> Loaded {
             other => panic!("unknown option {other:?}"),
         }
     }
-    match environment {
+    let mut loaded: Validated = match environment {
         Some("") => {
-            blueprint::load_bytes(FILE, bytes, Selection { environment: None, sets: &sets })
+            let selection = Selection { environment: None, sets: &sets };
+            blueprint::load_bytes(FILE, bytes, selection).into()
         }
-        Some(_) => blueprint::load_bytes(FILE, bytes, Selection { environment, sets: &sets }),
+        Some(_) => {
+            let selection = Selection { environment, sets: &sets };
+            blueprint::load_bytes(FILE, bytes, selection).into()
+        }
         None => blueprint::validate_bytes(FILE, bytes, &sets),
-    }
+    };
+    loaded.diagnostics.extend(compile::problems(&loaded.blueprints));
+    loaded
 }
 
-fn rendered(loaded: &Loaded) -> String {
+fn rendered(loaded: &Validated) -> String {
     let render = |it: &platctl::diagnostic::Diagnostic| {
         it.render(&loaded.sources, Colour::Never).to_string()
     };
@@ -191,9 +197,9 @@ proptest! {
 /// There is either a blueprint or an error, and every diagnostic can be shown.
 fn explained(bytes: &[u8]) -> Result<(), TestCaseError> {
     let selection = Selection { environment: Some("dev"), sets: &[] };
-    for loaded in
-        [blueprint::load_bytes(FILE, bytes, selection), blueprint::validate_bytes(FILE, bytes, &[])]
-    {
+    let selected = blueprint::load_bytes(FILE, bytes, selection);
+    prop_assert_eq!(selected.blueprint.is_none(), selected.has_errors());
+    for loaded in [selected.into(), blueprint::validate_bytes(FILE, bytes, &[])] {
         rendered(&loaded);
         for diagnostic in &loaded.diagnostics {
             let json = diagnostic.to_json(&loaded.sources);
@@ -201,7 +207,5 @@ fn explained(bytes: &[u8]) -> Result<(), TestCaseError> {
             prop_assert!(json.end_line >= json.line);
         }
     }
-    let loaded = blueprint::load_bytes(FILE, bytes, selection);
-    prop_assert_eq!(loaded.blueprint.is_none(), loaded.has_errors());
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::key::Key;
 use super::network::Tier;
 use crate::blueprint::check::Check;
 use crate::blueprint::decode::schema;
-use crate::blueprint::reference::{ComponentType, Link};
+use crate::blueprint::reference::{ComponentType, FarLink, Link};
 use crate::blueprint::value::{
     DailyWindow, DatabaseIdentifier, Days, Gib, InstanceType, Int, Name, ParameterName, Port,
     Range, Version, WeeklyWindow,
@@ -28,6 +28,8 @@ schema! {
         pub storage: Spanned<Range<Gib<20, 65_536>>>,
         /// Keeps a standby in another zone and fails over to it.
         pub multi_az: Spanned<bool> = "true",
+        /// Makes it a replica of a database in another region of the stack, and all that is not said as it is there.
+        pub replica_of: Option<Spanned<FarLink<Database>>>,
         /// How many read replicas to run.
         pub replicas: Spanned<Int<0, 15>> = "0",
         /// How long automatic backups are kept; `0d` turns them off.
@@ -246,6 +248,7 @@ impl Component for Database {
         self.check_engine(check);
         self.check_storage(check);
         self.check_backups(check);
+        self.check_source(at, check);
         self.check_user(check);
         for peer in self.from.iter().flatten() {
             match peer.value {
@@ -309,6 +312,32 @@ impl Database {
                 Diagnostic::error("the backup window overlaps the maintenance window")
                     .at(backup.span, "overlaps")
                     .also(maintenance.span, "the maintenance window"),
+            );
+        }
+    }
+
+    fn check_source(&self, at: Span, check: &mut Check<'_>) {
+        let Some(source) = &self.replica_of else { return };
+        if !source.is_home() {
+            check.report(
+                Diagnostic::error("a database can be a replica only of one in the home region")
+                    .at(source.span, "in another region")
+                    .hint(format!("Write `{}@home`.", source.name)),
+            );
+        } else if check.is_home() {
+            check.report(
+                Diagnostic::error("a database cannot be a replica of one in its own region")
+                    .at(source.span, "in this region")
+                    .hint("Use `replicas` of that database, or put this one into `regions`."),
+            );
+        }
+        // RDS encrypts a copy in another region only with a key that is named.
+        if self.key.is_none() {
+            check.report(
+                Diagnostic::error("a replica in another region needs a key")
+                    .at(at, "`key` is missing")
+                    .also(source.span, "in another region")
+                    .hint("Name one of the region's own `keys`: keys do not leave their region."),
             );
         }
     }

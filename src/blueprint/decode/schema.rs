@@ -5,11 +5,13 @@
 ///
 /// A struct is a mapping. The key of a field is its name in camel case; the literal after `=` is
 /// its default, written as in a blueprint; a field without one is required unless its type says
-/// otherwise (`Option`, `Vec`, `BTreeMap`). An enum is a choice between words.
+/// otherwise (`Option`, `Vec`, `BTreeMap`). The keys of a first member `..name: Type` are those of
+/// that type, after the others. An enum is a choice between words.
 macro_rules! schema {
     (
         $(#[doc = $doc:literal])*
         $vis:vis struct $name:ident($what:literal) {
+            $(..$flat:ident: $flat_type:ty,)?
             $(
                 $(#[doc = $field_doc:literal])*
                 $field_vis:vis $field:ident: $type:ty $(= $default:literal)?
@@ -19,7 +21,8 @@ macro_rules! schema {
         $(#[doc = $doc])*
         #[derive(Debug, Clone, PartialEq)]
         $vis struct $name {
-            $($(#[doc = $field_doc])* $field_vis $field: $type),*
+            $($(#[doc = $field_doc])* $field_vis $field: $type,)*
+            $(pub(crate) $flat: $flat_type,)?
         }
 
         impl $crate::blueprint::decode::Decode for $name {
@@ -27,33 +30,53 @@ macro_rules! schema {
                 node: &$crate::blueprint::node::Node,
                 decoder: &mut $crate::blueprint::decode::Decoder,
             ) -> Option<Self> {
-                use $crate::blueprint::decode::{key_of, schema};
+                use $crate::blueprint::decode::DecodeFields;
                 let mut fields = decoder.fields(node, $what)?;
+                let value = Self::decode_fields(&mut fields, decoder);
+                fields.finish(decoder);
+                value
+            }
+
+            fn shape() -> $crate::blueprint::shape::Shape {
+                use $crate::blueprint::decode::DecodeFields;
+                use $crate::blueprint::shape::{Shape, Struct};
+                Shape::Struct(Struct {
+                    name: stringify!($name),
+                    doc: concat!($($doc, "\n"),*),
+                    fields: Self::field_shapes(),
+                })
+            }
+        }
+
+        impl $crate::blueprint::decode::DecodeFields for $name {
+            fn decode_fields(
+                fields: &mut $crate::blueprint::decode::Fields<'_>,
+                decoder: &mut $crate::blueprint::decode::Decoder,
+            ) -> Option<Self> {
+                use $crate::blueprint::decode::{key_of, schema};
                 $(
                     let default = schema!(@default $($default)?);
                     let $field = fields.field(key_of(stringify!($field)), default, decoder);
                 )*
-                fields.finish(decoder);
-                Some(Self { $($field: $field?),* })
+                $(let $flat = <$flat_type>::decode_fields(fields, decoder);)?
+                Some(Self { $($field: $field?,)* $($flat: $flat?)? })
             }
 
-            fn shape() -> $crate::blueprint::shape::Shape {
+            fn field_shapes() -> Vec<$crate::blueprint::shape::Field> {
                 use $crate::blueprint::decode::{Decode, key_of, schema};
-                use $crate::blueprint::shape::{Field, Shape, Struct};
-                Shape::Struct(Struct {
-                    name: stringify!($name),
-                    doc: concat!($($doc, "\n"),*),
-                    fields: vec![$({
-                        let default: Option<&'static str> = schema!(@default $($default)?);
-                        Field {
-                            key: key_of(stringify!($field)),
-                            doc: concat!($($field_doc, "\n"),*),
-                            shape: <$type as Decode>::shape(),
-                            default,
-                            required: default.is_none() && <$type as Decode>::absent().is_none(),
-                        }
-                    }),*],
-                })
+                use $crate::blueprint::shape::Field;
+                let own = vec![$({
+                    let default: Option<&'static str> = schema!(@default $($default)?);
+                    Field {
+                        key: key_of(stringify!($field)),
+                        doc: concat!($($field_doc, "\n"),*),
+                        shape: <$type as Decode>::shape(),
+                        default,
+                        required: default.is_none() && <$type as Decode>::absent().is_none(),
+                    }
+                }),*];
+                $(let own = [own, <$flat_type>::field_shapes()].concat();)?
+                own
             }
         }
     };

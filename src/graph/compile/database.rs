@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Compiler, cluster, get, key, trust};
 use crate::address::Address;
 use crate::blueprint::component::database::{Database, Peer};
-use crate::blueprint::reference::{Access, ComponentType};
+use crate::blueprint::reference::{Access, ComponentType, FarLink};
 use crate::blueprint::value::Name;
 use crate::kind::DeletionPolicy;
 
@@ -44,32 +44,17 @@ impl Compiler<'_> {
             "EnableIAMDatabaseAuthentication": self.is_entered_with_iam(name),
             "PreferredMaintenanceWindow": database.maintenance_window.as_ref().map(ToString::to_string),
         });
-        let primary = with(
-            &shared,
-            json!({
-                "DBInstanceIdentifier": self.name(name),
-                "Engine": database.engine.as_str(),
-                "EngineVersion": database.version.to_string(),
-                "AllocatedStorage": database.storage.min.get().to_string(),
-                "StorageEncrypted": true,
-                "KmsKeyId": key::arn(database.key.as_ref()),
-                "MultiAZ": database.multi_az.value,
-                "DBSubnetGroupName": get(&subnets, "DBSubnetGroupName"),
-                "DBName": database.database_name.as_ref().map(ToString::to_string),
-                "Port": database.port().to_string(),
-                "MasterUsername": database.username.as_str(),
-                "ManageMasterUserPassword": true,
-                "MasterUserSecret": key::arn(database.key.as_ref()).map(|key| json!({"KmsKeyId": key})),
-                "BackupRetentionPeriod": database.backups.get(),
-                "PreferredBackupWindow": database.backup_window.as_ref().map(ToString::to_string),
-                "DeletionProtection": database.deletion_protection,
-            }),
-        );
+        let own = match &database.replica_of {
+            Some(source) => self.replica(name, database, source, &subnets),
+            None => self.primary(name, database, &subnets),
+        };
         let policy =
             if database.final_snapshot { DeletionPolicy::Snapshot } else { DeletionPolicy::Delete };
-        self.add(&address(name), "AWS::RDS::DBInstance", primary)
+        let source = database.replica_of.as_ref().map(|source| far_address(source));
+        self.add(&address(name), "AWS::RDS::DBInstance", with(&shared, own))
             .deletion(policy)
-            .after_all(&monitoring);
+            .after_all(&monitoring)
+            .after_all(&source);
         for number in 1..=database.replicas.get() {
             let replica = with(
                 &shared,
@@ -91,6 +76,46 @@ impl Compiler<'_> {
             let at = Address::of(&component, "rotation");
             self.add(&at, "AWS::SecretsManager::RotationSchedule", spec);
         }
+    }
+
+    /// What only an instance of its own has.
+    fn primary(&self, name: &Name, database: &Database, subnets: &Address) -> Value {
+        json!({
+            "DBInstanceIdentifier": self.name(name),
+            "Engine": database.engine.as_str(),
+            "EngineVersion": database.version.to_string(),
+            "AllocatedStorage": database.storage.min.get().to_string(),
+            "StorageEncrypted": true,
+            "KmsKeyId": key::arn(database.key.as_ref()),
+            "MultiAZ": database.multi_az.value,
+            "DBSubnetGroupName": get(subnets, "DBSubnetGroupName"),
+            "DBName": database.database_name.as_ref().map(ToString::to_string),
+            "Port": database.port().to_string(),
+            "MasterUsername": database.username.as_str(),
+            "ManageMasterUserPassword": true,
+            "MasterUserSecret": key::arn(database.key.as_ref()).map(|key| json!({"KmsKeyId": key})),
+            "BackupRetentionPeriod": database.backups.get(),
+            "PreferredBackupWindow": database.backup_window.as_ref().map(ToString::to_string),
+            "DeletionProtection": database.deletion_protection,
+        })
+    }
+
+    /// What only a replica of an instance in another region has: that one is named by its ARN.
+    fn replica(
+        &self,
+        name: &Name,
+        database: &Database,
+        source: &FarLink<Database>,
+        subnets: &Address,
+    ) -> Value {
+        json!({
+            "DBInstanceIdentifier": self.name(name),
+            "SourceDBInstanceIdentifier": get(&far_address(source), "DBInstanceArn"),
+            "KmsKeyId": key::arn(database.key.as_ref()),
+            "MultiAZ": database.multi_az.value,
+            "DBSubnetGroupName": get(subnets, "DBSubnetGroupName"),
+            "DeletionProtection": database.deletion_protection,
+        })
     }
 
     fn parameter_group(&mut self, name: &Name, database: &Database) -> Option<Address> {
@@ -119,7 +144,7 @@ impl Compiler<'_> {
         let port = database.port();
         for peer in database.peers() {
             let source = match peer {
-                Peer::Cluster if self.blueprint.cluster.is_none() => continue,
+                Peer::Cluster if !self.blueprint.has_cluster() => continue,
                 Peer::Cluster => get(&cluster::address(), "ClusterSecurityGroupId"),
             };
             let spec = json!({
@@ -169,6 +194,10 @@ fn with(shared: &Value, own: Value) -> Value {
 
 pub(super) fn address(name: &Name) -> Address {
     Address::of(&component(name), "instance")
+}
+
+fn far_address(link: &FarLink<Database>) -> Address {
+    Address::of(&format!("{}{}", link.scope(), component(&link.name)), "instance")
 }
 
 fn component(name: &Name) -> String {

@@ -18,7 +18,9 @@ impl Compiler<'_> {
             "HostedZoneConfig": zone.comment.as_ref().map(|it| json!({"Comment": it.value.clone()})),
             "VPCs": vpcs,
         });
-        self.add(&address(domain), "AWS::Route53::HostedZone", spec);
+        if !self.blueprint.existing.zones.contains_key(domain) {
+            self.add(&address(domain), "AWS::Route53::HostedZone", spec);
+        }
         for (name, check) in &zone.health_checks {
             let spec = json!({
                 "HealthCheckConfig": health_check(check),

@@ -170,7 +170,8 @@ impl Compiler<'_> {
                 | ComponentType::Zone
                 | ComponentType::Certificate
                 | ComponentType::Firewall
-                | ComponentType::Identity,
+                | ComponentType::Identity
+                | ComponentType::Resource,
                 _,
             ) => {}
         }

@@ -65,13 +65,11 @@ impl Compiler<'_> {
     }
 
     /// The address ranges that may connect.
-    fn allowed(&self, balancer: &LoadBalancer) -> Vec<String> {
+    fn allowed(&self, balancer: &LoadBalancer) -> Vec<Value> {
         match (&balancer.allow, balancer.scheme.value) {
-            (Some(ranges), _) => ranges.iter().map(ToString::to_string).collect(),
-            (None, Scheme::InternetFacing) => vec!["0.0.0.0/0".into()],
-            (None, Scheme::Internal) => {
-                self.blueprint.network.iter().map(|network| network.cidr.to_string()).collect()
-            }
+            (Some(ranges), _) => ranges.iter().map(|range| json!(range.to_string())).collect(),
+            (None, Scheme::InternetFacing) => vec![json!("0.0.0.0/0")],
+            (None, Scheme::Internal) => self.network_range().into_iter().collect(),
         }
     }
 
@@ -120,7 +118,7 @@ impl Compiler<'_> {
             rule
         };
         let egress = Address::of(&component, &format!("egress/{target_name}"));
-        if self.blueprint.cluster.is_some() {
+        if self.blueprint.has_cluster() {
             let nodes = get(&cluster::address(), "ClusterSecurityGroupId");
             let rule = out(json!({"DestinationSecurityGroupId": nodes}));
             self.add(&egress, "AWS::EC2::SecurityGroupEgress", rule);
@@ -131,8 +129,8 @@ impl Compiler<'_> {
             });
             let ingress = Address::of(&component, &format!("ingress/nodes-{target_name}"));
             self.add(&ingress, "AWS::EC2::SecurityGroupIngress", rule);
-        } else if let Some(network) = &self.blueprint.network {
-            let rule = out(json!({"CidrIp": network.cidr.to_string()}));
+        } else if let Some(range) = self.network_range() {
+            let rule = out(json!({"CidrIp": range}));
             self.add(&egress, "AWS::EC2::SecurityGroupEgress", rule);
         }
     }

@@ -14,7 +14,7 @@ impl Compiler<'_> {
             None => json!({"EncryptionType": "AES256"}),
         };
         let spec = json!({
-            "RepositoryName": format!("{}/{name}", self.blueprint.stack),
+            "RepositoryName": format!("{}/{}", self.blueprint.stack, self.known_as(name)),
             "ImageScanningConfiguration": {"ScanOnPush": registry.scan},
             "ImageTagMutability": match registry.tags {
                 TagMutability::Immutable => "IMMUTABLE",
