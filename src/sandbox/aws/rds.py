@@ -61,8 +61,7 @@ def create_db_instance(call):
     vpc_id = _check_placement(call, call.get("DBSubnetGroupName"), call.get("VpcSecurityGroupIds", []))
     key = call.get("KmsKeyId")
     if key:
-        found = references.key(call, key, fault("KMSKeyNotAccessibleFault", f"The specified KMS key [{key}] does not "
-                               "exist, is not enabled or you do not have permissions to access it."))
+        found = references.key(call, key, _no_key(key))
         call.set("KmsKeyId", found.arn if found else key)
     elif call.get("StorageEncrypted"):
         backend = call.backend("kms")
@@ -97,9 +96,20 @@ def create_read_replica(call):
     _check_class(call.get("DBInstanceClass", source.db_instance_class))
     _check_monitoring(call)
     group = call.get("DBSubnetGroupName") or (source.db_subnet_group.name if subnet_group(source) else None)
+    far = source.region != call.region
+    if far:
+        group = call.get("DBSubnetGroupName")
+        if source.storage_encrypted and not call.get("KmsKeyId"):
+            raise combination("You must specify a KMS key of this region to copy an encrypted DB instance from another.")
+        # moto would look for the group where the source is.
+        call.drop("DBSubnetGroupName")
     vpc_id = _check_placement(call, group, call.get("VpcSecurityGroupIds", []))
     call.proceed()
     replica = backend.databases[name]
+    if far:
+        replica.db_subnet_group_name = group
+        key = references.key(call, call.params["KmsKeyId"], _no_key(call.params["KmsKeyId"])) if call.get("KmsKeyId") else None
+        replica.kms_key_id = key.arn if key else call.get("KmsKeyId")
     # moto copies the source; what AWS does not take over from it goes back to the defaults.
     for attribute in ("master_user_secret", "monitoring_role_arn", "performance_insights_kms_key_id"):
         vars(replica).pop(attribute, None)
@@ -237,11 +247,12 @@ def delete_db_instance(call):
     instance.status = "deleting"
 
     def gone():
-        for replica in [backend.databases.get(replica) for replica in instance.replicas]:
+        for replica in [_find(call, replica) for replica in list(instance.replicas)]:
             if replica:
                 _promote(call, replica)
         if instance.is_replica and instance.source_db_instance_identifier not in backend.databases:
-            instance.is_replica = False
+            # It is gone, or in another region, where moto would look for it by its name.
+            _promote(call, instance)
         instance.deletion_protection = False
         backend.delete_db_instance(name, final, skip, call.get("DeleteAutomatedBackups", True))
         interfaces.release(call, owner(instance))
@@ -426,10 +437,22 @@ def _shown_as(name):
     return "Port" if name == "DBPortNumber" else name
 
 
+def _no_key(key):
+    return fault("KMSKeyNotAccessibleFault", f"The specified KMS key [{key}] does not exist, is not enabled or you do "
+                 "not have permissions to access it.")
+
+
+def _find(call, name):
+    """The instance of a name, or in another region of an ARN."""
+    region = name.split(":")[3] if name.startswith("arn:") else call.region
+    return call.backend("rds", region).databases.get(name.rsplit(":", 1)[-1])
+
+
 def _promote(call, replica):
-    source = call.backend("rds").databases.get(replica.source_db_instance_identifier.rsplit(":", 1)[-1])
-    if source and replica.db_instance_identifier in source.replicas:
-        source.remove_replica(replica)
+    source = _find(call, replica.source_db_instance_identifier)
+    for name in (replica.db_instance_identifier, replica.db_instance_arn):
+        if source and name in source.replicas:
+            source.replicas.remove(name)
     replica.is_replica = False
     replica.source_db_instance_identifier = None
     replica.status_infos = []
