@@ -451,13 +451,20 @@ fn build(
     let Selection { environment, sets } = selection;
     environment::select(&mut root, environment, problems);
     environment::set(&mut root, sets, sources, problems);
+    let before = problems.len();
     expand::expand(&mut root, problems);
+    // A value that was not substituted is of no type; that is not a problem of its own.
+    let unexpanded: Vec<Span> =
+        problems[before..].iter().filter_map(|it| Some(it.primary.as_ref()?.span)).collect();
     region::complete(&mut root, problems);
 
     let mut decoder = Decoder::default();
     let document = Document::decode(&root, &mut decoder);
     let Decoder { problems: found, mentions, defaults, .. } = decoder;
-    problems.extend(found);
+    problems.extend(found.into_iter().filter(|problem| {
+        let at = problem.primary.as_ref().map(|label| label.span);
+        at.is_none_or(|at| !unexpanded.iter().any(|it| it.overlaps(at)))
+    }));
     let document = document?;
 
     let environment = environment.and_then(|name| name.parse().ok());

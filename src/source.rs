@@ -25,6 +25,11 @@ impl Span {
         self.start as usize..self.end as usize
     }
 
+    /// Whether they have a part in common.
+    pub fn overlaps(self, other: Self) -> bool {
+        self.file == other.file && self.start < other.end && other.start < self.end
+    }
+
     /// From the start of this span to the end of the other, which is in the same file.
     #[must_use]
     pub fn to(self, end: Span) -> Self {

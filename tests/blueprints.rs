@@ -9,12 +9,13 @@ use platctl::address::Address;
 use platctl::blueprint::{self, Blueprint, Selection};
 use platctl::graph::Graph;
 use platctl::graph::compile::{Account, compile};
-use platctl::kind::{AnyKind, DeletionPolicy, Lookup, Observed, Readiness, Tagging, Update};
+use platctl::kind::{AnyKind, DeletionPolicy, Lookup, Observed, Readiness, Ref, Tagging, Update};
 use platctl::kinds;
-use platctl::plan::Intent;
-use serde_json::{Value, json};
+use platctl::observe;
+use platctl::plan::{Action, Intent, Reason};
+use serde_json::json;
 
-use crate::support::{TestStack, changes, with_sandbox};
+use crate::support::{REGION, TestStack, changes, with_sandbox};
 
 /// The files, each with its environments; the empty name stands for none.
 macro_rules! lives {
@@ -96,6 +97,103 @@ fn lives(name: &str, environment: &str, sets: &[(String, String)]) {
     });
 }
 
+/// What others own is built on, found missing, and neither changed nor destroyed.
+#[test]
+fn existing() {
+    with_sandbox(|server| async move {
+        let owner = TestStack::new(&server, "owner").await;
+        let mut builder = owner.builder();
+        let (vpc, zone, key) =
+            (Address::of("own", "vpc"), Address::of("own", "zone"), Address::of("own", "key"));
+        builder.add(vpc.clone(), "AWS::EC2::VPC", json!({"CidrBlock": "10.0.0.0/16"}));
+        for (role, letter) in [("subnet-1", "a"), ("subnet-2", "b")] {
+            let spec = json!({
+                "VpcId": Ref::new(&vpc, "VpcId").to_value(),
+                "CidrBlock": format!("10.0.{}.0/24", &role[7..]),
+                "AvailabilityZone": format!("{REGION}{letter}"),
+            });
+            builder.add(Address::of("own", role), "AWS::EC2::Subnet", spec);
+        }
+        builder.add(
+            zone.clone(),
+            "AWS::Route53::HostedZone",
+            json!({"Name": "tenants.example.com."}),
+        );
+        builder.add(
+            key.clone(),
+            "AWS::KMS::Key",
+            json!({"Description": "shared", "KeyPolicy": {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Action": "kms:*", "Resource": "*",
+                    "Principal": {"AWS": format!("arn:aws:iam::{}:root", owner.account().await)}}],
+            }}),
+        );
+        let owned = builder.build().unwrap();
+        owner.apply(&owned).await;
+        let state = owner.store.load().unwrap();
+        let output = |at: &Address, name: &str| state.resources[at].outputs[name].clone();
+        let subnets =
+            ["subnet-1", "subnet-2"].map(|it| output(&Address::of("own", it), "SubnetId"));
+        let set = |key: &str, value: String| (format!("existing.{key}"), value);
+        let sets = [
+            set("network.vpc", output(&vpc, "VpcId")),
+            set("network.subnets.data", format!("[{}]", subnets.join(", "))),
+            set("zones.\"tenants.example.com\"", output(&zone, "Id")),
+            set("keys.shared", format!("{:?}", output(&key, "Arn"))),
+        ];
+
+        let tenant = owner.neighbour("tenant");
+        let wrong = load("examples/existing.yaml", "", &[]);
+        let graph_of_wrong = graph(&tenant, &wrong).await;
+        let observed = tenant.observe(&graph_of_wrong).await;
+        assert_eq!(observe::missing(&graph_of_wrong, &observed).count(), 5);
+
+        let blueprint = load("examples/existing.yaml", "", &sets);
+        let graph = graph(&tenant, &blueprint).await;
+        tenant.apply(&graph).await;
+        let addresses: Vec<&str> = graph.nodes.keys().map(Address::component).collect();
+        assert!(!addresses.contains(&"network"), "{addresses:?}");
+        drifts(&tenant, &graph).await;
+        let plan = tenant.plan(&tenant.empty(), Intent::Destroy).await;
+        assert!(tenant.run(&plan).await.is_success());
+        assert!(tenant.store.load().unwrap().resources.is_empty());
+        let plan = owner.plan(&owned, Intent::Apply).await;
+        assert_eq!(changes(&plan), [""; 0], "what others own must stay as it is");
+    });
+}
+
+/// A component that gets another name keeps its objects, under their own names.
+#[test]
+fn moved() {
+    let text = std::fs::read_to_string(path("examples/below.yaml")).unwrap();
+    let before = text.replace("  api: {keep: 10}", "  backend: {keep: 10}");
+    let before = before.replace("moved:\n  registries.backend: registries.api\n", "");
+    let blueprint = |text: &str| {
+        let loaded = blueprint::load_bytes("below.yaml", text.as_bytes(), Selection::default());
+        loaded.blueprint.unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics))
+    };
+    let (before, after) = (blueprint(&before), blueprint(&text));
+    with_sandbox(|server| async move {
+        let stack = TestStack::new(&server, &before.stack).await;
+        stack.apply(&graph(&stack, &before).await).await;
+        let (former, now) = (
+            Address::of("registries.backend", "repository"),
+            Address::of("registries.api", "repository"),
+        );
+        let made = stack.store.load().unwrap().resources[&former].id.clone();
+        let graph = graph(&stack, &after).await;
+        let plan = stack.apply(&graph).await;
+        let found = changes(&plan);
+        assert_eq!(plan.changes[&now].action, Action::Adopt, "{found:?}");
+        assert_eq!(plan.changes[&former].reason, Reason::Moved { to: now.clone() }, "{found:?}");
+        assert_eq!(found.len(), 2, "{found:?}");
+        let state = stack.store.load().unwrap();
+        assert_eq!(state.resources[&now].id, made);
+        assert!(!state.resources.contains_key(&former));
+        stack.destroy(&graph).await;
+    });
+}
+
 /// Kinds without tags of which no object can be deleted by hand while the stack stands.
 const HELD_BY_OTHERS: &[&str] = &[
     // The addresses of the NAT gateways and load balancers hang on it.
@@ -161,15 +259,11 @@ async fn edit(
     };
     let deleted = edited.is_none();
     for _ in 0..100 {
-        let done = match &edited {
-            Some(to) => {
-                let update = Update { from: &live.spec, to, changed: &["Tags"] };
-                kind.update(&cx, &live.id, update).await
-            }
-            None => {
-                let recorded: &Value = &live.spec;
-                kind.delete(&cx, &live.id, recorded, DeletionPolicy::Delete).await
-            }
+        let done = if let Some(to) = &edited {
+            let update = Update { from: &live.spec, to, changed: &["Tags"] };
+            kind.update(&cx, &live.id, update).await
+        } else {
+            kind.delete(&cx, &live.id, &live.spec, DeletionPolicy::Delete).await
         };
         match done {
             Ok(()) => {
@@ -179,10 +273,7 @@ async fn edit(
             Err(fault) if fault.class.passes_with_time() && !deleted => {
                 tokio::time::sleep(Duration::from_millis(30)).await;
             }
-            Err(fault) if deleted => {
-                eprintln!("{} {}: {fault:?}", kind.name(), live.id);
-                return false;
-            }
+            Err(_) if deleted => return false,
             Err(fault) => panic!("{} {}: {fault:?}", kind.name(), live.id),
         }
     }

@@ -206,7 +206,9 @@ impl Check<'_> {
         self.report(match did_you_mean(name, names.iter().copied()) {
             Some(meant) => problem.at(*span, format!("did you mean `{meant}`?")),
             None if names.is_empty() => {
-                problem.at(*span, format!("the blueprint has no `{section}`"))
+                let home = std::ptr::eq(declared, self.home);
+                let whole = if home { "blueprint" } else { "region" };
+                problem.at(*span, format!("the {whole} has no `{section}`"))
             }
             None => problem
                 .at(*span, format!("not one of the `{section}`"))

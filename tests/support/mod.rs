@@ -93,11 +93,23 @@ impl TestStack {
         }
     }
 
+    /// Another stack in the same account.
+    pub(crate) fn neighbour(&self, name: &str) -> Self {
+        let (folder, name) = (tempfile::tempdir().unwrap(), Stack::new(name));
+        let store = Store::new(folder.path(), &name);
+        Self { aws: Arc::clone(&self.aws), store, name, _folder: folder }
+    }
+
+    /// The account's id.
+    pub(crate) async fn account(&self) -> String {
+        self.aws.region(REGION).account().await.unwrap().id.clone()
+    }
+
     pub(crate) fn builder(&self) -> Builder {
         Builder::new(self.name.clone(), REGION, BTreeMap::from([("team".into(), "conf".into())]))
     }
 
-    fn empty(&self) -> Graph {
+    pub(crate) fn empty(&self) -> Graph {
         self.builder().build().unwrap()
     }
 

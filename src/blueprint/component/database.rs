@@ -330,9 +330,8 @@ impl Database {
                     .at(source.span, "in this region")
                     .hint("Use `replicas` of that database, or put this one into `regions`."),
             );
-        }
-        // RDS encrypts a copy in another region only with a key that is named.
-        if self.key.is_none() {
+        } else if self.key.is_none() {
+            // RDS encrypts a copy in another region only with a key that is named.
             check.report(
                 Diagnostic::error("a replica in another region needs a key")
                     .at(at, "`key` is missing")

@@ -36,6 +36,11 @@ pub(super) fn diagnostic(
         GraphError::Spec { address, .. } => {
             label(problem, place(blueprint, address.as_str(), ""), "does not fit its kind")
         }
+        GraphError::NoSuchResource { address, path: _, to }
+            if let Some(at) = after_place(blueprint, address.component(), to.as_str()) =>
+        {
+            suggest(problem, Some(at), to.as_str(), addresses)
+        }
         GraphError::NoSuchResource { address, path, to } => {
             let property = path.split(['.', '[']).next().unwrap_or_default();
             let at = place(blueprint, address.as_str(), property);
@@ -108,6 +113,13 @@ fn place(blueprint: &Blueprint, address: &str, property: &str) -> Option<Span> {
             properties.places.get(property).copied().unwrap_or(properties.span)
         })
     })
+}
+
+/// Where a resource says that it comes after another one.
+fn after_place(blueprint: &Blueprint, component: &str, to: &str) -> Option<Span> {
+    let name = component.strip_prefix("resources.")?;
+    let (_, resource) = blueprint.resources.iter().find(|(it, _)| it.as_str() == name)?;
+    resource.after.iter().find(|it| it.as_str() == to).map(|it| it.span)
 }
 
 fn component_place(
