@@ -58,6 +58,7 @@ pub mod secretsmanager_rotation_schedule;
 pub mod secretsmanager_secret;
 mod tagging;
 mod wafv2;
+mod wafv2_shape;
 pub mod wafv2_web_acl;
 pub mod wafv2_web_acl_association;
 

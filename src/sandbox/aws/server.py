@@ -105,7 +105,6 @@ class Sandbox:
 
 
 class Handler(WSGIRequestHandler):
-    """Keeps connections open, as AWS's endpoints do, and logs failures only."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
