@@ -42,6 +42,7 @@ pub mod iam_role;
 pub mod iam_role_policy;
 pub mod kms_alias;
 pub mod kms_key;
+mod logs;
 pub mod logs_log_group;
 mod rds;
 pub mod rds_db_instance;
@@ -58,6 +59,8 @@ pub mod secretsmanager_rotation_schedule;
 pub mod secretsmanager_secret;
 mod tagging;
 mod wafv2;
+pub mod wafv2_ip_set;
+pub mod wafv2_logging_configuration;
 mod wafv2_shape;
 pub mod wafv2_web_acl;
 pub mod wafv2_web_acl_association;
@@ -104,6 +107,8 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &route53_record_set::RecordSet,
     &secretsmanager_rotation_schedule::RotationSchedule,
     &secretsmanager_secret::Secret,
+    &wafv2_ip_set::IpSet,
+    &wafv2_logging_configuration::LoggingConfiguration,
     &wafv2_web_acl::WebAcl,
     &wafv2_web_acl_association::WebAclAssociation,
 ];

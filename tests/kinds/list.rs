@@ -40,6 +40,9 @@ kinds! {
     route53_record_set,
     secretsmanager_rotation_schedule,
     secretsmanager_secret,
+    wafv2_ip_set,
+    wafv2_logging_configuration,
     wafv2_web_acl,
     wafv2_web_acl_association,
+    wafv2_web_acl_of_cloudfront,
 }
