@@ -22,6 +22,7 @@ pub mod ec2_subnet;
 pub mod ec2_subnet_network_acl_association;
 pub mod ec2_subnet_route_table_association;
 pub mod ec2_vpc;
+pub mod ec2_vpc_endpoint;
 pub mod ec2_vpc_gateway_attachment;
 pub mod ecr_repository;
 mod eks;
@@ -82,6 +83,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &ec2_subnet_network_acl_association::SubnetNetworkAclAssociation,
     &ec2_subnet_route_table_association::SubnetRouteTableAssociation,
     &ec2_vpc::Vpc,
+    &ec2_vpc_endpoint::VpcEndpoint,
     &ec2_vpc_gateway_attachment::VpcGatewayAttachment,
     &ecr_repository::Repository,
     &eks_access_entry::AccessEntry,

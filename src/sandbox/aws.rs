@@ -39,6 +39,7 @@ const EXTENSION: &[(&str, &str)] = files![
     "eks_clusters.py",
     "eks_nodes.py",
     "elbv2.py",
+    "endpoints.py",
     "iam.py",
     "interfaces.py",
     "kms.py",

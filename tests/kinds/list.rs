@@ -14,6 +14,8 @@ kinds! {
     ec2_subnet_network_acl_association,
     ec2_subnet_route_table_association,
     ec2_vpc,
+    ec2_vpc_endpoint,
+    ec2_vpc_endpoint_gateway,
     ec2_vpc_gateway_attachment,
     ecr_repository,
     eks_access_entry,

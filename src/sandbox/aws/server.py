@@ -39,6 +39,7 @@ from clock import CLOCK
 import accounts
 import network
 import security_groups
+import endpoints
 import iam
 import kms
 import logs
@@ -105,6 +106,7 @@ class Sandbox:
 
 
 class Handler(WSGIRequestHandler):
+    """Keeps connections open, as AWS's endpoints do, and logs failures only."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
