@@ -8,6 +8,7 @@ pub mod acm_certificate;
 mod document;
 mod ec2;
 pub mod ec2_eip;
+pub mod ec2_flow_log;
 pub mod ec2_internet_gateway;
 pub mod ec2_nat_gateway;
 pub mod ec2_network_acl;
@@ -70,6 +71,7 @@ pub mod wafv2_web_acl_association;
 pub static KINDS: &[&dyn AnyKind] = &[
     &acm_certificate::Certificate,
     &ec2_eip::Eip,
+    &ec2_flow_log::FlowLog,
     &ec2_internet_gateway::InternetGateway,
     &ec2_nat_gateway::NatGateway,
     &ec2_network_acl::NetworkAcl,

@@ -40,6 +40,7 @@ const EXTENSION: &[(&str, &str)] = files![
     "eks_nodes.py",
     "elbv2.py",
     "endpoints.py",
+    "flow_logs.py",
     "iam.py",
     "interfaces.py",
     "kms.py",

@@ -1,6 +1,8 @@
 kinds! {
     acm_certificate,
     ec2_eip,
+    ec2_flow_log,
+    ec2_flow_log_to_firehose,
     ec2_internet_gateway,
     ec2_nat_gateway,
     ec2_network_acl,

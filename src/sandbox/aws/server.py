@@ -40,6 +40,7 @@ import accounts
 import network
 import security_groups
 import endpoints
+import flow_logs
 import iam
 import kms
 import logs
