@@ -38,6 +38,7 @@ pub mod elbv2_listener;
 pub mod elbv2_load_balancer;
 pub mod elbv2_target_group;
 mod iam;
+pub mod iam_instance_profile;
 pub mod iam_managed_policy;
 pub mod iam_oidc_provider;
 pub mod iam_role;
@@ -96,6 +97,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &elbv2_listener::Listener,
     &elbv2_load_balancer::LoadBalancer,
     &elbv2_target_group::TargetGroup,
+    &iam_instance_profile::InstanceProfile,
     &iam_managed_policy::ManagedPolicy,
     &iam_oidc_provider::OidcProvider,
     &iam_role::Role,

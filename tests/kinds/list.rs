@@ -28,6 +28,7 @@ kinds! {
     elbv2_listener,
     elbv2_load_balancer,
     elbv2_target_group,
+    iam_instance_profile,
     iam_managed_policy,
     iam_oidc_provider,
     iam_role,
