@@ -10,6 +10,8 @@ mod ec2;
 pub mod ec2_eip;
 pub mod ec2_flow_log;
 pub mod ec2_internet_gateway;
+pub mod ec2_launch_template;
+mod ec2_launch_template_data;
 pub mod ec2_nat_gateway;
 pub mod ec2_network_acl;
 pub mod ec2_network_acl_entry;
@@ -74,6 +76,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &ec2_eip::Eip,
     &ec2_flow_log::FlowLog,
     &ec2_internet_gateway::InternetGateway,
+    &ec2_launch_template::LaunchTemplate,
     &ec2_nat_gateway::NatGateway,
     &ec2_network_acl::NetworkAcl,
     &ec2_network_acl_entry::NetworkAclEntry,

@@ -44,6 +44,7 @@ const EXTENSION: &[(&str, &str)] = files![
     "iam.py",
     "interfaces.py",
     "kms.py",
+    "launch_templates.py",
     "logs.py",
     "memory.py",
     "network.py",

@@ -41,6 +41,7 @@ import network
 import security_groups
 import endpoints
 import flow_logs
+import launch_templates
 import iam
 import kms
 import logs
