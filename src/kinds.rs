@@ -36,9 +36,12 @@ pub mod eks_nodegroup;
 pub mod eks_pod_identity_association;
 mod elbv2;
 mod elbv2_action;
+mod elbv2_condition;
 pub mod elbv2_listener;
+pub mod elbv2_listener_rule;
 pub mod elbv2_load_balancer;
 pub mod elbv2_target_group;
+mod elbv2_transform;
 mod iam;
 pub mod iam_instance_profile;
 pub mod iam_managed_policy;
@@ -98,6 +101,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &eks_nodegroup::Nodegroup,
     &eks_pod_identity_association::PodIdentityAssociation,
     &elbv2_listener::Listener,
+    &elbv2_listener_rule::ListenerRule,
     &elbv2_load_balancer::LoadBalancer,
     &elbv2_target_group::TargetGroup,
     &iam_instance_profile::InstanceProfile,

@@ -39,6 +39,7 @@ const EXTENSION: &[(&str, &str)] = files![
     "eks_clusters.py",
     "eks_nodes.py",
     "elbv2.py",
+    "elbv2_rules.py",
     "endpoints.py",
     "flow_logs.py",
     "iam.py",

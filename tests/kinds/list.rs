@@ -28,6 +28,7 @@ kinds! {
     eks_nodegroup_from_template,
     eks_pod_identity_association,
     elbv2_listener,
+    elbv2_listener_rule,
     elbv2_load_balancer,
     elbv2_target_group,
     iam_instance_profile,

@@ -50,6 +50,7 @@ import secretsmanager
 import route53
 import acm
 import elbv2
+import elbv2_rules
 import wafv2
 import rds
 import rds_groups
