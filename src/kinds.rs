@@ -8,7 +8,10 @@ pub mod acm_certificate;
 mod document;
 mod ec2;
 pub mod ec2_eip;
+pub mod ec2_flow_log;
 pub mod ec2_internet_gateway;
+pub mod ec2_launch_template;
+mod ec2_launch_template_data;
 pub mod ec2_nat_gateway;
 pub mod ec2_network_acl;
 pub mod ec2_network_acl_entry;
@@ -22,6 +25,7 @@ pub mod ec2_subnet;
 pub mod ec2_subnet_network_acl_association;
 pub mod ec2_subnet_route_table_association;
 pub mod ec2_vpc;
+pub mod ec2_vpc_endpoint;
 pub mod ec2_vpc_gateway_attachment;
 pub mod ecr_repository;
 mod eks;
@@ -32,16 +36,21 @@ pub mod eks_nodegroup;
 pub mod eks_pod_identity_association;
 mod elbv2;
 mod elbv2_action;
+mod elbv2_condition;
 pub mod elbv2_listener;
+pub mod elbv2_listener_rule;
 pub mod elbv2_load_balancer;
 pub mod elbv2_target_group;
+mod elbv2_transform;
 mod iam;
+pub mod iam_instance_profile;
 pub mod iam_managed_policy;
 pub mod iam_oidc_provider;
 pub mod iam_role;
 pub mod iam_role_policy;
 pub mod kms_alias;
 pub mod kms_key;
+mod logs;
 pub mod logs_log_group;
 mod rds;
 pub mod rds_db_instance;
@@ -58,6 +67,9 @@ pub mod secretsmanager_rotation_schedule;
 pub mod secretsmanager_secret;
 mod tagging;
 mod wafv2;
+pub mod wafv2_ip_set;
+pub mod wafv2_logging_configuration;
+mod wafv2_shape;
 pub mod wafv2_web_acl;
 pub mod wafv2_web_acl_association;
 
@@ -65,7 +77,9 @@ pub mod wafv2_web_acl_association;
 pub static KINDS: &[&dyn AnyKind] = &[
     &acm_certificate::Certificate,
     &ec2_eip::Eip,
+    &ec2_flow_log::FlowLog,
     &ec2_internet_gateway::InternetGateway,
+    &ec2_launch_template::LaunchTemplate,
     &ec2_nat_gateway::NatGateway,
     &ec2_network_acl::NetworkAcl,
     &ec2_network_acl_entry::NetworkAclEntry,
@@ -78,6 +92,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &ec2_subnet_network_acl_association::SubnetNetworkAclAssociation,
     &ec2_subnet_route_table_association::SubnetRouteTableAssociation,
     &ec2_vpc::Vpc,
+    &ec2_vpc_endpoint::VpcEndpoint,
     &ec2_vpc_gateway_attachment::VpcGatewayAttachment,
     &ecr_repository::Repository,
     &eks_access_entry::AccessEntry,
@@ -86,8 +101,10 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &eks_nodegroup::Nodegroup,
     &eks_pod_identity_association::PodIdentityAssociation,
     &elbv2_listener::Listener,
+    &elbv2_listener_rule::ListenerRule,
     &elbv2_load_balancer::LoadBalancer,
     &elbv2_target_group::TargetGroup,
+    &iam_instance_profile::InstanceProfile,
     &iam_managed_policy::ManagedPolicy,
     &iam_oidc_provider::OidcProvider,
     &iam_role::Role,
@@ -103,6 +120,8 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &route53_record_set::RecordSet,
     &secretsmanager_rotation_schedule::RotationSchedule,
     &secretsmanager_secret::Secret,
+    &wafv2_ip_set::IpSet,
+    &wafv2_logging_configuration::LoggingConfiguration,
     &wafv2_web_acl::WebAcl,
     &wafv2_web_acl_association::WebAclAssociation,
 ];

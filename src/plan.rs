@@ -325,7 +325,7 @@ impl Planner<'_> {
             return observed.outputs.get(&reference.output).cloned();
         }
         let change = self.changes.get(&reference.address)?;
-        if change.action.makes_new() {
+        if change.action.makes_new() || moves(change, &reference.output) {
             None
         } else {
             change.outputs.get(&reference.output).cloned()
@@ -345,6 +345,14 @@ impl Planner<'_> {
             .filter(|at| !taken(at));
         free.next().expect("numbers do not end")
     }
+}
+
+/// Whether the change updates something that gives this output another value.
+fn moves(change: &Change, output: &str) -> bool {
+    let outputs = kinds::find(&change.kind).map_or(&[][..], AnyKind::outputs);
+    let moved_by =
+        outputs.iter().find(|known| known.gives(output)).map_or(&[][..], |it| it.moved_by);
+    change.fields.iter().any(|field| moved_by.contains(&field.row.as_str()))
 }
 
 /// How the address of an old half ends; a number may follow.

@@ -55,6 +55,7 @@ const LAWS: [(&str, &[&str]); 9] = [
 /// Properties whose names sound like secrets and hold none.
 const HARMLESS: &[(&str, &str)] = &[
     ("GenerateSecretString", "a recipe: the service draws the secret and keeps it"),
+    ("HttpTokens", "whether instances need a token to read their metadata"),
     ("ManageMasterUserPassword", "whether the service draws and keeps it"),
     ("SecretStringTemplate", "what surrounds the drawn secret"),
     ("TokenDomains", "names of domains"),

@@ -102,6 +102,19 @@ fn outputs_are_named_once() {
 }
 
 #[test]
+fn what_moves_an_output_is_a_row_that_updates() {
+    for kind in KINDS {
+        for (output, row) in
+            kind.outputs().iter().flat_map(|it| it.moved_by.iter().map(move |row| (it, row)))
+        {
+            let field = kind.fields().iter().find(|field| field.path == *row);
+            let updates = field.is_some_and(|field| field.on_change == OnChange::Update);
+            assert!(updates, "{}: {} is moved by `{row}`", kind.name(), output.name);
+        }
+    }
+}
+
+#[test]
 fn everything_can_be_found_again() {
     for (file, fixture) in fixtures() {
         let kind = kinds::find(fixture["kind"].as_str().unwrap()).unwrap();

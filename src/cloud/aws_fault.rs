@@ -50,6 +50,20 @@ where
     }
 }
 
+/// A refusal inside the answer of a call for several things, which as a whole is a success.
+pub fn refused(call: Call, code: &str, message: &str) -> Fault {
+    // The status is that of the whole: it says nothing of this refusal.
+    let class = classify(Some(code), message, 400);
+    Fault {
+        class,
+        call: Some(call),
+        code: Some(code.into()),
+        message: message.into(),
+        request_id: None,
+        residue: class.residue(),
+    }
+}
+
 /// The class of a service's refusal.
 fn classify(code: Option<&str>, message: &str, status: u16) -> Class {
     let Some(code) = code else {
@@ -117,6 +131,8 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     ("ResourceInUseException", "already exists", Class::Exists),
     ("ResourceInUseException", "already in use", Class::Exists),
     ("ResourceInUseException", "in progress", Class::Busy),
+    // Flow logs: the bucket's policy does not let the delivery write.
+    ("400", "access denied", Class::Denied),
     // A key that is scheduled for deletion counts as gone.
     ("KMSInvalidStateException", "pending deletion", Class::NotFound),
     // Route 53 has one code for all that is wrong with a change of records.

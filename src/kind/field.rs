@@ -153,12 +153,15 @@ pub struct Output {
     pub doc: &'static str,
     /// From when on the output is known: some come with the id, some only from a resource that works.
     pub known: Need,
+    /// The rows of the field table whose update gives it another value: references to it wait for that update.
+    #[serde(skip)]
+    pub moved_by: &'static [&'static str],
 }
 
 impl Output {
     /// An output that is known as soon as the resource has an id.
     pub const fn with_id(name: &'static str, doc: &'static str) -> Self {
-        Self { name, doc, known: Need::Id }
+        Self { name, doc, known: Need::Id, moved_by: &[] }
     }
 
     /// Whether it is the output of that name; a table's name that ends in `*` stands for all with its beginning.
@@ -171,7 +174,15 @@ impl Output {
 
     /// An output that is known only once the resource works: an endpoint, say.
     pub const fn when_ready(name: &'static str, doc: &'static str) -> Self {
-        Self { name, doc, known: Need::Ready }
+        Self { name, doc, known: Need::Ready, moved_by: &[] }
+    }
+
+    /// An update of one of these rows gives it another value: the number of a version, say.
+    #[must_use]
+    pub const fn moved_by(mut self, rows: &'static [&'static str]) -> Self {
+        self.known = Need::Ready;
+        self.moved_by = rows;
+        self
     }
 }
 

@@ -1,10 +1,11 @@
 //! What the EC2 kinds share: filters from lookups, tags and address ranges.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
 use aws_sdk_ec2::types::{
     AttributeBooleanValue, Filter, NetworkAcl, ResourceType, RouteTable, Tag, TagSpecification,
+    UnsuccessfulItem, UnsuccessfulItemError,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -12,9 +13,9 @@ use serde::{Deserialize, Serialize};
 pub(super) use super::reply::{collect, gone};
 use super::scalar::Number;
 use crate::address::PhysicalId;
-use crate::cloud::Cx;
 use crate::cloud::tags::{ADDRESS_TAG, STACK_TAG, TagChange, Tags};
-use crate::fault::Fault;
+use crate::cloud::{Cx, aws_fault};
+use crate::fault::{Call, Fault};
 use crate::kind::Lookup;
 
 /// The filters that find `wanted`: a set by id (`id_filter` is the API's name for it), and one a stack by owner.
@@ -63,6 +64,16 @@ pub(super) fn filter(name: &str, value: &str) -> Filter {
     Filter::builder().name(name).values(value).build()
 }
 
+/// The refusal of the one thing that a call for several was made for: EC2 answers with a success and lists in it what
+/// it did not do.
+pub(super) fn accepted(action: &str, refused: Option<Vec<UnsuccessfulItem>>) -> Result<(), Fault> {
+    let Some(item) = refused.into_iter().flatten().next() else { return Ok(()) };
+    let call = Call { service: "ec2".into(), action: action.into() };
+    let error = item.error.unwrap_or_else(|| UnsuccessfulItemError::builder().build());
+    let [code, message] = [error.code, error.message].map(Option::unwrap_or_default);
+    Err(aws_fault::refused(call, &code, &message))
+}
+
 /// The route tables that pass `filters`.
 pub(super) async fn route_tables(cx: &Cx, filters: Vec<Filter>) -> Result<Vec<RouteTable>, Fault> {
     let pages = cx.ec2.describe_route_tables().set_filters(Some(filters)).into_paginator();
@@ -86,15 +97,20 @@ pub(super) fn tag_specifications(
     resource: ResourceType,
     tags: Option<&Tags>,
 ) -> Option<Vec<TagSpecification>> {
-    let tags = tags?.0.iter().map(|(key, value)| tag(key, value)).collect();
+    let tags = tag_list(&tags?.0);
     Some(vec![TagSpecification::builder().resource_type(resource).set_tags(Some(tags)).build()])
+}
+
+/// Tags of a call.
+pub(super) fn tag_list(tags: &BTreeMap<String, String>) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| tag(key, value)).collect()
 }
 
 /// Sends a change of tags.
 pub(super) async fn retag(cx: &Cx, id: &PhysicalId, change: TagChange) -> Result<(), Fault> {
     if !change.set.is_empty() {
-        let tags = change.set.iter().map(|(key, value)| tag(key, value)).collect();
-        cx.ec2.create_tags().resources(id.as_str()).set_tags(Some(tags)).send().await?;
+        let tags = Some(tag_list(&change.set));
+        cx.ec2.create_tags().resources(id.as_str()).set_tags(tags).send().await?;
     }
     if !change.remove.is_empty() {
         // Without a value a tag is deleted whatever its value is.
@@ -159,6 +175,7 @@ fn tag(key: &str, value: &str) -> Tag {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::Class;
 
     #[test]
     fn ranges_have_one_form() {
@@ -172,6 +189,18 @@ mod tests {
             assert_eq!(&*Cidr::from(written.to_owned()), kept);
         }
         assert_eq!(Cidr::from("10.0.0.0/16".to_owned()).prefix_len(), Some(Number(16)));
+    }
+
+    #[test]
+    fn a_refusal_inside_a_success_is_a_fault() {
+        let error = UnsuccessfulItemError::builder()
+            .code("InvalidVpcEndpointId.NotFound")
+            .message("The Vpc Endpoint Id 'vpce-1' does not exist");
+        let item = UnsuccessfulItem::builder().resource_id("vpce-1").error(error.build()).build();
+        let fault = accepted("DeleteVpcEndpoints", Some(vec![item])).unwrap_err();
+        assert_eq!(fault.class, Class::NotFound);
+        assert!(fault.to_string().starts_with("ec2 DeleteVpcEndpoints: The Vpc Endpoint Id"));
+        assert_eq!(accepted("DeleteVpcEndpoints", Some(Vec::new())), Ok(()));
     }
 
     #[test]

@@ -165,7 +165,7 @@ impl Kind for Nodegroup {
         Field::updates("NodeRepairConfig", "Whether unhealthy nodes are repaired."),
         Field::updates(
             "LaunchTemplate",
-            "The launch template of the nodes, by `Id` or `Name`, and its `Version`.",
+            "The launch template of the nodes, by `Id` or `Name`, and its `Version`; a reference to its `LatestVersionNumber` follows its updates.",
         ),
         Field::replaces(
             "LaunchTemplate.Id",

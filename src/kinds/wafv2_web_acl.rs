@@ -5,15 +5,16 @@ use std::collections::{BTreeSet, HashMap};
 use aws_sdk_wafv2::operation::get_web_acl::GetWebAclOutput;
 use aws_sdk_wafv2::types::{
     ApplicationConfig, AssociationConfig, CaptchaConfig, ChallengeConfig, CustomResponseBody,
-    DataProtectionConfig, DefaultAction, OnSourceDDoSProtectionConfig, Scope, Tag,
-    VisibilityConfig, WebAcl as SdkWebAcl, WebAclSummary,
+    DataProtectionConfig, DefaultAction, OnSourceDDoSProtectionConfig, Scope, VisibilityConfig,
+    WebAcl as SdkWebAcl, WebAclSummary,
 };
 use futures::future::try_join_all;
+use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::reply::gone;
-use super::tagging;
-use super::wafv2::{Rules, Shaped};
+use super::wafv2;
+use super::wafv2_shape::{Rules, Shaped};
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
@@ -74,7 +75,7 @@ impl Kind for WebAcl {
     const NAME: &'static str = "AWS::WAFv2::WebACL";
     const DOC: &'static str = "A list of rules that let web requests pass, count or block them. \
         It is there at once; other calls may not see it for some seconds. \
-        Rules have CloudFormation's shape and are compared in the order of their priorities. \
+        Rules have CloudFormation's shape. \
         With the scope `CLOUDFRONT` it lives in us-east-1. \
         Deletion is refused while it is associated with a resource.";
     const FIELDS: &'static [Field] = &[
@@ -88,7 +89,11 @@ impl Kind for WebAcl {
         Field::updates("Description", "What it is for."),
         Field::replaces("Name", "Its name, unique in the account, region and scope."),
         Field::updates("OnSourceDDoSProtectionConfig", "Protection at the load balancer itself."),
-        Field::updates("Rules", "The rules, tried in the order of their priorities."),
+        Field::updates(
+            "Rules",
+            "The rules, each known by its priority: the order of the list has no meaning.",
+        )
+        .set(),
         Field::replaces("Scope", "`REGIONAL` or `CLOUDFRONT`."),
         TAGS,
         Field::updates("TokenDomains", "Domains whose tokens are accepted.").set(),
@@ -104,7 +109,7 @@ impl Kind for WebAcl {
     const TYPICAL: Typical = Typical::seconds(3, 3, 3);
 
     fn id(live: &Live) -> PhysicalId {
-        id(&live.acl.name, live.scope.as_str())
+        wafv2::id(&live.acl.name, live.scope.as_str())
     }
 
     fn spec(live: &Live) -> Spec {
@@ -153,30 +158,23 @@ impl Kind for WebAcl {
     }
 
     fn natural_id(spec: &Spec) -> Option<PhysicalId> {
-        Some(id(&spec.name, &spec.scope))
+        Some(wafv2::id(&spec.name, &spec.scope))
     }
 
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
-        let owned = tagging::owned(cx, "wafv2", wanted).await?;
-        let mut ids: BTreeSet<PhysicalId> = owned.iter().filter_map(|arn| id_of(arn)).collect();
-        ids.extend(wanted.iter().filter_map(|lookup| match lookup {
-            Lookup::Id(id) => Some(id.clone()),
-            Lookup::Owner { .. } => None,
-        }));
-        let scopes: BTreeSet<&str> =
-            ids.iter().filter_map(PhysicalId::parts).map(|[_, scope]| scope).collect();
-        let listed = try_join_all(scopes.into_iter().map(|scope| list(cx, Scope::from(scope))));
+        let ids = wafv2::ids(cx, "webacl", wanted).await?;
+        let listed = try_join_all(wafv2::scopes(&ids).into_iter().map(|scope| list(cx, scope)));
         let listed = listed.await?.into_iter().flatten();
         let asked = listed.filter(|(scope, summary)| {
-            ids.contains(&id(summary.name().unwrap_or_default(), scope.as_str()))
+            ids.contains(&wafv2::id(summary.name().unwrap_or_default(), scope.as_str()))
         });
-        // The list tells neither rules nor tags: two calls per web ACL, all at once.
-        let found = try_join_all(asked.map(|(scope, summary)| live(cx, scope, summary))).await?;
+        // The list tells neither rules nor tags: two calls per web ACL, some web ACLs at once.
+        let lives = stream::iter(asked).map(|(scope, summary)| live(cx, scope, summary));
+        let found: Vec<_> = lives.buffer_unordered(READS_MAX).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {
-        let tags = spec.tags.as_ref().map(|tags| tags.0.iter().map(tag).collect());
         cx.waf
             .create_web_acl()
             .name(&spec.name)
@@ -193,12 +191,12 @@ impl Kind for WebAcl {
                 .on_source_ddos_protection_config
                 .as_ref()))
             .set_rules(spec.rules.as_ref().map(|rules| rules.0.to_vec()))
-            .set_tags(tags)
+            .set_tags(wafv2::tag_list(spec.tags.as_ref()))
             .set_token_domains(token_domains(spec))
             .visibility_config(spec.visibility_config.0.clone())
             .send()
             .await?;
-        Ok(id(&spec.name, &spec.scope))
+        Ok(wafv2::id(&spec.name, &spec.scope))
     }
 
     async fn update(cx: &Cx, id: &PhysicalId, update: Update<'_, Spec>) -> Result<(), Fault> {
@@ -252,14 +250,7 @@ impl Kind for WebAcl {
         if update.has("Tags") {
             let arn = summary.arn.required("web ACL ARN")?;
             let change = tags::change_of(&update.from.tags, &update.to.tags);
-            if !change.set.is_empty() {
-                let set = change.set.iter().map(tag).collect();
-                cx.waf.tag_resource().resource_arn(&arn).set_tags(Some(set)).send().await?;
-            }
-            if !change.remove.is_empty() {
-                let ask = cx.waf.untag_resource().resource_arn(&arn);
-                ask.set_tag_keys(Some(change.remove)).send().await?;
-            }
+            wafv2::retag(cx, &arn, change).await?;
         }
         Ok(())
     }
@@ -279,44 +270,24 @@ impl Kind for WebAcl {
     }
 }
 
-/// A page of `ListWebACLs`.
-const PAGE_MAX: i32 = 100;
-
-fn id(name: &str, scope: &str) -> PhysicalId {
-    PhysicalId::joined([name, scope])
-}
-
-/// The id of the web ACL with this ARN: `arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/shop/1a2b`.
-fn id_of(arn: &str) -> Option<PhysicalId> {
-    let resource = arn.splitn(6, ':').nth(5)?;
-    match resource.split('/').collect::<Vec<_>>().as_slice() {
-        ["regional", "webacl", name, _] => Some(id(name, Scope::Regional.as_str())),
-        ["global", "webacl", name, _] => Some(id(name, Scope::Cloudfront.as_str())),
-        _ => None,
-    }
-}
+/// Web ACLs that are read at once, with two calls each.
+const READS_MAX: usize = 8;
 
 async fn list(cx: &Cx, scope: Scope) -> Result<Vec<(Scope, WebAclSummary)>, Fault> {
-    let (mut listed, mut marker) = (Vec::new(), None);
-    loop {
-        let ask = cx.waf.list_web_acls().scope(scope.clone()).limit(PAGE_MAX);
-        let page = ask.set_next_marker(marker).send().await?;
-        let acls = page.web_acls.unwrap_or_default();
-        // The last page may carry a marker, too; what follows it is empty.
-        let more = !acls.is_empty() && page.next_marker.is_some();
-        listed.extend(acls.into_iter().map(|summary| (scope.clone(), summary)));
-        if !more {
-            return Ok(listed);
+    let listed = wafv2::pages(|marker| {
+        let ask = cx.waf.list_web_acls().scope(scope.clone()).limit(wafv2::PAGE_MAX);
+        let ask = ask.set_next_marker(marker);
+        async move {
+            let page = ask.send().await?;
+            Ok((page.web_acls.unwrap_or_default(), page.next_marker))
         }
-        marker = page.next_marker;
-    }
+    });
+    Ok(listed.await?.into_iter().map(|summary| (scope.clone(), summary)).collect())
 }
 
 async fn find(cx: &Cx, id: &PhysicalId) -> Result<Option<(Scope, WebAclSummary)>, Fault> {
-    let Some([name, scope]) = id.parts() else {
-        return Err(Fault::bug(format!("`{id}` is not the id of a web ACL")));
-    };
-    let listed = list(cx, Scope::from(scope)).await?;
+    let (name, scope) = wafv2::parts(id)?;
+    let listed = list(cx, scope).await?;
     Ok(listed.into_iter().find(|(_, summary)| summary.name() == Some(name)))
 }
 
@@ -327,19 +298,13 @@ async fn get(cx: &Cx, scope: &Scope, summary: &WebAclSummary) -> Result<GetWebAc
 
 /// A listed web ACL; `None` if it is gone by now.
 async fn live(cx: &Cx, scope: Scope, summary: WebAclSummary) -> Result<Option<Live>, Fault> {
-    let tagged = async {
-        // A resource has fifty tags at most, a page twice as many.
-        let ask = cx.waf.list_tags_for_resource().set_resource_arn(summary.arn.clone());
-        Ok(ask.limit(PAGE_MAX).send().await?)
-    };
-    match futures::try_join!(get(cx, &scope, &summary), tagged) {
+    let arn = summary.arn().unwrap_or_default();
+    match futures::try_join!(get(cx, &scope, &summary), wafv2::tags_of(cx, arn)) {
         Err(fault) if fault.is(Class::NotFound) => Ok(None),
         Err(fault) => Err(fault),
-        Ok((reply, tagged)) => {
-            let tags = tagged.tag_info_for_resource.and_then(|info| info.tag_list);
-            let pairs = tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value));
+        Ok((reply, tags)) => {
             let acl = reply.web_acl.required("web ACL")?;
-            Ok(Some(Live { acl, scope, tags: Tags::read(pairs) }))
+            Ok(Some(Live { acl, scope, tags }))
         }
     }
 }
@@ -373,15 +338,13 @@ fn invisible() -> VisibilityConfig {
         .expect("all members are given")
 }
 
-fn tag((key, value): (&String, &String)) -> Tag {
-    Tag::builder().key(key).value(value).build().expect("a tag has a key and a value")
-}
-
 #[cfg(test)]
 mod tests {
+    use aws_sdk_wafv2::types::Rule;
     use serde_json::json;
 
     use super::*;
+    use crate::kind::Compare;
 
     fn acl() -> aws_sdk_wafv2::types::builders::WebAclBuilder {
         SdkWebAcl::builder().name("shop").id("1a2b").arn("arn:acl").capacity(700)
@@ -417,6 +380,22 @@ mod tests {
     }
 
     #[test]
+    fn the_order_in_which_rules_are_told_is_no_difference() {
+        let rule = |name: &str, priority: i32| {
+            Rule::builder().name(name).priority(priority).visibility_config(invisible()).build()
+        };
+        let seen = |rules: [Rule; 2]| {
+            let acl = acl().set_rules(Some(rules.to_vec())).build().unwrap();
+            let live = Live { acl, scope: Scope::Regional, tags: Tags::default() };
+            serde_json::to_value(WebAcl::spec(&live)).unwrap()["Rules"].take()
+        };
+        let (first, second) = (rule("a", 0).unwrap(), rule("b", 1).unwrap());
+        assert_eq!(seen([second.clone(), first.clone()]), seen([first, second]));
+        let row = WebAcl::FIELDS.iter().find(|field| field.path == "Rules");
+        assert_eq!(row.map(|row| row.compare), Some(Compare::Set));
+    }
+
+    #[test]
     fn a_bare_web_acl_is_seen_too() {
         let live =
             Live { acl: acl().build().unwrap(), scope: Scope::Cloudfront, tags: Tags::default() };
@@ -425,14 +404,5 @@ mod tests {
         assert_eq!(seen["DefaultAction"], json!({}));
         assert_eq!(seen["Description"], "");
         assert!(!WebAcl::outputs(&live).contains_key("LabelNamespace"));
-    }
-
-    #[test]
-    fn an_arn_tells_name_and_scope() {
-        let arn = |resource: &str| format!("arn:aws:wafv2:eu-west-1:123456789012:{resource}");
-        let id = |resource| id_of(&arn(resource));
-        assert_eq!(id("regional/webacl/shop/1a"), Some(PhysicalId::new("shop|REGIONAL")));
-        assert_eq!(id("global/webacl/shop/1a"), Some(PhysicalId::new("shop|CLOUDFRONT")));
-        assert_eq!(id("regional/ipset/shop/1a"), None);
     }
 }

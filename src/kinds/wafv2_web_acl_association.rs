@@ -8,8 +8,8 @@ use crate::address::PhysicalId;
 use crate::cloud::Cx;
 use crate::fault::Fault;
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, Tagging, Token,
-    Typical, Update, outputs,
+    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, Tagging, Token, Typical,
+    Update, outputs,
 };
 
 pub struct WebAclAssociation;
@@ -30,18 +30,20 @@ impl Kind for WebAclAssociation {
     const NAME: &'static str = "AWS::WAFv2::WebACLAssociation";
     const DOC: &'static str = "Puts a regional resource, a load balancer mostly, behind a web ACL. \
         It is there at once; WAF asks for patience while the resource or the web ACL is young. \
-        A resource has one web ACL, so a replacement goes delete first. Nothing blocks its deletion. \
+        A resource has one web ACL; another one takes its place in one step. Nothing blocks its deletion. \
         Distributions name their web ACL themselves.";
     const FIELDS: &'static [Field] = &[
         Field::replaces("ResourceArn", "The load balancer, API, user pool or service.")
             .when_ready(),
-        Field::replaces("WebACLArn", "The web ACL, of scope `REGIONAL`."),
+        Field::updates(
+            "WebACLArn",
+            "The web ACL, of scope `REGIONAL`. CloudFormation replaces; here the resource is never without protection.",
+        ),
     ];
     const OUTPUTS: &'static [Output] =
         &[Output::with_id("ResourceArn", "The ARN of the resource.")];
     const TAGGING: Tagging = Tagging::None;
     const TYPICAL: Typical = Typical::seconds(5, 5, 3);
-    const REPLACE: ReplaceOrder = ReplaceOrder::DeleteFirst;
 
     fn id(live: &Spec) -> PhysicalId {
         PhysicalId::new(&live.resource_arn)
@@ -75,23 +77,24 @@ impl Kind for WebAclAssociation {
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {
-        cx.waf
-            .associate_web_acl()
-            .resource_arn(&spec.resource_arn)
-            .web_acl_arn(&spec.web_acl_arn)
-            .send()
-            .await?;
+        associate(cx, spec).await?;
         Ok(PhysicalId::new(&spec.resource_arn))
     }
 
-    /// Both properties are its identity: there is nothing to update.
-    async fn update(_: &Cx, _: &PhysicalId, _: Update<'_, Spec>) -> Result<(), Fault> {
-        Ok(())
+    async fn update(cx: &Cx, _: &PhysicalId, update: Update<'_, Spec>) -> Result<(), Fault> {
+        associate(cx, update.to).await
     }
 
     async fn delete(cx: &Cx, id: &PhysicalId, _: &Spec, _: DeletionPolicy) -> Result<(), Fault> {
         gone(cx.waf.disassociate_web_acl().resource_arn(id.as_str()).send().await)
     }
+}
+
+/// In place of the association that the resource has, if it has one.
+async fn associate(cx: &Cx, spec: &Spec) -> Result<(), Fault> {
+    let ask = cx.waf.associate_web_acl().resource_arn(&spec.resource_arn);
+    ask.web_acl_arn(&spec.web_acl_arn).send().await?;
+    Ok(())
 }
 
 /// The association of a resource; `None` if it has none, or is gone itself.

@@ -129,7 +129,7 @@ fn kind(kind: &dyn AnyKind, out: &mut Formatter<'_>) -> fmt::Result {
         writeln!(out, "| `{}` | {change} | {} |", field.path, cell(&meaning.join(" ")))?;
     }
     writeln!(out, "\n| Output | Known | Meaning |\n|---|---|---|")?;
-    for Output { name, doc, known } in kind.outputs() {
+    for Output { name, doc, known, moved_by: _ } in kind.outputs() {
         let known = match known {
             Need::Id => "with its id",
             Need::Ready => "once it works",

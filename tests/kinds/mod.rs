@@ -1,6 +1,8 @@
 //! One conformance life cycle per kind, on the wire: create, empty plan, drift of tags and properties seen and healed,
 //! update, replacement, deletion from outside, destruction. Each kind's fixture is `<file of the kind>.yaml`.
 
+mod together;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
@@ -21,6 +23,9 @@ use crate::support::{REGION, TestStack, changes, with_sandbox};
 #[serde(deny_unknown_fields)]
 struct Fixture {
     kind: String,
+    /// Where the kind and what it needs stand, if not where the other tests' resources do.
+    #[serde(default = "default_region")]
+    region: String,
     #[serde(default)]
     given: BTreeMap<Address, Given>,
     spec: Map<String, Value>,
@@ -42,6 +47,10 @@ struct Given {
     after: Vec<Address>,
 }
 
+fn default_region() -> String {
+    REGION.into()
+}
+
 /// The resource under test.
 fn subject() -> Address {
     Address::of("conf", "subject")
@@ -60,11 +69,12 @@ impl Fixture {
     fn graph(&self, stack: &TestStack, patch: &Map<String, Value>) -> Graph {
         let mut builder = stack.builder();
         for (address, Given { kind, spec, after }) in &self.given {
-            builder.add(address.clone(), kind, spec.clone()).after_all(after);
+            let given = builder.add(address.clone(), kind, spec.clone());
+            given.region(&self.region).after_all(after);
         }
         let mut spec = self.spec.clone();
         spec.extend(patch.clone());
-        builder.add(subject(), &self.kind, Value::Object(spec));
+        builder.add(subject(), &self.kind, Value::Object(spec)).region(&self.region);
         builder.build().unwrap()
     }
 }
@@ -120,7 +130,7 @@ async fn drift_of_a_tag(stack: &TestStack, kind: &'static dyn AnyKind, graph: &G
         Tagging::None => unreachable!("asked for taggable kinds only"),
     }
     let update = Update { from: &live.spec, to: &edited, changed: &["Tags"] };
-    from_outside(stack, kind, &live, update).await;
+    from_outside(stack, kind, graph, &live, update).await;
     let plan = stack.plan(graph, Intent::Apply).await;
     let found = changes(&plan);
     assert!(found.len() == 1 && found[0].contains("Tags.team (Drift"), "{found:?}");
@@ -154,8 +164,8 @@ async fn drift_of_properties(
     let changed: Vec<&'static str> =
         kind.fields().iter().map(|field| field.path).filter(seen).collect();
     assert!(!changed.is_empty(), "the fixture's update changes nothing that can be read");
-    from_outside(stack, kind, &live, Update { from: &live.spec, to: &edited, changed: &changed })
-        .await;
+    let update = Update { from: &live.spec, to: &edited, changed: &changed };
+    from_outside(stack, kind, base, &live, update).await;
 
     let plan = stack.plan(base, Intent::Apply).await;
     let touched: Vec<&Address> =
@@ -183,7 +193,7 @@ async fn drift_of_properties(
 async fn deletion_from_outside(stack: &TestStack, kind: &'static dyn AnyKind, graph: &Graph) {
     let live = observed(stack, graph).await;
     let recorded = stack.store.load().unwrap().resources[&subject()].spec.clone();
-    let cx = stack.aws.region(REGION);
+    let cx = stack.aws.region(&graph.nodes[&subject()].region);
     patiently(|| kind.delete(&cx, &live.id, &recorded, DeletionPolicy::Delete)).await;
     let lookups = [Lookup::Id(live.id.clone())];
     for _ in 0..200 {
@@ -201,10 +211,11 @@ async fn deletion_from_outside(stack: &TestStack, kind: &'static dyn AnyKind, gr
 async fn from_outside(
     stack: &TestStack,
     kind: &'static dyn AnyKind,
+    graph: &Graph,
     live: &Observed,
     update: Update<'_, Value>,
 ) {
-    let cx = stack.aws.region(REGION);
+    let cx = stack.aws.region(&graph.nodes[&subject()].region);
     patiently(|| kind.update(&cx, &live.id, update)).await;
     for _ in 0..200 {
         let found = kind.read(&cx, &[Lookup::Id(live.id.clone())]).await.unwrap();

@@ -32,6 +32,7 @@ DURATIONS = {
         "AWS::CertificateManager::Certificate",
         "AWS::EC2::NatGateway",
         "AWS::EC2::VPC",
+        "AWS::EC2::VPCEndpoint",
         "AWS::EKS::Addon",
         "AWS::EKS::Cluster",
         "AWS::EKS::FargateProfile",

@@ -89,7 +89,7 @@ pub fn kind(kind: &dyn AnyKind, view: View) -> impl Display {
         }
         writeln!(out, "\n{}", painted(STRONG, "Outputs"))?;
         let width = kind.outputs().iter().map(|output| output.name.len()).max().unwrap_or(0);
-        for Output { name, doc, known } in kind.outputs() {
+        for Output { name, doc, known, moved_by: _ } in kind.outputs() {
             let when = match known {
                 Need::Id => "with its id  ",
                 Need::Ready => "once it works",

@@ -154,7 +154,7 @@ fn field_v1(field: &Field) -> FieldV1 {
 }
 
 fn output_v1(output: &Output) -> OutputV1 {
-    let Output { name, doc, known } = *output;
+    let Output { name, doc, known, moved_by: _ } = *output;
     OutputV1 { name, doc, known }
 }
 

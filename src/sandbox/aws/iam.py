@@ -1,4 +1,7 @@
-"""Restores that IAM keeps a managed policy while something refers to it, and that it reads policies that it is given."""
+"""Restores that IAM keeps a managed policy while something refers to it, and that it reads policies that it is given.
+
+And the refusal to take a role out of an instance profile that it is not in.
+"""
 
 import json
 
@@ -38,6 +41,16 @@ def _check_trust(document):
         valid = False
     if not valid:
         raise fault("MalformedPolicyDocument", "This policy contains invalid Json")
+
+
+@operation("iam", "RemoveRoleFromInstanceProfile")
+def remove_role_from_instance_profile(call):
+    """Refused where the role is not in the profile; moto stumbles over it."""
+    profile = call.backend("iam").get_instance_profile(call.params["InstanceProfileName"])
+    name = call.params["RoleName"]
+    if name not in [role.name for role in profile.roles]:
+        raise fault("NoSuchEntity", f"The role with name {name} cannot be found in the instance profile {profile.name}.")
+    return call.forward()
 
 
 @operation("iam", "GetAccountAuthorizationDetails")

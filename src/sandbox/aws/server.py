@@ -39,6 +39,9 @@ from clock import CLOCK
 import accounts
 import network
 import security_groups
+import endpoints
+import flow_logs
+import launch_templates
 import iam
 import kms
 import logs
@@ -47,6 +50,7 @@ import secretsmanager
 import route53
 import acm
 import elbv2
+import elbv2_rules
 import wafv2
 import rds
 import rds_groups

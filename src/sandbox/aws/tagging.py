@@ -1,6 +1,6 @@
 """Restores what the Resource Groups Tagging API finds: also those taggable resources that moto omits."""
 
-from wire import operation, tag_list
+from wire import operation, tag_list, tag_map
 
 
 @operation("resourcegroupstaggingapi", "GetResources")
@@ -30,7 +30,9 @@ def _omitted(call):
     ec2 = call.backend("ec2")
     for kind, resources in (
         ("elastic-ip", [address.allocation_id for address in ec2.addresses]),
+        ("launch-template", ec2.launch_templates),
         ("network-acl", ec2.network_acls),
+        ("vpc-endpoint", ec2.vpc_end_points),
         (
             "security-group-rule",
             [
@@ -54,11 +56,14 @@ def _omitted(call):
         yield held.arn, {tag["Key"]: tag["Value"] for tag in held.tags}
     elbv2 = call.backend("elbv2")
     for balancer in elbv2.load_balancers.values():
-        for arn in balancer.listeners:
-            yield arn, elbv2.tagging_service.get_tag_dict_for_resource(arn)
-    wafv2 = call.backend("wafv2")
-    for arn in wafv2.wacls:
-        yield arn, wafv2.tagging_service.get_tag_dict_for_resource(arn)
+        for arn, listener in balancer.listeners.items():
+            for tagged in (arn, *(rule.arn for rule in listener.rules.values())):
+                yield tagged, elbv2.tagging_service.get_tag_dict_for_resource(tagged)
+    # What protects CloudFront is found in us-east-1.
+    for region in (call.region, "global") if call.region == "us-east-1" else (call.region,):
+        wafv2 = call.backend("wafv2", region)
+        for arn in (*wafv2.wacls, *wafv2.ip_sets):
+            yield arn, wafv2.tagging_service.get_tag_dict_for_resource(arn)
     if call.region == "us-east-1":
         route53 = call.backend("route53")
         for zone in route53.zones.values():
@@ -71,6 +76,8 @@ def _omitted(call):
                 yield policy.arn, {key: tag["Value"] for key, tag in policy.tags.items()}
         for provider in iam.open_id_providers.values():
             yield provider.arn, {key: tag["Value"] for key, tag in provider.tags.items()}
+        for profile in iam.instance_profiles.values():
+            yield profile.arn, tag_map(profile.tags)
 
 
 def _of_type(arn, filters):

@@ -1,4 +1,7 @@
-"""Restores WAF: capacity, associations with resources that exist, the refusal to delete a web ACL in use."""
+"""Restores WAF: capacity, associations with resources that exist, the refusal to delete what is in use, logging."""
+
+import ipaddress
+import json
 
 from wire import fault, operation
 
@@ -26,9 +29,11 @@ STATEMENTS = {"SqliMatchStatement": 20, "XssMatchStatement": 40, "ByteMatchState
 @operation("wafv2", "CreateWebACL", "UpdateWebACL", "CreateRuleGroup", "CreateIPSet", "CreateRegexPatternSet")
 def check_scope(call):
     """What protects CloudFront lives in us-east-1; a duplicate has WAF's own code."""
-    if call.get("Scope") == "CLOUDFRONT" and call.region != "us-east-1":
-        raise fault("WAFInvalidParameterException", "Error reason: The scope is not valid., field: SCOPE_VALUE, "
-                    "parameter: CLOUDFRONT")
+    _check_region(call)
+    names = [known.name for known in _backend(call).ip_sets.values()] if call.name == "CreateIPSet" else []
+    if call.get("Name") in names:
+        raise fault("WAFDuplicateItemException", "AWS WAF couldn't perform the operation because some resource in your "
+                    "request is a duplicate of an existing one.")
     for rule in call.get("Rules", []):
         _check_rule(rule)
     try:
@@ -44,12 +49,70 @@ def check_scope(call):
     return reply
 
 
+@operation("wafv2", "ListWebACLs", "ListIPSets", "ListRuleGroups", "ListRegexPatternSets")
+def list_of_scope(call):
+    _check_region(call)
+    return call.forward()
+
+
+@operation("wafv2", "GetIPSet")
+def get_ip_set(call):
+    """IPv6 ranges come back with all their zeros."""
+    reply = call.proceed()
+    reply["IPSet"]["Addresses"] = [
+        ipaddress.ip_network(address, strict=False).exploded for address in reply["IPSet"]["Addresses"]
+    ]
+    return reply
+
+
+@operation("wafv2", "DeleteIPSet")
+def delete_ip_set(call):
+    """Refused while a rule refers to it."""
+    backend = _backend(call)
+    for arn, known in backend.ip_sets.items():
+        used = any(arn in json.dumps(acl.to_dict()) for acl in backend.wacls.values())
+        if used and (known.name, known.ip_set_id) == (call.params["Name"], call.params["Id"]):
+            raise _in_use()
+    return call.forward()
+
+
+@operation("wafv2", "PutLoggingConfiguration")
+def put_logging_configuration(call):
+    """Of a web ACL that exists, to one destination whose name says what it is for."""
+    configuration = call.params["LoggingConfiguration"]
+    arn, destinations = configuration["ResourceArn"], configuration["LogDestinationConfigs"]
+    region = "global" if ":global/" in arn else call.region
+    if arn not in call.backend("wafv2", region).wacls:
+        raise _missing()
+    if len(destinations) != 1:
+        raise fault("WAFLimitsExceededException", "AWS WAF couldn't perform the operation because you exceeded your "
+                    "resource limit.")
+    if not destinations[0].split(":")[-1].split("/")[-1].startswith("aws-waf-logs-"):
+        raise fault("WAFInvalidParameterException", "Error reason: The ARN isn't valid. A valid ARN begins with arn: and "
+                    "includes other information separated by colons or slashes., field: LOG_DESTINATION, parameter: "
+                    f"{destinations[0]}")
+    return call.forward()
+
+
+@operation("wafv2", "ListLoggingConfigurations")
+def list_logging_configurations(call):
+    """Those of one scope: moto finds none of CloudFront's."""
+    _check_region(call)
+    part = ":global/" if call.params["Scope"] == "CLOUDFRONT" else ":regional/"
+    known = call.backend("wafv2").logging_configurations.values()
+    shown = [configuration.to_dict() for configuration in known if part in configuration.arn]
+    return {
+        "LoggingConfigurations": [
+            {member: value for member, value in configuration.items() if value is not None} for configuration in shown
+        ]
+    }
+
+
 @operation("wafv2", "DeleteWebACL")
 def delete_web_acl(call):
     acl = _find(call, call.params["Name"], call.params["Id"])
     if acl and acl.associated_resources:
-        raise fault("WAFAssociatedItemException", "AWS WAF couldn't perform the operation because your resource is "
-                    "being used by another resource or it's associated with another resource.")
+        raise _in_use()
     return call.forward()
 
 
@@ -100,9 +163,24 @@ def list_available_managed_rule_groups(call):
     return {"ManagedRuleGroups": groups}
 
 
+def _check_region(call):
+    if call.get("Scope") == "CLOUDFRONT" and call.region != "us-east-1":
+        raise fault("WAFInvalidParameterException", "Error reason: The scope is not valid., field: SCOPE_VALUE, "
+                    "parameter: CLOUDFRONT")
+
+
+def _backend(call):
+    """moto keeps what protects CloudFront in a region of its own."""
+    return call.backend("wafv2", "global" if call.get("Scope") == "CLOUDFRONT" else call.region)
+
+
+def _in_use():
+    return fault("WAFAssociatedItemException", "AWS WAF couldn't perform the operation because your resource is being used "
+                 "by another resource or it's associated with another resource.")
+
+
 def _find(call, name, identity):
-    region = "global" if call.get("Scope") == "CLOUDFRONT" else call.region
-    for acl in call.backend("wafv2", region).wacls.values():
+    for acl in _backend(call).wacls.values():
         if acl.name == name and acl.id == identity:
             return acl
     return None
