@@ -5,6 +5,10 @@
 use crate::kind::AnyKind;
 
 pub mod acm_certificate;
+mod cloudwatch;
+pub mod cloudwatch_alarm;
+pub mod cloudwatch_dashboard;
+mod cloudwatch_metric;
 mod document;
 mod ec2;
 pub mod ec2_eip;
@@ -64,6 +68,8 @@ pub mod wafv2_web_acl_association;
 /// All kinds, alphabetical by name; a test keeps them so.
 pub static KINDS: &[&dyn AnyKind] = &[
     &acm_certificate::Certificate,
+    &cloudwatch_alarm::Alarm,
+    &cloudwatch_dashboard::Dashboard,
     &ec2_eip::Eip,
     &ec2_internet_gateway::InternetGateway,
     &ec2_nat_gateway::NatGateway,

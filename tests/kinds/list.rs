@@ -1,5 +1,9 @@
 kinds! {
     acm_certificate,
+    cloudwatch_alarm,
+    cloudwatch_alarm_anomaly,
+    cloudwatch_alarm_query,
+    cloudwatch_dashboard,
     ec2_eip,
     ec2_internet_gateway,
     ec2_nat_gateway,
