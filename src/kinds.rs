@@ -5,6 +5,8 @@
 use crate::kind::AnyKind;
 
 pub mod acm_certificate;
+mod cloudtrail_selector;
+pub mod cloudtrail_trail;
 mod cloudwatch;
 pub mod cloudwatch_alarm;
 pub mod cloudwatch_dashboard;
@@ -68,6 +70,7 @@ pub mod wafv2_web_acl_association;
 /// All kinds, alphabetical by name; a test keeps them so.
 pub static KINDS: &[&dyn AnyKind] = &[
     &acm_certificate::Certificate,
+    &cloudtrail_trail::Trail,
     &cloudwatch_alarm::Alarm,
     &cloudwatch_dashboard::Dashboard,
     &ec2_eip::Eip,

@@ -1,5 +1,6 @@
 kinds! {
     acm_certificate,
+    cloudtrail_trail,
     cloudwatch_alarm,
     cloudwatch_alarm_anomaly,
     cloudwatch_alarm_query,
