@@ -11,6 +11,10 @@ mod cloudwatch;
 pub mod cloudwatch_alarm;
 pub mod cloudwatch_dashboard;
 mod cloudwatch_metric;
+mod config;
+pub mod config_config_rule;
+pub mod config_configuration_recorder;
+pub mod config_delivery_channel;
 mod document;
 mod ec2;
 pub mod ec2_eip;
@@ -73,6 +77,9 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &cloudtrail_trail::Trail,
     &cloudwatch_alarm::Alarm,
     &cloudwatch_dashboard::Dashboard,
+    &config_config_rule::ConfigRule,
+    &config_configuration_recorder::ConfigurationRecorder,
+    &config_delivery_channel::DeliveryChannel,
     &ec2_eip::Eip,
     &ec2_internet_gateway::InternetGateway,
     &ec2_nat_gateway::NatGateway,
