@@ -45,6 +45,7 @@ mod elbv2_action;
 pub mod elbv2_listener;
 pub mod elbv2_load_balancer;
 pub mod elbv2_target_group;
+pub mod guardduty_detector;
 mod iam;
 pub mod iam_managed_policy;
 pub mod iam_oidc_provider;
@@ -104,6 +105,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &elbv2_listener::Listener,
     &elbv2_load_balancer::LoadBalancer,
     &elbv2_target_group::TargetGroup,
+    &guardduty_detector::Detector,
     &iam_managed_policy::ManagedPolicy,
     &iam_oidc_provider::OidcProvider,
     &iam_role::Role,

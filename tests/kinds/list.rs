@@ -33,6 +33,7 @@ kinds! {
     elbv2_listener,
     elbv2_load_balancer,
     elbv2_target_group,
+    guardduty_detector,
     iam_managed_policy,
     iam_oidc_provider,
     iam_role,

@@ -1,6 +1,8 @@
 //! One conformance life cycle per kind, on the wire: create, empty plan, drift of tags and properties seen and healed,
 //! update, replacement, deletion from outside, destruction. Each kind's fixture is `<file of the kind>.yaml`.
 
+mod singletons;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
