@@ -1,6 +1,7 @@
 kinds! {
     acm_certificate,
     cloudtrail_trail,
+    cloudtrail_trail_advanced,
     cloudwatch_alarm,
     cloudwatch_alarm_anomaly,
     cloudwatch_alarm_query,
