@@ -146,10 +146,16 @@ pub trait Kind: Send + Sync + 'static {
     fn owner(_live: &Self::Live) -> Option<Owner> {
         None
     }
-    /// The id that a spec determines: a fixed name, or the natural key of what has no tags.
+    /// The id that a spec determines: a fixed name, or the natural key of what has no tags. Where a region has room for
+    /// one object only, a word that stands for whichever it is ([`Kind::answers_to`]), so that a foreign one is seen
+    /// before it is in the way.
     /// `None` where only the service knows the id, which is then found by the owner tags.
     fn natural_id(_spec: &Self::Spec) -> Option<PhysicalId> {
         None
+    }
+    /// Whether it is the object of that id, recorded or natural.
+    fn answers_to(live: &Self::Live, id: &PhysicalId) -> bool {
+        Self::id(live) == *id
     }
     /// Durations that depend on the spec: a Multi-AZ instance takes longer.
     fn typical(_spec: &Self::Spec) -> Typical {
@@ -405,7 +411,7 @@ fn decode<K: Kind>(spec: &Value) -> Result<K::Spec, Fault> {
 
 fn answer<K: Kind>(lives: &[K::Live], lookup: &Lookup) -> Option<Observed> {
     let answers = |live: &&K::Live| match lookup {
-        Lookup::Id(id) => K::id(live) == *id,
+        Lookup::Id(id) => K::answers_to(live, id),
         Lookup::Owner { owner, except } => {
             K::owner(live).as_ref() == Some(owner) && !except.contains(&K::id(live))
         }

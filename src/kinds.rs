@@ -5,6 +5,16 @@
 use crate::kind::AnyKind;
 
 pub mod acm_certificate;
+mod cloudtrail_selector;
+pub mod cloudtrail_trail;
+mod cloudwatch;
+pub mod cloudwatch_alarm;
+pub mod cloudwatch_dashboard;
+mod cloudwatch_metric;
+mod config;
+pub mod config_config_rule;
+pub mod config_configuration_recorder;
+pub mod config_delivery_channel;
 mod document;
 mod ec2;
 pub mod ec2_eip;
@@ -42,6 +52,7 @@ pub mod elbv2_listener_rule;
 pub mod elbv2_load_balancer;
 pub mod elbv2_target_group;
 mod elbv2_transform;
+pub mod guardduty_detector;
 mod iam;
 pub mod iam_instance_profile;
 pub mod iam_managed_policy;
@@ -76,6 +87,12 @@ pub mod wafv2_web_acl_association;
 /// All kinds, alphabetical by name; a test keeps them so.
 pub static KINDS: &[&dyn AnyKind] = &[
     &acm_certificate::Certificate,
+    &cloudtrail_trail::Trail,
+    &cloudwatch_alarm::Alarm,
+    &cloudwatch_dashboard::Dashboard,
+    &config_config_rule::ConfigRule,
+    &config_configuration_recorder::ConfigurationRecorder,
+    &config_delivery_channel::DeliveryChannel,
     &ec2_eip::Eip,
     &ec2_flow_log::FlowLog,
     &ec2_internet_gateway::InternetGateway,
@@ -104,6 +121,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &elbv2_listener_rule::ListenerRule,
     &elbv2_load_balancer::LoadBalancer,
     &elbv2_target_group::TargetGroup,
+    &guardduty_detector::Detector,
     &iam_instance_profile::InstanceProfile,
     &iam_managed_policy::ManagedPolicy,
     &iam_oidc_provider::OidcProvider,

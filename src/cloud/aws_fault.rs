@@ -140,6 +140,15 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     ("InvalidChangeBatch", "not found", Class::NotFound),
     ("InvalidChangeBatch", "do not match the current values", Class::Stale),
     ("ResourceInUseException", "cannot be updated", Class::Busy),
+    // CloudWatch's answer about an alarm that a composite alarm names.
+    ("ValidationError", "composite alarm(s) depending on", Class::InUse),
+    // GuardDuty has one code for all that is wrong.
+    ("BadRequestException", "a detector already exists", Class::Exists),
+    ("BadRequestException", "detectorid is not owned by the current account", Class::NotFound),
+    ("BadRequestException", "cannot delete detector while it has", Class::InUse),
+    // CloudTrail's answer while a fresh role or its policy is not known everywhere.
+    ("InvalidCloudWatchLogsLogGroupArnException", "access denied", Class::NotYet),
+    ("InvalidCloudWatchLogsRoleArnException", "access denied", Class::NotYet),
 ];
 
 const BY_CODE: &[(&str, Class)] = &[
@@ -189,6 +198,27 @@ const BY_CODE: &[(&str, Class)] = &[
     ("OptimisticLockException", Class::Stale),
     // WAFv2: what it refers to was made a moment ago and is not retrievable yet.
     ("WAFUnavailableEntityException", Class::NotYet),
+    // Policies of buckets, topics, keys and functions: a fresh one is not seen by other services at once.
+    ("InsufficientDeliveryPolicyException", Class::NotYet),
+    ("InsufficientEncryptionPolicyException", Class::NotYet),
+    ("InsufficientPermissionsException", Class::NotYet),
+    ("InsufficientS3BucketPolicyException", Class::NotYet),
+    ("InsufficientSnsTopicPolicyException", Class::NotYet),
+    // AWS Config: what has just been made is not seen yet.
+    ("NoAvailableConfigurationRecorderException", Class::NotYet),
+    ("NoAvailableDeliveryChannelException", Class::NotYet),
+    // The recorder still records into it.
+    ("LastDeliveryChannelDeleteFailedException", Class::InUse),
+    // There can be one only, and there is one, under another name.
+    ("MaxNumberOfConfigurationRecordersExceededException", Class::Exists),
+    ("MaxNumberOfDeliveryChannelsExceededException", Class::Exists),
+    ("MaxNumberOfConfigRulesExceededException", Class::Quota),
+    ("MaximumNumberOfTrailsExceededException", Class::Quota),
+    ("NoSuchConfigRuleException", Class::NotFound),
+    ("NoSuchConfigurationRecorderException", Class::NotFound),
+    ("NoSuchDeliveryChannelException", Class::NotFound),
+    // CloudTrail: the trail has no insights.
+    ("InsightNotEnabledException", Class::NotFound),
     ("WAFDuplicateItemException", Class::Exists),
     ("WAFNonexistentItemException", Class::NotFound),
     ("WAFLimitsExceededException", Class::Quota),
@@ -322,6 +352,10 @@ mod tests {
             ("DependencyViolation", Class::InUse),
             ("VpcLimitExceeded", Class::Quota),
             ("UnauthorizedOperation", Class::Denied),
+            ("TrailNotFoundException", Class::NotFound),
+            ("TrailAlreadyExistsException", Class::Exists),
+            ("ResourceNotFound", Class::NotFound),
+            ("LimitExceeded", Class::Quota),
             ("SomethingNew", Class::Invalid),
         ] {
             assert_eq!(classify(Some(code), "", 400), class, "{code}");
@@ -380,6 +414,31 @@ mod tests {
                 Class::NotYet,
             ),
             ("InvalidRequestException", "Cluster 'a' is not in ACTIVE status", Class::Busy),
+            (
+                "ValidationError",
+                "Cannot delete a as there are composite alarm(s) depending on it.",
+                Class::InUse,
+            ),
+            (
+                "BadRequestException",
+                "The request is rejected because a detector already exists for the current account.",
+                Class::Exists,
+            ),
+            (
+                "BadRequestException",
+                "The request is rejected because the input detectorId is not owned by the current account.",
+                Class::NotFound,
+            ),
+            (
+                "InvalidCloudWatchLogsLogGroupArnException",
+                "Access denied. Check the permissions for your role.",
+                Class::NotYet,
+            ),
+            (
+                "InvalidCloudWatchLogsLogGroupArnException",
+                "Check the log group ARN: CloudTrail can't validate it.",
+                Class::Invalid,
+            ),
         ] {
             assert_eq!(classify(Some(code), message, 400), class, "{message}");
         }

@@ -1,4 +1,5 @@
-//! The Resource Groups Tagging API: whose ARNs carry an owner's tags, for services that cannot filter by tag.
+//! The Resource Groups Tagging API: whose ARNs carry an owner's tags, for services that cannot filter by tag, and the
+//! tags of many ARNs, for services that tell them one by one.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +8,14 @@ use futures::future::try_join_all;
 
 use super::reply::collect;
 use crate::cloud::Cx;
-use crate::cloud::tags::{ADDRESS_TAG, STACK_TAG};
+use crate::cloud::tags::{ADDRESS_TAG, STACK_TAG, Tags};
 use crate::fault::Fault;
 use crate::kind::Lookup;
 
 /// A filter takes twenty values.
 const VALUES_MAX: usize = 20;
+/// A call takes a hundred ARNs.
+const ARNS_MAX: usize = 100;
 
 /// The ARNs of all resources of a type (`acm:certificate`) that carry the tags of an owner in `wanted`. The index
 /// behind it lags behind the services by seconds: what it finds is read from the service itself.
@@ -23,6 +26,21 @@ pub(super) async fn owned(cx: &Cx, of_type: &str, wanted: &[Lookup]) -> Result<V
     });
     let found = try_join_all(asked).await?;
     Ok(found.into_iter().flatten().filter_map(|mapping| mapping.resource_arn).collect())
+}
+
+/// The tags of those of the resources that the index knows, by ARN. It knows no resource that never had a tag, and a
+/// fresh one only after some seconds.
+pub(super) async fn tags_of(cx: &Cx, arns: &[String]) -> Result<BTreeMap<String, Tags>, Fault> {
+    let asked = arns.chunks(ARNS_MAX).map(|arns| {
+        let ask = cx.tagging.get_resources().set_resource_arn_list(Some(arns.to_vec()));
+        collect(ask.into_paginator().items().send())
+    });
+    let found = try_join_all(asked).await?.into_iter().flatten();
+    let tags = found.filter_map(|mapping| {
+        let tags = mapping.tags.unwrap_or_default().into_iter();
+        Some((mapping.resource_arn?, Tags::read(tags.map(|tag| (tag.key, tag.value)))))
+    });
+    Ok(tags.collect())
 }
 
 /// The filters that find the owners in `wanted`: by stack, and by up to twenty addresses of it.

@@ -1,12 +1,14 @@
 //! One conformance life cycle per kind, on the wire: create, empty plan, drift of tags and properties seen and healed,
 //! update, replacement, deletion from outside, destruction. Each kind's fixture is `<file of the kind>.yaml`.
 
+mod singletons;
 mod together;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use platctl::address::Address;
 use platctl::graph::Graph;
 use platctl::kind::{AnyKind, Compare, DeletionPolicy, Lookup, Observed, Tagging, Update};
@@ -26,8 +28,14 @@ struct Fixture {
     /// Where the kind and what it needs stand, if not where the other tests' resources do.
     #[serde(default = "default_region")]
     region: String,
+    /// Buckets that are there already, with their policies: `{}` is none.
+    #[serde(default)]
+    buckets: BTreeMap<String, Map<String, Value>>,
     #[serde(default)]
     given: BTreeMap<Address, Given>,
+    /// What of `given` must work before the subject is made, although its spec does not refer to it.
+    #[serde(default)]
+    after: Vec<Address>,
     spec: Map<String, Value>,
     /// Merged into the spec: must be an update in place.
     #[serde(default)]
@@ -74,8 +82,23 @@ impl Fixture {
         }
         let mut spec = self.spec.clone();
         spec.extend(patch.clone());
-        builder.add(subject(), &self.kind, Value::Object(spec)).region(&self.region);
+        let added = builder.add(subject(), &self.kind, Value::Object(spec));
+        added.region(&self.region).after_all(&self.after);
         builder.build().unwrap()
+    }
+
+    async fn make_buckets(&self, stack: &TestStack) {
+        let s3 = &stack.aws.region(REGION).s3;
+        for (name, policy) in &self.buckets {
+            let here = BucketLocationConstraint::from(REGION);
+            let here = CreateBucketConfiguration::builder().location_constraint(here).build();
+            let bucket = s3.create_bucket().bucket(name).create_bucket_configuration(here);
+            bucket.send().await.unwrap();
+            if !policy.is_empty() {
+                let text = serde_json::to_string(policy).unwrap();
+                s3.put_bucket_policy().bucket(name).policy(text).send().await.unwrap();
+            }
+        }
     }
 }
 
@@ -84,6 +107,7 @@ fn conform(file: &str) {
     let kind = kinds::find(&fixture.kind).unwrap();
     with_sandbox(|server| async move {
         let stack = TestStack::new(&server, "conf").await;
+        fixture.make_buckets(&stack).await;
         let base = fixture.graph(&stack, &Map::new());
         stack.apply(&base).await;
 

@@ -78,17 +78,29 @@ async fn two_starts_at_once_make_one_server() {
 }
 
 /// Runs the checks of the extension, which are in Python because they ask about single replies of all its services.
-#[tokio::test]
-async fn the_extension_does_what_it_says() {
-    let sandbox = sandbox("extension");
+async fn check_extension(script: &str) {
+    let sandbox = sandbox(script);
     sandbox.start(&Options::default(), QUIET).await.unwrap();
     sandbox.stop().await.unwrap();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sandbox");
-    for script in ["test_extension.py", "test_endpoints_and_rules.py"] {
-        let python = Command::new(sandbox.python()).arg("-B").arg(folder.join(script)).output();
-        let output = python.unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
+    let script = folder.join(script).with_extension("py");
+    let output = Command::new(sandbox.python()).arg("-B").arg(script).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test]
+async fn the_extension_does_what_it_says() {
+    check_extension("test_extension").await;
+}
+
+#[tokio::test]
+async fn the_extension_does_what_it_says_of_endpoints_and_rules() {
+    check_extension("test_endpoints_and_rules").await;
+}
+
+#[tokio::test]
+async fn the_extension_does_what_it_says_of_what_watches() {
+    check_extension("test_watching").await;
 }
 
 /// The Python environment is shared with everybody's sandbox; names keep these tests apart.

@@ -31,6 +31,7 @@ from moto.core.base_backend import BackendDict
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+import cbor
 import memory
 import wire
 from clock import CLOCK
@@ -54,6 +55,10 @@ import elbv2_rules
 import wafv2
 import rds
 import rds_groups
+import cloudwatch
+import cloudtrail
+import config
+import guardduty
 import eks_access
 import eks_addons
 import eks_clusters
@@ -67,7 +72,7 @@ class Sandbox:
 
     def __init__(self, options):
         self.options = options
-        self.moto = DomainDispatcherApplication(create_backend_app)
+        self.moto = cbor.translated(DomainDispatcherApplication(create_backend_app))
         self.lock = threading.Lock()
 
     def __call__(self, environ, start_response):

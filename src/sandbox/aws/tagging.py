@@ -1,5 +1,6 @@
 """Restores what the Resource Groups Tagging API finds: also those taggable resources that moto omits."""
 
+import config
 from wire import operation, tag_list, tag_map
 
 
@@ -48,6 +49,14 @@ def _omitted(call):
     for cluster in call.table("eks.clusters").values():
         for member, doc in cluster.tagged():
             yield doc[member], doc["tags"]
+    cloudtrail = call.backend("cloudtrail")
+    for trail in cloudtrail.trails.values():
+        yield trail.arn, cloudtrail.tagging_service.get_tag_dict_for_resource(trail.arn)
+    for rule in call.backend("config").config_rules.values():
+        yield rule.config_rule_arn, rule.tags
+    yield from config.recorders(call)
+    for detector in call.backend("guardduty").detectors.values():
+        yield call.arn("guardduty", f"detector/{detector.id}"), detector.tags
     ecr = call.backend("ecr")
     for repository in ecr.repositories.values():
         yield repository.arn, ecr.tagger.get_tag_dict_for_resource(repository.arn)

@@ -57,3 +57,4 @@ _idempotent(
     ),
 )
 _idempotent("acm", ["RequestCertificate"], "IdempotencyToken", None)
+_idempotent("guardduty", ["CreateDetector"], "ClientToken", None)
