@@ -50,6 +50,10 @@ import elbv2
 import wafv2
 import rds
 import rds_groups
+import elasticache
+import elasticache_groups
+import dynamodb
+import ssm
 import eks_access
 import eks_addons
 import eks_clusters
