@@ -6,6 +6,8 @@ use crate::kind::AnyKind;
 
 pub mod acm_certificate;
 mod document;
+mod dynamodb_change;
+pub mod dynamodb_table;
 mod ec2;
 pub mod ec2_eip;
 pub mod ec2_internet_gateway;
@@ -30,6 +32,11 @@ pub mod eks_addon;
 pub mod eks_cluster;
 pub mod eks_nodegroup;
 pub mod eks_pod_identity_association;
+mod elasticache;
+mod elasticache_change;
+pub mod elasticache_parameter_group;
+pub mod elasticache_replication_group;
+pub mod elasticache_subnet_group;
 mod elbv2;
 mod elbv2_action;
 pub mod elbv2_listener;
@@ -53,9 +60,11 @@ pub mod route53_health_check;
 pub mod route53_hosted_zone;
 pub mod route53_record_set;
 mod scalar;
+mod secret_reference;
 mod secretsmanager;
 pub mod secretsmanager_rotation_schedule;
 pub mod secretsmanager_secret;
+pub mod ssm_parameter;
 mod tagging;
 mod wafv2;
 pub mod wafv2_web_acl;
@@ -64,6 +73,7 @@ pub mod wafv2_web_acl_association;
 /// All kinds, alphabetical by name; a test keeps them so.
 pub static KINDS: &[&dyn AnyKind] = &[
     &acm_certificate::Certificate,
+    &dynamodb_table::Table,
     &ec2_eip::Eip,
     &ec2_internet_gateway::InternetGateway,
     &ec2_nat_gateway::NatGateway,
@@ -85,6 +95,9 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &eks_cluster::Cluster,
     &eks_nodegroup::Nodegroup,
     &eks_pod_identity_association::PodIdentityAssociation,
+    &elasticache_parameter_group::ParameterGroup,
+    &elasticache_replication_group::ReplicationGroup,
+    &elasticache_subnet_group::SubnetGroup,
     &elbv2_listener::Listener,
     &elbv2_load_balancer::LoadBalancer,
     &elbv2_target_group::TargetGroup,
@@ -101,6 +114,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &route53_health_check::HealthCheck,
     &route53_hosted_zone::HostedZone,
     &route53_record_set::RecordSet,
+    &ssm_parameter::Parameter,
     &secretsmanager_rotation_schedule::RotationSchedule,
     &secretsmanager_secret::Secret,
     &wafv2_web_acl::WebAcl,

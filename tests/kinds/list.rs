@@ -1,5 +1,7 @@
 kinds! {
     acm_certificate,
+    dynamodb_table,
+    dynamodb_table_provisioned,
     ec2_eip,
     ec2_internet_gateway,
     ec2_nat_gateway,
@@ -21,6 +23,10 @@ kinds! {
     eks_cluster,
     eks_nodegroup,
     eks_pod_identity_association,
+    elasticache_parameter_group,
+    elasticache_replication_group,
+    elasticache_replication_group_shards,
+    elasticache_subnet_group,
     elbv2_listener,
     elbv2_load_balancer,
     elbv2_target_group,
@@ -40,6 +46,7 @@ kinds! {
     route53_record_set,
     secretsmanager_rotation_schedule,
     secretsmanager_secret,
+    ssm_parameter,
     wafv2_web_acl,
     wafv2_web_acl_association,
 }
