@@ -16,6 +16,8 @@ pub mod config_config_rule;
 pub mod config_configuration_recorder;
 pub mod config_delivery_channel;
 mod document;
+mod dynamodb_change;
+pub mod dynamodb_table;
 mod ec2;
 pub mod ec2_eip;
 pub mod ec2_flow_log;
@@ -44,6 +46,11 @@ pub mod eks_addon;
 pub mod eks_cluster;
 pub mod eks_nodegroup;
 pub mod eks_pod_identity_association;
+mod elasticache;
+mod elasticache_change;
+pub mod elasticache_parameter_group;
+pub mod elasticache_replication_group;
+pub mod elasticache_subnet_group;
 mod elbv2;
 mod elbv2_action;
 mod elbv2_condition;
@@ -73,9 +80,11 @@ pub mod route53_health_check;
 pub mod route53_hosted_zone;
 pub mod route53_record_set;
 mod scalar;
+mod secret_reference;
 mod secretsmanager;
 pub mod secretsmanager_rotation_schedule;
 pub mod secretsmanager_secret;
+pub mod ssm_parameter;
 mod tagging;
 mod wafv2;
 pub mod wafv2_ip_set;
@@ -93,6 +102,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &config_config_rule::ConfigRule,
     &config_configuration_recorder::ConfigurationRecorder,
     &config_delivery_channel::DeliveryChannel,
+    &dynamodb_table::Table,
     &ec2_eip::Eip,
     &ec2_flow_log::FlowLog,
     &ec2_internet_gateway::InternetGateway,
@@ -117,6 +127,9 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &eks_cluster::Cluster,
     &eks_nodegroup::Nodegroup,
     &eks_pod_identity_association::PodIdentityAssociation,
+    &elasticache_parameter_group::ParameterGroup,
+    &elasticache_replication_group::ReplicationGroup,
+    &elasticache_subnet_group::SubnetGroup,
     &elbv2_listener::Listener,
     &elbv2_listener_rule::ListenerRule,
     &elbv2_load_balancer::LoadBalancer,
@@ -136,6 +149,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &route53_health_check::HealthCheck,
     &route53_hosted_zone::HostedZone,
     &route53_record_set::RecordSet,
+    &ssm_parameter::Parameter,
     &secretsmanager_rotation_schedule::RotationSchedule,
     &secretsmanager_secret::Secret,
     &wafv2_ip_set::IpSet,

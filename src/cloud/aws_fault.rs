@@ -133,6 +133,12 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     ("ResourceInUseException", "in progress", Class::Busy),
     // Flow logs: the bucket's policy does not let the delivery write.
     ("400", "access denied", Class::Denied),
+    // DynamoDB: the table or one of its indexes is in the middle of another change.
+    ("ResourceInUseException", "being created", Class::Busy),
+    ("ResourceInUseException", "being updated", Class::Busy),
+    ("ResourceInUseException", "being deleted", Class::Busy),
+    ("LimitExceededException", "simultaneously", Class::Busy),
+    ("ValidationException", "modified multiple times within a fixed interval", Class::Busy),
     // A key that is scheduled for deletion counts as gone.
     ("KMSInvalidStateException", "pending deletion", Class::NotFound),
     // Route 53 has one code for all that is wrong with a change of records.
@@ -188,6 +194,17 @@ const BY_CODE: &[(&str, Class)] = &[
     ("InvalidDBSubnetGroupStateFault", Class::InUse),
     ("InvalidDBParameterGroupState", Class::InUse),
     ("InvalidDBParameterGroupStateFault", Class::InUse),
+    ("InvalidCacheParameterGroupState", Class::InUse),
+    ("InvalidCacheClusterState", Class::Busy),
+    ("InvalidReplicationGroupState", Class::Busy),
+    ("InvalidUserGroupState", Class::Busy),
+    // ElastiCache: as many replicas as asked for are there.
+    ("NoOperationFault", Class::Stale),
+    // DynamoDB: a table is fresh.
+    ("ContinuousBackupsUnavailableException", Class::Busy),
+    // Systems Manager, of the parameter whose tags are asked for, and of two changes of one parameter at once.
+    ("InvalidResourceId", Class::NotFound),
+    ("TooManyUpdates", Class::Busy),
     ("InvalidDBInstanceState", Class::Busy),
     ("InvalidDBInstanceStateFault", Class::Busy),
     ("IncorrectState", Class::Busy),
@@ -349,6 +366,9 @@ mod tests {
             ("TooManyLoadBalancers", Class::Quota),
             ("TargetGroupNotFound", Class::NotFound),
             ("RepositoryPolicyNotFoundException", Class::NotFound),
+            ("CacheSubnetGroupInUse", Class::InUse),
+            ("InvalidCacheParameterGroupState", Class::InUse),
+            ("InvalidReplicationGroupState", Class::Busy),
             ("DependencyViolation", Class::InUse),
             ("VpcLimitExceeded", Class::Quota),
             ("UnauthorizedOperation", Class::Denied),
@@ -360,6 +380,17 @@ mod tests {
         ] {
             assert_eq!(classify(Some(code), "", 400), class, "{code}");
         }
+    }
+
+    #[test]
+    fn a_table_takes_one_change_at_a_time() {
+        let message =
+            "Attempt to change a resource which is still in use: Table is being updated: a";
+        assert_eq!(classify(Some("ResourceInUseException"), message, 400), Class::Busy);
+        let message = "Only 1 online index can be created or deleted simultaneously per table";
+        assert_eq!(classify(Some("LimitExceededException"), message, 400), Class::Busy);
+        let message = "Table already exists: a";
+        assert_eq!(classify(Some("ResourceInUseException"), message, 400), Class::Exists);
     }
 
     #[test]

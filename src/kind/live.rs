@@ -33,6 +33,16 @@ pub enum Lookup {
     Owner { owner: Owner, except: Vec<PhysicalId> },
 }
 
+impl Lookup {
+    /// The id of a lookup by id.
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Self::Id(id) => Some(id.as_str()),
+            Self::Owner { .. } => None,
+        }
+    }
+}
+
 /// A live object, seen through its kind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observed {

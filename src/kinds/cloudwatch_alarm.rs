@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use aws_sdk_cloudwatch::operation::put_metric_alarm::builders::PutMetricAlarmFluentBuilder;
 use aws_sdk_cloudwatch::types::{ComparisonOperator, MetricAlarm, StandardUnit, Statistic};
-use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use super::cloudwatch::{READS_MAX, retag, tag_list, tags_of};
+use super::cloudwatch::{retag, tag_list, tags_of};
 use super::cloudwatch_metric::{
     ActionConfiguration, Dimension, EvaluationCriteria, EvaluationWindow, MetricDataQuery,
     WarmUpConfiguration, dimensions, sdk_dimensions,
@@ -202,18 +201,12 @@ impl Kind for Alarm {
         });
         let alarms = find(cx, names.collect()).await?;
         let arns: Vec<String> = alarms.iter().filter_map(|alarm| alarm.alarm_arn.clone()).collect();
-        let known = &tagging::tags_of(cx, &arns).await?;
-        // The index of tags lags behind: what is not in it yet, and only that, is asked for one by one.
-        let lives = stream::iter(alarms).map(async |alarm| {
-            let arn = alarm.alarm_arn.clone().required("alarm ARN")?;
-            let tags = match known.get(&arn) {
-                Some(tags) => Some(tags.clone()),
-                None => tags_of(cx, &arn).await?,
-            };
-            Ok::<_, Fault>(tags.map(|tags| Live { alarm, tags }))
+        let mut tags = tagging::of_arns(cx, arns, |arn| tags_of(cx, arn)).await?;
+        let tagged = alarms.into_iter().filter_map(|alarm| {
+            let tags = tags.remove(alarm.alarm_arn()?)?;
+            Some(Live { alarm, tags })
         });
-        let lives: Vec<_> = lives.buffer_unordered(READS_MAX).try_collect().await?;
-        Ok(lives.into_iter().flatten().collect())
+        Ok(tagged.collect())
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {

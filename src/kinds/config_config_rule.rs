@@ -186,10 +186,12 @@ impl Kind for ConfigRule {
             Lookup::Owner { .. } => None,
         });
         let rules = find(cx, &names.collect()).await?;
-        let arns: Vec<_> = rules.iter().filter_map(|rule| rule.config_rule_arn.clone()).collect();
+        let arns: Vec<String> =
+            rules.iter().filter_map(|rule| rule.config_rule_arn.clone()).collect();
         let names = rules.iter().filter_map(|rule| rule.config_rule_name.clone()).collect();
-        let (known, compliance) = try_join!(tagging::tags_of(cx, &arns), compliance_of(cx, names))?;
-        let lives = stream::iter(rules).map(|rule| live(cx, rule, &known, &compliance));
+        let tags = tagging::of_arns(cx, arns, |arn| tags_of(cx, arn));
+        let (tags, compliance) = try_join!(tags, compliance_of(cx, names))?;
+        let lives = stream::iter(rules).map(|rule| live(cx, rule, &tags, &compliance));
         let lives: Vec<_> = lives.buffer_unordered(READS_MAX).try_collect().await?;
         Ok(lives.into_iter().flatten().collect())
     }
@@ -275,12 +277,7 @@ async fn live(
 ) -> Result<Option<Live>, Fault> {
     let name = rule.config_rule_name.clone().required("rule name")?;
     let arn = rule.config_rule_arn.clone().required("rule ARN")?;
-    // The index of tags lags behind: what is not in it yet, and only that, is asked for one by one.
-    let tags = match tagged.get(&arn) {
-        Some(tags) => Some(tags.clone()),
-        None => tags_of(cx, &arn).await?,
-    };
-    let Some(tags) = tags else { return Ok(None) };
+    let Some(tags) = tagged.get(&arn).cloned() else { return Ok(None) };
     let is_policy = rule.source().is_some_and(|it| it.owner == types::Owner::CustomPolicy);
     let policy = if is_policy {
         let ask = cx.config.get_custom_rule_policy().config_rule_name(&name);

@@ -59,6 +59,10 @@ import cloudwatch
 import cloudtrail
 import config
 import guardduty
+import elasticache
+import elasticache_groups
+import dynamodb
+import ssm
 import eks_access
 import eks_addons
 import eks_clusters

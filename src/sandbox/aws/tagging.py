@@ -9,13 +9,18 @@ def get_resources(call):
     types = call.get("ResourceTypeFilters", [])
     # moto knows `kms`, but not `kms:key`.
     call.drop("ResourceTypeFilters")
+    wanted = set(call.get("ResourceARNList", []))
     reply = call.proceed()
+    # A request that names ARNs has no pages, and moto ignores the ARNs.
+    while wanted and reply.get("PaginationToken"):
+        call.set("PaginationToken", reply["PaginationToken"])
+        rest = call.proceed()
+        reply = {**rest, "ResourceTagMappingList": reply["ResourceTagMappingList"] + rest["ResourceTagMappingList"]}
     found = reply["ResourceTagMappingList"] = [
         mapping for mapping in reply["ResourceTagMappingList"] if _of_type(mapping["ResourceARN"], types)
     ]
     if reply.get("PaginationToken"):
         return reply
-    wanted = set(call.get("ResourceARNList", []))
     found += [
         {"ResourceARN": arn, "Tags": tag_list(tags)}
         for arn, tags in _omitted(call)
@@ -63,6 +68,7 @@ def _omitted(call):
     rds = call.backend("rds")
     for held in (*rds.subnet_groups.values(), *rds.db_parameter_groups.values()):
         yield held.arn, {tag["Key"]: tag["Value"] for tag in held.tags}
+    yield from call.table("elasticache.tags").items()
     elbv2 = call.backend("elbv2")
     for balancer in elbv2.load_balancers.values():
         for arn, listener in balancer.listeners.items():
