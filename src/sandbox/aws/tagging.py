@@ -5,7 +5,14 @@ from wire import operation, tag_list
 
 @operation("resourcegroupstaggingapi", "GetResources")
 def get_resources(call):
-    types = call.get("ResourceTypeFilters", [])
+    types, wanted = call.get("ResourceTypeFilters", []), set(call.get("ResourceARNList", []))
+    if wanted:
+        # moto ignores the list; with it there are no pages.
+        all_of_moto = call.backend("resourcegroupstaggingapi")._get_resources_generator(tag_filters=[])
+        known = {mapping["ResourceARN"]: mapping["Tags"] for mapping in all_of_moto}
+        known.update((arn, tag_list(tags)) for arn, tags in _omitted(call) if tags)
+        found = [{"ResourceARN": arn, "Tags": tags} for arn, tags in known.items() if arn in wanted]
+        return {"ResourceTagMappingList": found, "PaginationToken": ""}
     # moto knows `kms`, but not `kms:key`.
     call.drop("ResourceTypeFilters")
     reply = call.proceed()
@@ -14,14 +21,11 @@ def get_resources(call):
     ]
     if reply.get("PaginationToken"):
         return reply
-    wanted = set(call.get("ResourceARNList", []))
     found += [
         {"ResourceARN": arn, "Tags": tag_list(tags)}
         for arn, tags in _omitted(call)
         if tags and _of_type(arn, types) and _tagged(tags, call.get("TagFilters", []))
     ]
-    if wanted:
-        found = [mapping for mapping in found if mapping["ResourceARN"] in wanted]
     return {"ResourceTagMappingList": found, "PaginationToken": ""}
 
 
@@ -46,6 +50,12 @@ def _omitted(call):
     for cluster in call.table("eks.clusters").values():
         for member, doc in cluster.tagged():
             yield doc[member], doc["tags"]
+    for mapping in call.backend("lambda")._event_source_mappings.values():
+        yield mapping.arn, mapping.tags
+    events = call.backend("events")
+    for bus in events.event_buses.values():
+        for rule in bus.rules.values():
+            yield rule.arn, events.tagger.get_tag_dict_for_resource(rule.arn)
     ecr = call.backend("ecr")
     for repository in ecr.repositories.values():
         yield repository.arn, ecr.tagger.get_tag_dict_for_resource(repository.arn)
