@@ -50,6 +50,13 @@ where
     }
 }
 
+/// A refusal inside a reply that is otherwise a success: a call for several entries, of which one is refused.
+pub(crate) fn refused(service: &str, action: &str, code: &str, message: &str) -> Fault {
+    let class = classify(Some(code), message, 400);
+    let call = Call { service: service.into(), action: action.into() };
+    Fault { call: Some(call), code: Some(code.into()), ..Fault::new(class, message) }
+}
+
 /// The class of a service's refusal.
 fn classify(code: Option<&str>, message: &str, status: u16) -> Class {
     let Some(code) = code else {
@@ -94,6 +101,11 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     ("InvalidParameterValue", "iam instance profile", Class::NotYet),
     ("InvalidParameterValue", "enhanced_monitoring", Class::NotYet),
     ("InvalidParameterValueException", "cannot be assumed", Class::NotYet),
+    ("InvalidParameterValueException", "role does not have permissions", Class::NotYet),
+    ("InvalidParameterValueException", "ensure the role can perform", Class::NotYet),
+    // SQS and SNS say nothing more of a policy whose principal they do not know.
+    ("InvalidAttributeValue", "parameter policy", Class::NotYet),
+    ("InvalidParameter", "principalnotfound", Class::NotYet),
     ("MalformedPolicyDocument", "invalid principal", Class::NotYet),
     ("MalformedPolicyDocumentException", "invalid principal", Class::NotYet),
     ("InvalidRequestException", "scheduled for deletion", Class::Busy),
@@ -124,6 +136,11 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     ("InvalidChangeBatch", "not found", Class::NotFound),
     ("InvalidChangeBatch", "do not match the current values", Class::Stale),
     ("ResourceInUseException", "cannot be updated", Class::Busy),
+    // Lambda says "conflict" of names that are taken and of functions that are being changed.
+    ("ResourceConflictException", "exist", Class::Exists),
+    // SNS takes the creation of a topic that is there for a look, unless it would be another one.
+    ("InvalidParameter", "topic already exists", Class::Exists),
+    ("InvalidParameter", "subscription already exists", Class::Exists),
 ];
 
 const BY_CODE: &[(&str, Class)] = &[
@@ -167,6 +184,7 @@ const BY_CODE: &[(&str, Class)] = &[
     ("InvalidDBInstanceStateFault", Class::Busy),
     ("IncorrectState", Class::Busy),
     ("OperationAbortedException", Class::Busy),
+    ("ResourceConflictException", Class::Busy),
     ("ConcurrentModification", Class::Stale),
     ("ConcurrentModificationException", Class::Stale),
     ("WAFOptimisticLockException", Class::Stale),
@@ -207,11 +225,17 @@ const BY_ENDING: &[(&str, Class)] = &[
     ("Throttling", Class::Throttled),
     ("Throttled", Class::Throttled),
     ("AlreadyExists", Class::Exists),
+    ("NameExists", Class::Exists),
     (".Duplicate", Class::Exists),
     ("Duplicate", Class::Exists),
     ("AlreadyInUse", Class::Exists),
     ("AlreadyAssociated", Class::Exists),
     ("NotFound", Class::NotFound),
+    // SQS, under its old names, which its replies still have.
+    (".NonExistentQueue", Class::NotFound),
+    ("QueueDoesNotExist", Class::NotFound),
+    // The name of a deleted queue is blocked for 60 seconds.
+    ("QueueDeletedRecently", Class::Busy),
     (".Malformed", Class::Invalid),
     ("LimitExceeded", Class::Quota),
     ("QuotaExceeded", Class::Quota),
@@ -239,6 +263,7 @@ fn service_name(name: &str) -> &str {
     match name {
         "elasticloadbalancingv2" => "elasticloadbalancing",
         "cloudwatchlogs" => "logs",
+        "eventbridge" => "events",
         "resourcegroupstagging" => "tagging",
         other => other,
     }
@@ -306,6 +331,10 @@ mod tests {
             ("DependencyViolation", Class::InUse),
             ("VpcLimitExceeded", Class::Quota),
             ("UnauthorizedOperation", Class::Denied),
+            ("AWS.SimpleQueueService.NonExistentQueue", Class::NotFound),
+            ("AWS.SimpleQueueService.QueueDeletedRecently", Class::Busy),
+            ("QueueAlreadyExists", Class::Exists),
+            ("NotFound", Class::NotFound),
             ("SomethingNew", Class::Invalid),
         ] {
             assert_eq!(classify(Some(code), "", 400), class, "{code}");
@@ -364,6 +393,22 @@ mod tests {
                 Class::NotYet,
             ),
             ("InvalidRequestException", "Cluster 'a' is not in ACTIVE status", Class::Busy),
+            ("ResourceConflictException", "Function already exist: api", Class::Exists),
+            (
+                "ResourceConflictException",
+                "The operation cannot be performed at this time. An update is in progress for resource: api",
+                Class::Busy,
+            ),
+            (
+                "InvalidParameterValueException",
+                "The provided execution role does not have permissions to call ReceiveMessage on SQS",
+                Class::NotYet,
+            ),
+            (
+                "InvalidParameter",
+                "Invalid parameter: Tags Reason: Topic already exists with different tags",
+                Class::Exists,
+            ),
         ] {
             assert_eq!(classify(Some(code), message, 400), class, "{message}");
         }
