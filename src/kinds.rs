@@ -35,6 +35,8 @@ mod elbv2_action;
 pub mod elbv2_listener;
 pub mod elbv2_load_balancer;
 pub mod elbv2_target_group;
+pub mod events_rule;
+mod events_target;
 mod iam;
 pub mod iam_managed_policy;
 pub mod iam_oidc_provider;
@@ -42,7 +44,14 @@ pub mod iam_role;
 pub mod iam_role_policy;
 pub mod kms_alias;
 pub mod kms_key;
+mod lambda;
+mod lambda_code;
+pub mod lambda_event_source_mapping;
+pub mod lambda_function;
+pub mod lambda_permission;
+mod lambda_settings;
 pub mod logs_log_group;
+mod prefix;
 mod rds;
 pub mod rds_db_instance;
 pub mod rds_db_parameter_group;
@@ -56,10 +65,19 @@ mod scalar;
 mod secretsmanager;
 pub mod secretsmanager_rotation_schedule;
 pub mod secretsmanager_secret;
+mod shared_policy;
+mod sns;
+pub mod sns_subscription;
+pub mod sns_topic;
+pub mod sns_topic_policy;
+mod sqs;
+pub mod sqs_queue;
+pub mod sqs_queue_policy;
 mod tagging;
 mod wafv2;
 pub mod wafv2_web_acl;
 pub mod wafv2_web_acl_association;
+mod zip;
 
 /// All kinds, alphabetical by name; a test keeps them so.
 pub static KINDS: &[&dyn AnyKind] = &[
@@ -88,12 +106,16 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &elbv2_listener::Listener,
     &elbv2_load_balancer::LoadBalancer,
     &elbv2_target_group::TargetGroup,
+    &events_rule::Rule,
     &iam_managed_policy::ManagedPolicy,
     &iam_oidc_provider::OidcProvider,
     &iam_role::Role,
     &iam_role_policy::RolePolicy,
     &kms_alias::Alias,
     &kms_key::Key,
+    &lambda_event_source_mapping::EventSourceMapping,
+    &lambda_function::Function,
+    &lambda_permission::Permission,
     &logs_log_group::Group,
     &rds_db_instance::Instance,
     &rds_db_parameter_group::ParameterGroup,
@@ -101,6 +123,11 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &route53_health_check::HealthCheck,
     &route53_hosted_zone::HostedZone,
     &route53_record_set::RecordSet,
+    &sns_subscription::Subscription,
+    &sns_topic::Topic,
+    &sns_topic_policy::TopicPolicy,
+    &sqs_queue::Queue,
+    &sqs_queue_policy::QueuePolicy,
     &secretsmanager_rotation_schedule::RotationSchedule,
     &secretsmanager_secret::Secret,
     &wafv2_web_acl::WebAcl,
