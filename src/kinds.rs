@@ -59,6 +59,8 @@ pub mod elbv2_listener_rule;
 pub mod elbv2_load_balancer;
 pub mod elbv2_target_group;
 mod elbv2_transform;
+pub mod events_rule;
+mod events_target;
 pub mod guardduty_detector;
 mod iam;
 pub mod iam_instance_profile;
@@ -68,8 +70,15 @@ pub mod iam_role;
 pub mod iam_role_policy;
 pub mod kms_alias;
 pub mod kms_key;
+mod lambda;
+mod lambda_code;
+pub mod lambda_event_source_mapping;
+pub mod lambda_function;
+pub mod lambda_permission;
+mod lambda_settings;
 mod logs;
 pub mod logs_log_group;
+mod prefix;
 mod rds;
 pub mod rds_db_instance;
 pub mod rds_db_parameter_group;
@@ -84,6 +93,14 @@ mod secret_reference;
 mod secretsmanager;
 pub mod secretsmanager_rotation_schedule;
 pub mod secretsmanager_secret;
+mod shared_policy;
+mod sns;
+pub mod sns_subscription;
+pub mod sns_topic;
+pub mod sns_topic_policy;
+mod sqs;
+pub mod sqs_queue;
+pub mod sqs_queue_policy;
 pub mod ssm_parameter;
 mod tagging;
 mod wafv2;
@@ -92,6 +109,7 @@ pub mod wafv2_logging_configuration;
 mod wafv2_shape;
 pub mod wafv2_web_acl;
 pub mod wafv2_web_acl_association;
+mod zip;
 
 /// All kinds, alphabetical by name; a test keeps them so.
 pub static KINDS: &[&dyn AnyKind] = &[
@@ -134,6 +152,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &elbv2_listener_rule::ListenerRule,
     &elbv2_load_balancer::LoadBalancer,
     &elbv2_target_group::TargetGroup,
+    &events_rule::Rule,
     &guardduty_detector::Detector,
     &iam_instance_profile::InstanceProfile,
     &iam_managed_policy::ManagedPolicy,
@@ -142,6 +161,9 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &iam_role_policy::RolePolicy,
     &kms_alias::Alias,
     &kms_key::Key,
+    &lambda_event_source_mapping::EventSourceMapping,
+    &lambda_function::Function,
+    &lambda_permission::Permission,
     &logs_log_group::Group,
     &rds_db_instance::Instance,
     &rds_db_parameter_group::ParameterGroup,
@@ -149,6 +171,11 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &route53_health_check::HealthCheck,
     &route53_hosted_zone::HostedZone,
     &route53_record_set::RecordSet,
+    &sns_subscription::Subscription,
+    &sns_topic::Topic,
+    &sns_topic_policy::TopicPolicy,
+    &sqs_queue::Queue,
+    &sqs_queue_policy::QueuePolicy,
     &ssm_parameter::Parameter,
     &secretsmanager_rotation_schedule::RotationSchedule,
     &secretsmanager_secret::Secret,

@@ -231,6 +231,9 @@ impl Planner<'_> {
         }
         let sides = diff::Sides { desired, observed: &observed.spec, record };
         change.fields = diff::differences(kind.fields(), sides);
+        if observed.readiness == Readiness::Unconfirmed {
+            change.fields.retain(|field| field.replaces);
+        }
         change.observed = Some(diff::owned_part(kind.fields(), sides));
         let replacing = change.fields.iter().filter(|field| field.replaces);
         let replacing: Vec<String> = replacing.map(|field| field.path.clone()).collect();
@@ -241,11 +244,13 @@ impl Planner<'_> {
                 let why = why.clone();
                 (self.replacement(kind, record, observed, desired), Reason::Failed { why })
             }
-            Readiness::Ready | Readiness::Pending(_) if !replacing.is_empty() => {
+            Readiness::Ready | Readiness::Unconfirmed | Readiness::Pending(_)
+                if !replacing.is_empty() =>
+            {
                 let reason = Reason::Replaces { fields: replacing };
                 (self.replacement(kind, record, observed, desired), reason)
             }
-            Readiness::Ready | Readiness::Pending(_) => match record {
+            Readiness::Ready | Readiness::Unconfirmed | Readiness::Pending(_) => match record {
                 _ if recorded_id.is_none() => (Action::Adopt, Reason::FoundOurs),
                 _ if !change.fields.is_empty() => (Action::Update, Reason::Differs),
                 Some(record) if record.status != Status::Stable => {

@@ -108,6 +108,11 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     ("InvalidParameterValue", "iam instance profile", Class::NotYet),
     ("InvalidParameterValue", "enhanced_monitoring", Class::NotYet),
     ("InvalidParameterValueException", "cannot be assumed", Class::NotYet),
+    ("InvalidParameterValueException", "role does not have permissions", Class::NotYet),
+    ("InvalidParameterValueException", "ensure the role can perform", Class::NotYet),
+    // SQS and SNS say nothing more of a policy whose principal they do not know.
+    ("InvalidAttributeValue", "parameter policy", Class::NotYet),
+    ("InvalidParameter", "principalnotfound", Class::NotYet),
     ("MalformedPolicyDocument", "invalid principal", Class::NotYet),
     ("MalformedPolicyDocumentException", "invalid principal", Class::NotYet),
     ("InvalidRequestException", "scheduled for deletion", Class::Busy),
@@ -155,6 +160,11 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     // CloudTrail's answer while a fresh role or its policy is not known everywhere.
     ("InvalidCloudWatchLogsLogGroupArnException", "access denied", Class::NotYet),
     ("InvalidCloudWatchLogsRoleArnException", "access denied", Class::NotYet),
+    // Lambda says "conflict" of names that are taken and of functions that are being changed.
+    ("ResourceConflictException", "exist", Class::Exists),
+    // SNS takes the creation of a topic that is there for a look, unless it would be another one.
+    ("InvalidParameter", "topic already exists", Class::Exists),
+    ("InvalidParameter", "subscription already exists", Class::Exists),
 ];
 
 const BY_CODE: &[(&str, Class)] = &[
@@ -209,6 +219,7 @@ const BY_CODE: &[(&str, Class)] = &[
     ("InvalidDBInstanceStateFault", Class::Busy),
     ("IncorrectState", Class::Busy),
     ("OperationAbortedException", Class::Busy),
+    ("ResourceConflictException", Class::Busy),
     ("ConcurrentModification", Class::Stale),
     ("ConcurrentModificationException", Class::Stale),
     ("WAFOptimisticLockException", Class::Stale),
@@ -270,11 +281,17 @@ const BY_ENDING: &[(&str, Class)] = &[
     ("Throttling", Class::Throttled),
     ("Throttled", Class::Throttled),
     ("AlreadyExists", Class::Exists),
+    ("NameExists", Class::Exists),
     (".Duplicate", Class::Exists),
     ("Duplicate", Class::Exists),
     ("AlreadyInUse", Class::Exists),
     ("AlreadyAssociated", Class::Exists),
     ("NotFound", Class::NotFound),
+    // SQS, under its old names, which its replies still have.
+    (".NonExistentQueue", Class::NotFound),
+    ("QueueDoesNotExist", Class::NotFound),
+    // The name of a deleted queue is blocked for 60 seconds.
+    ("QueueDeletedRecently", Class::Busy),
     (".Malformed", Class::Invalid),
     ("LimitExceeded", Class::Quota),
     ("QuotaExceeded", Class::Quota),
@@ -302,6 +319,7 @@ fn service_name(name: &str) -> &str {
     match name {
         "elasticloadbalancingv2" => "elasticloadbalancing",
         "cloudwatchlogs" => "logs",
+        "eventbridge" => "events",
         "resourcegroupstagging" => "tagging",
         other => other,
     }
@@ -376,6 +394,10 @@ mod tests {
             ("TrailAlreadyExistsException", Class::Exists),
             ("ResourceNotFound", Class::NotFound),
             ("LimitExceeded", Class::Quota),
+            ("AWS.SimpleQueueService.NonExistentQueue", Class::NotFound),
+            ("AWS.SimpleQueueService.QueueDeletedRecently", Class::Busy),
+            ("QueueAlreadyExists", Class::Exists),
+            ("NotFound", Class::NotFound),
             ("SomethingNew", Class::Invalid),
         ] {
             assert_eq!(classify(Some(code), "", 400), class, "{code}");
@@ -469,6 +491,22 @@ mod tests {
                 "InvalidCloudWatchLogsLogGroupArnException",
                 "Check the log group ARN: CloudTrail can't validate it.",
                 Class::Invalid,
+            ),
+            ("ResourceConflictException", "Function already exist: api", Class::Exists),
+            (
+                "ResourceConflictException",
+                "The operation cannot be performed at this time. An update is in progress for resource: api",
+                Class::Busy,
+            ),
+            (
+                "InvalidParameterValueException",
+                "The provided execution role does not have permissions to call ReceiveMessage on SQS",
+                Class::NotYet,
+            ),
+            (
+                "InvalidParameter",
+                "Invalid parameter: Tags Reason: Topic already exists with different tags",
+                Class::Exists,
             ),
         ] {
             assert_eq!(classify(Some(code), message, 400), class, "{message}");

@@ -16,6 +16,9 @@ pub type Outputs = BTreeMap<String, String>;
 #[serde(rename_all = "lowercase")]
 pub enum Readiness {
     Ready,
+    /// Works once a person outside has confirmed it. Nobody waits for that; until then it can neither be read in full,
+    /// nor changed, nor deleted: the service drops it by itself.
+    Unconfirmed,
     /// On its way; the text is the service's own word for the state (`CREATING`).
     Pending(Cow<'static, str>),
     /// Will never work as it is; the text is the service's reason. Replaced by the next apply.

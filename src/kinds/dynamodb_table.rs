@@ -318,7 +318,8 @@ impl Kind for Table {
         let lives = stream::iter(names).map(|name| async move { live(cx, &name).await });
         let lives: Vec<Option<Live>> = lives.buffer_unordered(READS_MAX).try_collect().await?;
         let lives: Vec<Live> = lives.into_iter().flatten().collect();
-        let arns = lives.iter().filter_map(|live| live.table.table_arn.clone()).collect();
+        let arns: Vec<String> =
+            lives.iter().filter_map(|live| live.table.table_arn.clone()).collect();
         let mut tags = tagging::of_arns(cx, arns, |arn| tags_of(cx, arn)).await?;
         let tagged = |live: Live| {
             let tags = tags.remove(live.table.table_arn()?)?;

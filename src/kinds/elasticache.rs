@@ -38,7 +38,7 @@ pub(super) async fn tags_of(
         let tags = reply.tag_list.unwrap_or_default().into_iter();
         Ok(Tags::read(tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))))
     };
-    tagging::of_arns(cx, arns.map(Into::into).collect(), ask).await
+    tagging::of_arns(cx, arns.map(Into::into), ask).await
 }
 
 /// Tags of a create call.

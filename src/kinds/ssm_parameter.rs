@@ -168,7 +168,7 @@ impl Kind for Parameter {
         let (stored, mut metadata) = try_join(stored(cx, &names), metadata(cx, &names)).await?;
         let by_arn = |stored: &Stored| Some((stored.arn.clone()?, stored.name.clone()?));
         let names: BTreeMap<String, String> = stored.iter().filter_map(by_arn).collect();
-        let arns = names.keys().cloned().collect();
+        let arns = names.keys().cloned();
         let mut tags = tagging::of_arns(cx, arns, |arn| tags_of(cx, names[&arn].clone())).await?;
         let live = |stored: Stored| {
             let metadata = metadata.remove(stored.name()?)?;

@@ -267,6 +267,26 @@ async fn patiently<F: Future<Output = Result<(), platctl::fault::Fault>>>(
     panic!("it never passed");
 }
 
+/// A mail address confirms when a person likes: neither its creation nor the destruction of its topic waits for that.
+#[test]
+fn what_is_not_confirmed_holds_nobody_up() {
+    with_sandbox(|server| async move {
+        let stack = TestStack::new(&server, "unconfirmed").await;
+        let topic = Address::of("alarms", "topic");
+        let arn = platctl::kind::Ref::new(&topic, "TopicArn").to_value();
+        let mail = json!({
+            "TopicArn": arn, "Protocol": "email", "Endpoint": "ops@example.com",
+            "FilterPolicy": {"kind": ["alarm"]},
+        });
+        let mut builder = stack.builder();
+        builder.add(topic, "AWS::SNS::Topic", json!({"TopicName": "conf-alarms"}));
+        builder.add(Address::of("alarms", "mail"), "AWS::SNS::Subscription", mail);
+        let graph = builder.build().unwrap();
+        stack.apply(&graph).await;
+        stack.destroy(&graph).await;
+    });
+}
+
 /// A test for each fixture, and the list of them.
 macro_rules! kinds {
     ($($file:ident),* $(,)?) => {

@@ -99,6 +99,11 @@ async fn the_extension_does_what_it_says_of_endpoints_and_rules() {
 }
 
 #[tokio::test]
+async fn the_extension_does_what_it_says_of_messaging() {
+    check_extension("test_messaging").await;
+}
+
+#[tokio::test]
 async fn the_extension_does_what_it_says_of_stores() {
     check_extension("test_stores").await;
 }

@@ -67,6 +67,11 @@ import eks_access
 import eks_addons
 import eks_clusters
 import eks_nodes
+import sqs
+import sns
+import events
+import awslambda
+import event_sources
 import tagging
 import tokens
 

@@ -6,7 +6,14 @@ from wire import operation, tag_list, tag_map
 
 @operation("resourcegroupstaggingapi", "GetResources")
 def get_resources(call):
-    types = call.get("ResourceTypeFilters", [])
+    types, wanted = call.get("ResourceTypeFilters", []), set(call.get("ResourceARNList", []))
+    if wanted:
+        # moto ignores the list; with it there are no pages.
+        all_of_moto = call.backend("resourcegroupstaggingapi")._get_resources_generator(tag_filters=[])
+        known = {mapping["ResourceARN"]: mapping["Tags"] for mapping in all_of_moto}
+        known.update((arn, tag_list(tags)) for arn, tags in _omitted(call) if tags)
+        found = [{"ResourceARN": arn, "Tags": tags} for arn, tags in known.items() if arn in wanted]
+        return {"ResourceTagMappingList": found, "PaginationToken": ""}
     # moto knows `kms`, but not `kms:key`.
     call.drop("ResourceTypeFilters")
     wanted = set(call.get("ResourceARNList", []))
@@ -26,8 +33,6 @@ def get_resources(call):
         for arn, tags in _omitted(call)
         if tags and _of_type(arn, types) and _tagged(tags, call.get("TagFilters", []))
     ]
-    if wanted:
-        found = [mapping for mapping in found if mapping["ResourceARN"] in wanted]
     return {"ResourceTagMappingList": found, "PaginationToken": ""}
 
 
@@ -54,14 +59,14 @@ def _omitted(call):
     for cluster in call.table("eks.clusters").values():
         for member, doc in cluster.tagged():
             yield doc[member], doc["tags"]
-    cloudtrail = call.backend("cloudtrail")
-    for trail in cloudtrail.trails.values():
-        yield trail.arn, cloudtrail.tagging_service.get_tag_dict_for_resource(trail.arn)
-    for rule in call.backend("config").config_rules.values():
-        yield rule.config_rule_arn, rule.tags
-    yield from config.recorders(call)
-    for detector in call.backend("guardduty").detectors.values():
-        yield call.arn("guardduty", f"detector/{detector.id}"), detector.tags
+    types, wanted = call.get("ResourceTypeFilters", []), set(call.get("ResourceARNList", []))
+    if wanted:
+        # moto ignores the list; with it there are no pages.
+        all_of_moto = call.backend("resourcegroupstaggingapi")._get_resources_generator(tag_filters=[])
+        known = {mapping["ResourceARN"]: mapping["Tags"] for mapping in all_of_moto}
+        known.update((arn, tag_list(tags)) for arn, tags in _omitted(call) if tags)
+        found = [{"ResourceARN": arn, "Tags": tags} for arn, tags in known.items() if arn in wanted]
+        return {"ResourceTagMappingList": found, "PaginationToken": ""}
     ecr = call.backend("ecr")
     for repository in ecr.repositories.values():
         yield repository.arn, ecr.tagger.get_tag_dict_for_resource(repository.arn)
