@@ -83,9 +83,11 @@ async fn the_extension_does_what_it_says() {
     let sandbox = sandbox("extension");
     sandbox.start(&Options::default(), QUIET).await.unwrap();
     sandbox.stop().await.unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sandbox/test_extension.py");
-    let output = Command::new(sandbox.python()).arg(script).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sandbox");
+    for script in ["test_extension.py", "test_s3_cloudfront.py"] {
+        let output = Command::new(sandbox.python()).arg(folder.join(script)).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
 }
 
 /// The Python environment is shared with everybody's sandbox; names keep these tests apart.

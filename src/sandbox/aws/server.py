@@ -45,9 +45,11 @@ import logs
 import ecr
 import secretsmanager
 import route53
+import s3
 import acm
 import elbv2
 import wafv2
+import cloudfront
 import rds
 import rds_groups
 import eks_access

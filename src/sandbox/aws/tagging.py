@@ -10,7 +10,11 @@ def get_resources(call):
     call.drop("ResourceTypeFilters")
     reply = call.proceed()
     found = reply["ResourceTagMappingList"] = [
-        mapping for mapping in reply["ResourceTagMappingList"] if _of_type(mapping["ResourceARN"], types)
+        mapping
+        for mapping in reply["ResourceTagMappingList"]
+        if _of_type(mapping["ResourceARN"], types)
+        # CloudFront has one region for all.
+        and (call.region == "us-east-1" or ":cloudfront:" not in mapping["ResourceARN"])
     ]
     if reply.get("PaginationToken"):
         return reply
