@@ -5,6 +5,13 @@
 use crate::kind::AnyKind;
 
 pub mod acm_certificate;
+mod cloudfront;
+mod cloudfront_behavior;
+pub mod cloudfront_cache_policy;
+mod cloudfront_config;
+pub mod cloudfront_distribution;
+mod cloudfront_origin;
+pub mod cloudfront_origin_access_control;
 mod document;
 mod ec2;
 pub mod ec2_eip;
@@ -43,6 +50,7 @@ pub mod iam_role_policy;
 pub mod kms_alias;
 pub mod kms_key;
 pub mod logs_log_group;
+mod properties;
 mod rds;
 pub mod rds_db_instance;
 pub mod rds_db_parameter_group;
@@ -52,6 +60,15 @@ mod route53;
 pub mod route53_health_check;
 pub mod route53_hosted_zone;
 pub mod route53_record_set;
+mod s3;
+pub mod s3_bucket;
+pub mod s3_bucket_policy;
+mod s3_lifecycle;
+mod s3_notification;
+mod s3_parts;
+mod s3_replication;
+mod s3_settings;
+mod s3_website;
 mod scalar;
 mod secretsmanager;
 pub mod secretsmanager_rotation_schedule;
@@ -64,6 +81,9 @@ pub mod wafv2_web_acl_association;
 /// All kinds, alphabetical by name; a test keeps them so.
 pub static KINDS: &[&dyn AnyKind] = &[
     &acm_certificate::Certificate,
+    &cloudfront_cache_policy::CachePolicy,
+    &cloudfront_distribution::Distribution,
+    &cloudfront_origin_access_control::OriginAccessControl,
     &ec2_eip::Eip,
     &ec2_internet_gateway::InternetGateway,
     &ec2_nat_gateway::NatGateway,
@@ -101,6 +121,8 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &route53_health_check::HealthCheck,
     &route53_hosted_zone::HostedZone,
     &route53_record_set::RecordSet,
+    &s3_bucket::Bucket,
+    &s3_bucket_policy::BucketPolicy,
     &secretsmanager_rotation_schedule::RotationSchedule,
     &secretsmanager_secret::Secret,
     &wafv2_web_acl::WebAcl,

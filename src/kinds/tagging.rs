@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_resourcegroupstagging::config::{Config, Region};
 use aws_sdk_resourcegroupstagging::types::TagFilter;
 use futures::future::try_join_all;
 
@@ -23,6 +24,40 @@ pub(super) async fn owned(cx: &Cx, of_type: &str, wanted: &[Lookup]) -> Result<V
     });
     let found = try_join_all(asked).await?;
     Ok(found.into_iter().flatten().filter_map(|mapping| mapping.resource_arn).collect())
+}
+
+/// As [`owned`], of a service that is one for the world: its resources are indexed in one region of each partition.
+pub(super) async fn owned_of_the_world(
+    cx: &Cx,
+    of_type: &str,
+    wanted: &[Lookup],
+) -> Result<Vec<String>, Fault> {
+    let filters = filters(wanted);
+    if filters.is_empty() {
+        return Ok(Vec::new());
+    }
+    let home = match cx.account().await?.partition.as_str() {
+        "aws-cn" => "cn-northwest-1",
+        "aws-us-gov" => "us-gov-west-1",
+        _ => "us-east-1",
+    };
+    let mut arns = Vec::new();
+    for filters in filters {
+        let mut token = None;
+        loop {
+            let ask = cx.tagging.get_resources().resource_type_filters(of_type);
+            let ask = ask.set_tag_filters(Some(filters.clone())).set_pagination_token(token);
+            let at_home = Config::builder().region(Region::new(home));
+            let page = ask.customize().config_override(at_home).send().await?;
+            let mappings = page.resource_tag_mapping_list.unwrap_or_default().into_iter();
+            arns.extend(mappings.filter_map(|mapping| mapping.resource_arn));
+            token = page.pagination_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(arns)
 }
 
 /// The filters that find the owners in `wanted`: by stack, and by up to twenty addresses of it.
