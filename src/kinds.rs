@@ -5,6 +5,13 @@
 use crate::kind::AnyKind;
 
 pub mod acm_certificate;
+mod cloudfront;
+mod cloudfront_behavior;
+pub mod cloudfront_cache_policy;
+mod cloudfront_config;
+pub mod cloudfront_distribution;
+mod cloudfront_origin;
+pub mod cloudfront_origin_access_control;
 mod cloudtrail_selector;
 pub mod cloudtrail_trail;
 mod cloudwatch;
@@ -79,6 +86,7 @@ mod lambda_settings;
 mod logs;
 pub mod logs_log_group;
 mod prefix;
+mod properties;
 mod rds;
 pub mod rds_db_instance;
 pub mod rds_db_parameter_group;
@@ -88,6 +96,15 @@ mod route53;
 pub mod route53_health_check;
 pub mod route53_hosted_zone;
 pub mod route53_record_set;
+mod s3;
+pub mod s3_bucket;
+pub mod s3_bucket_policy;
+mod s3_lifecycle;
+mod s3_notification;
+mod s3_parts;
+mod s3_replication;
+mod s3_settings;
+mod s3_website;
 mod scalar;
 mod secret_reference;
 mod secretsmanager;
@@ -114,6 +131,9 @@ mod zip;
 /// All kinds, alphabetical by name; a test keeps them so.
 pub static KINDS: &[&dyn AnyKind] = &[
     &acm_certificate::Certificate,
+    &cloudfront_cache_policy::CachePolicy,
+    &cloudfront_distribution::Distribution,
+    &cloudfront_origin_access_control::OriginAccessControl,
     &cloudtrail_trail::Trail,
     &cloudwatch_alarm::Alarm,
     &cloudwatch_dashboard::Dashboard,
@@ -171,6 +191,8 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &route53_health_check::HealthCheck,
     &route53_hosted_zone::HostedZone,
     &route53_record_set::RecordSet,
+    &s3_bucket::Bucket,
+    &s3_bucket_policy::BucketPolicy,
     &sns_subscription::Subscription,
     &sns_topic::Topic,
     &sns_topic_policy::TopicPolicy,

@@ -165,6 +165,9 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     // SNS takes the creation of a topic that is there for a look, unless it would be another one.
     ("InvalidParameter", "topic already exists", Class::Exists),
     ("InvalidParameter", "subscription already exists", Class::Exists),
+    // S3 looks whether a queue, topic or function lets it in, and whether principals exist: both may be young.
+    ("InvalidArgument", "unable to validate the following destination", Class::NotYet),
+    ("MalformedPolicy", "invalid principal", Class::NotYet),
 ];
 
 const BY_CODE: &[(&str, Class)] = &[
@@ -252,15 +255,41 @@ const BY_CODE: &[(&str, Class)] = &[
     ("WAFLimitsExceededException", Class::Quota),
     ("EntityAlreadyExists", Class::Exists),
     ("BucketAlreadyOwnedByYou", Class::Exists),
+    // Objects do not go by themselves: waiting does not help.
+    ("BucketNotEmpty", Class::Invalid),
+    ("OperationAborted", Class::Busy),
+    // CloudFront: disabling takes its time.
+    ("DistributionNotDisabled", Class::Busy),
+    ("InvalidIfMatchVersion", Class::Stale),
+    ("PreconditionFailed", Class::Stale),
     ("ResourceExistsException", Class::Exists),
     ("ConflictingDomainExists", Class::Exists),
     ("DuplicateListener", Class::Exists),
     ("DuplicateLoadBalancerName", Class::Exists),
     ("DuplicateTargetGroupName", Class::Exists),
+    ("TooManyBuckets", Class::Quota),
+    ("TooManyCachePolicies", Class::Quota),
+    ("TooManyDistributions", Class::Quota),
     ("TooManyListeners", Class::Quota),
     ("TooManyLoadBalancers", Class::Quota),
     ("TooManyTargetGroups", Class::Quota),
     ("NoSuchEntity", Class::NotFound),
+    ("NoSuchDistribution", Class::NotFound),
+    ("NoSuchOriginAccessControl", Class::NotFound),
+    ("NoSuchCachePolicy", Class::NotFound),
+    ("NoSuchResource", Class::NotFound),
+    ("NoSuchBucket", Class::NotFound),
+    ("NoSuchBucketPolicy", Class::NotFound),
+    ("NoSuchConfiguration", Class::NotFound),
+    ("NoSuchCORSConfiguration", Class::NotFound),
+    ("NoSuchLifecycleConfiguration", Class::NotFound),
+    ("NoSuchPublicAccessBlockConfiguration", Class::NotFound),
+    ("NoSuchTagSet", Class::NotFound),
+    ("NoSuchWebsiteConfiguration", Class::NotFound),
+    ("ObjectLockConfigurationNotFoundError", Class::NotFound),
+    ("OwnershipControlsNotFoundError", Class::NotFound),
+    ("ReplicationConfigurationNotFoundError", Class::NotFound),
+    ("ServerSideEncryptionConfigurationNotFoundError", Class::NotFound),
     ("NoSuchHostedZone", Class::NotFound),
     ("NoSuchHealthCheck", Class::NotFound),
     ("NatGatewayNotFound", Class::NotFound),
@@ -398,6 +427,11 @@ mod tests {
             ("AWS.SimpleQueueService.QueueDeletedRecently", Class::Busy),
             ("QueueAlreadyExists", Class::Exists),
             ("NotFound", Class::NotFound),
+            ("NoSuchLifecycleConfiguration", Class::NotFound),
+            ("BucketAlreadyExists", Class::Exists),
+            ("BucketNotEmpty", Class::Invalid),
+            ("OriginAccessControlInUse", Class::InUse),
+            ("DistributionNotDisabled", Class::Busy),
             ("SomethingNew", Class::Invalid),
         ] {
             assert_eq!(classify(Some(code), "", 400), class, "{code}");

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_resourcegroupstagging::config::{Config, Region};
 use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 use futures::future::try_join_all;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -34,8 +35,8 @@ pub(super) async fn owned(cx: &Cx, of_type: &str, wanted: &[Lookup]) -> Result<V
 /// The tags of these ARNs: a hundred a call instead of one.
 ///
 /// The index lags behind the services by seconds. What it knows no owner of is new, or not ours: `ask` asks the service
-/// itself about those, and about a single one, which costs a call either way. A tag that was changed within these seconds may be seen as it was before, which costs no more
-/// than setting it again. What is gone is left out.
+/// itself about those, and about a single one, which costs a call either way. A tag that was changed within these
+/// seconds may be seen as it was before, which costs no more than setting it again. What is gone is left out.
 pub(super) async fn of_arns<Ask, Asked>(
     cx: &Cx,
     arns: impl IntoIterator<Item = String>,
@@ -69,6 +70,40 @@ fn owners_known(found: impl Iterator<Item = ResourceTagMapping>) -> BTreeMap<Str
         Some((mapping.resource_arn?, Tags::read(tags)))
     };
     found.filter_map(pairs).filter(|(_, tags)| tags::owner(&tags.0).is_some()).collect()
+}
+
+/// As [`owned`], of a service that is one for the world: its resources are indexed in one region of each partition.
+pub(super) async fn owned_of_the_world(
+    cx: &Cx,
+    of_type: &str,
+    wanted: &[Lookup],
+) -> Result<Vec<String>, Fault> {
+    let filters = filters(wanted);
+    if filters.is_empty() {
+        return Ok(Vec::new());
+    }
+    let home = match cx.account().await?.partition.as_str() {
+        "aws-cn" => "cn-northwest-1",
+        "aws-us-gov" => "us-gov-west-1",
+        _ => "us-east-1",
+    };
+    let mut arns = Vec::new();
+    for filters in filters {
+        let mut token = None;
+        loop {
+            let ask = cx.tagging.get_resources().resource_type_filters(of_type);
+            let ask = ask.set_tag_filters(Some(filters.clone())).set_pagination_token(token);
+            let at_home = Config::builder().region(Region::new(home));
+            let page = ask.customize().config_override(at_home).send().await?;
+            let mappings = page.resource_tag_mapping_list.unwrap_or_default().into_iter();
+            arns.extend(mappings.filter_map(|mapping| mapping.resource_arn));
+            token = page.pagination_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(arns)
 }
 
 /// The filters that find the owners in `wanted`: by stack, and by up to twenty addresses of it.

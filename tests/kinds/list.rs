@@ -1,5 +1,8 @@
 kinds! {
     acm_certificate,
+    cloudfront_cache_policy,
+    cloudfront_distribution,
+    cloudfront_origin_access_control,
     cloudtrail_trail,
     cloudtrail_trail_advanced,
     cloudwatch_alarm,
@@ -69,6 +72,9 @@ kinds! {
     route53_health_check,
     route53_hosted_zone,
     route53_record_set,
+    s3_bucket,
+    s3_bucket_locked,
+    s3_bucket_policy,
     secretsmanager_rotation_schedule,
     secretsmanager_secret,
     sns_subscription,

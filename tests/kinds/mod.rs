@@ -11,7 +11,7 @@ use std::time::Duration;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use platctl::address::Address;
 use platctl::graph::Graph;
-use platctl::kind::{AnyKind, Compare, DeletionPolicy, Lookup, Observed, Tagging, Update};
+use platctl::kind::{AnyKind, Compare, DeletionPolicy, Lookup, Observed, Tagging, Update, Wanted};
 use platctl::kinds;
 use platctl::plan::diff::{Sides, differences};
 use platctl::plan::{Action, Cause, Intent, Plan};
@@ -219,9 +219,9 @@ async fn deletion_from_outside(stack: &TestStack, kind: &'static dyn AnyKind, gr
     let recorded = stack.store.load().unwrap().resources[&subject()].spec.clone();
     let cx = stack.aws.region(&graph.nodes[&subject()].region);
     patiently(|| kind.delete(&cx, &live.id, &recorded, DeletionPolicy::Delete)).await;
-    let lookups = [Lookup::Id(live.id.clone())];
+    let wanted = [Wanted::uncompared(Lookup::Id(live.id.clone()))];
     for _ in 0..200 {
-        let found = kind.read(&cx, &lookups).await.unwrap();
+        let found = kind.read(&cx, &wanted).await.unwrap();
         if found[0].is_none() {
             break;
         }
@@ -241,8 +241,9 @@ async fn from_outside(
 ) {
     let cx = stack.aws.region(&graph.nodes[&subject()].region);
     patiently(|| kind.update(&cx, &live.id, update)).await;
+    let wanted = [Wanted::uncompared(Lookup::Id(live.id.clone()))];
     for _ in 0..200 {
-        let found = kind.read(&cx, &[Lookup::Id(live.id.clone())]).await.unwrap();
+        let found = kind.read(&cx, &wanted).await.unwrap();
         if found[0].as_ref().is_some_and(|seen| seen.readiness == platctl::kind::Readiness::Ready) {
             return;
         }
@@ -301,6 +302,44 @@ macro_rules! kinds {
 }
 
 include!("list.rs");
+
+/// What costs a call of its own for each object is asked for if somebody compares it.
+#[test]
+fn reads_ask_for_what_is_compared() {
+    with_sandbox(|server| async move {
+        let stack = TestStack::new(&server, "reads").await;
+        let mut builder = stack.builder();
+        let versions = json!({"Status": "Enabled"});
+        let rule = json!({"Status": "Enabled", "ExpirationInDays": 1});
+        for (role, spec) in [
+            ("kept", json!({"BucketName": "reads-kept", "VersioningConfiguration": versions})),
+            (
+                "short",
+                json!({"BucketName": "reads-short", "LifecycleConfiguration": {"Rules": [rule]}}),
+            ),
+        ] {
+            builder.add(Address::of("reads", role), "AWS::S3::Bucket", spec);
+        }
+        let graph = builder.build().unwrap();
+        stack.apply(&graph).await;
+        let calls = || stack.aws.calls().snapshot().remove("s3").unwrap();
+        let before = calls();
+        stack.observe(&graph).await;
+        let since = |(action, count): (String, u64)| {
+            let new = count - before.get(&action).copied().unwrap_or_default();
+            (new > 0).then_some((action, new))
+        };
+        let expected = [
+            ("GetBucketLifecycleConfiguration", 1),
+            ("GetBucketTagging", 2),
+            ("GetBucketVersioning", 1),
+            ("ListBuckets", 1),
+        ];
+        let made: Vec<(String, u64)> = calls().into_iter().filter_map(since).collect();
+        assert_eq!(made, expected.map(|(action, count)| (action.to_owned(), count)));
+        stack.destroy(&graph).await;
+    });
+}
 
 #[test]
 fn every_kind_has_a_fixture_and_every_fixture_is_run() {

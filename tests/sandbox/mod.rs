@@ -104,6 +104,11 @@ async fn the_extension_does_what_it_says_of_messaging() {
 }
 
 #[tokio::test]
+async fn the_extension_does_what_it_says_of_buckets_and_distributions() {
+    check_extension("test_s3_cloudfront").await;
+}
+
+#[tokio::test]
 async fn the_extension_does_what_it_says_of_stores() {
     check_extension("test_stores").await;
 }

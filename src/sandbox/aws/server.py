@@ -49,10 +49,12 @@ import logs
 import ecr
 import secretsmanager
 import route53
+import s3
 import acm
 import elbv2
 import elbv2_rules
 import wafv2
+import cloudfront
 import rds
 import rds_groups
 import cloudwatch

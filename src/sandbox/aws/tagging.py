@@ -24,7 +24,11 @@ def get_resources(call):
         rest = call.proceed()
         reply = {**rest, "ResourceTagMappingList": reply["ResourceTagMappingList"] + rest["ResourceTagMappingList"]}
     found = reply["ResourceTagMappingList"] = [
-        mapping for mapping in reply["ResourceTagMappingList"] if _of_type(mapping["ResourceARN"], types)
+        mapping
+        for mapping in reply["ResourceTagMappingList"]
+        if _of_type(mapping["ResourceARN"], types)
+        # CloudFront has one region for all.
+        and (call.region == "us-east-1" or ":cloudfront:" not in mapping["ResourceARN"])
     ]
     if reply.get("PaginationToken"):
         return reply
