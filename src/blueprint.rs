@@ -14,6 +14,7 @@ mod environment;
 mod node;
 mod parse;
 pub mod reference;
+pub mod setting;
 pub mod shape;
 pub mod value;
 
@@ -32,6 +33,7 @@ use component::{
 };
 use decode::{Decode, Decoder, schema};
 use node::{Node, Value};
+use setting::Written;
 use shape::Shape;
 use value::{DomainName, Name, Region, TagKey};
 
@@ -50,6 +52,7 @@ pub struct Blueprint {
     pub hash: String,
     /// The path of each value that was not written, with the default that it got.
     pub defaults: BTreeMap<String, &'static str>,
+    written: Written,
     pub network: Option<Spanned<Network>>,
     pub cluster: Option<Spanned<Cluster>>,
     pub databases: BTreeMap<Name, Spanned<Database>>,
@@ -133,7 +136,8 @@ impl Decode for Environments {
 
     fn shape() -> Shape {
         let name = <Name as Decode>::shape();
-        Shape::Map { key: Box::new(name), value: Box::new(Shape::Any) }
+        let overlay = Shape::Overlay { fixed: &environment::FIXED_KEYS };
+        Shape::Map { key: Box::new(name), value: Box::new(overlay) }
     }
 
     fn absent() -> Option<Self> {
@@ -307,6 +311,7 @@ fn build(
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Blueprint> {
     let Selection { environment, sets } = selection;
+    let overlay = environment::overlay(&root, environment).map(|it| it.span);
     environment::select(&mut root, environment, problems);
     environment::set(&mut root, sets, sources, problems);
 
@@ -318,9 +323,9 @@ fn build(
 
     let environment = environment.and_then(|name| name.parse().ok());
     let declared = Declared::of(&root);
-    let nowhere = root.span;
-    let (blueprint, region_valid) =
-        document.into_blueprint(environment, hash(root), defaults, nowhere);
+    root.remove("environments");
+    let written = Written { root, environment, overlay };
+    let (blueprint, region_valid) = document.into_blueprint(written, defaults);
     let region = region_valid.then_some(&blueprint.region.value);
     let known = Known { region, stack: &blueprint.stack };
     problems.extend(check::check(&blueprint, known, &declared, &mentions));
@@ -332,11 +337,11 @@ impl Document {
     /// is never seen, since there is no blueprint with errors.
     fn into_blueprint(
         self,
-        environment: Option<Name>,
-        hash: String,
+        written: Written,
         defaults: BTreeMap<String, &'static str>,
-        nowhere: Span,
     ) -> (Blueprint, bool) {
+        let nowhere = written.root.span;
+        let environment = written.environment.clone();
         let name = self.name.0.unwrap_or_else(|| {
             Spanned::new("unnamed".parse().expect("`unnamed` is a name"), nowhere)
         });
@@ -354,8 +359,10 @@ impl Document {
             stack,
             region,
             tags: self.tags.0.unwrap_or_default(),
-            hash,
+            // All that counts: what the other environments say does not.
+            hash: written.root.hash(),
             defaults,
+            written,
             network: self.network.0,
             cluster: self.cluster.0,
             databases: self.databases.0,
@@ -371,14 +378,6 @@ impl Document {
         };
         (blueprint, region_valid)
     }
-}
-
-/// The hash of all that counts: what the other environments say does not.
-fn hash(mut root: Node) -> String {
-    if let Value::Mapping(mapping) = &mut root.value {
-        mapping.remove("environments");
-    }
-    root.hash()
 }
 
 /// The bytes of a file, one more than allowed if there are more: not every path is a file that ends.
@@ -503,6 +502,7 @@ identities: {a: {serviceAccount: default/a}}
             | Shape::Choice { .. }
             | Shape::Boolean
             | Shape::Integer { .. }
+            | Shape::Overlay { .. }
             | Shape::Any => {}
         }
     }

@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, did_you_mean, either, listed};
 use crate::source::{FileId, SourceMap, Span, Spanned};
 
 /// The keys that make a blueprint what it is; no environment can change them.
-const FIXED_KEYS: [&str; 4] = ["apiVersion", "kind", "name", "environments"];
+pub(crate) const FIXED_KEYS: [&str; 4] = ["apiVersion", "kind", "name", "environments"];
 
 /// The names of a blueprint's environments, in the order of the file.
 pub(crate) fn names(root: &Node) -> Vec<&str> {
@@ -54,9 +54,14 @@ pub(crate) fn check(root: &Node, problems: &mut Vec<Diagnostic>) {
     }
 }
 
+/// What an environment says.
+pub(crate) fn overlay<'n>(root: &'n Node, name: Option<&str>) -> Option<&'n Node> {
+    root.get("environments")?.get(name?)
+}
+
 /// Whether a problem is in the text of an environment, which then needs not be named.
 pub(crate) fn wrote(root: &Node, name: &str, problem: &Diagnostic) -> bool {
-    let overlay = root.get("environments").and_then(|it| it.get(name)).map(|it| it.span);
+    let overlay = overlay(root, Some(name)).map(|it| it.span);
     overlay.zip(problem.primary.as_ref()).is_some_and(|(overlay, label)| {
         overlay.file == label.span.file && overlay.range().contains(&label.span.range().start)
     })
