@@ -197,10 +197,14 @@ pub fn did_you_mean<'a>(
         // A number is meant, however near another one is.
         return None;
     }
-    let allowed = typed.chars().count() / 3;
+    let length = typed.chars().count();
+    let allowed = length / 3;
     candidates
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&typed, &plain(candidate)), candidate))
+        .map(|candidate| (plain(candidate), candidate))
+        // A cheap look first: there may be thousands.
+        .filter(|(plain, _)| plain.chars().count().abs_diff(length) <= allowed)
+        .map(|(plain, candidate)| (strsim::damerau_levenshtein(&typed, &plain), candidate))
         .filter(|&(distance, _)| distance <= allowed)
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, candidate)| candidate)

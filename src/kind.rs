@@ -9,6 +9,7 @@ pub mod field;
 pub mod live;
 pub mod reference;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -361,7 +362,8 @@ impl<K: Kind> AnyKind for K {
             let mut answers = Vec::with_capacity(wanted.len());
             for page in wanted.chunks(K::READ_MAX) {
                 let lives = K::read(cx, page).await?;
-                answers.extend(page.iter().map(|lookup| answer::<K>(&lives, lookup)));
+                let found = Found::<K>::of(&lives);
+                answers.extend(page.iter().map(|lookup| found.answer(lookup).map(observed::<K>)));
             }
             Ok(answers)
         })
@@ -403,20 +405,44 @@ fn decode<K: Kind>(spec: &Value) -> Result<K::Spec, Fault> {
     K::Spec::deserialize(spec).map_err(|error| Fault::bug(format!("spec of {}: {error}", K::NAME)))
 }
 
-fn answer<K: Kind>(lives: &[K::Live], lookup: &Lookup) -> Option<Observed> {
-    let answers = |live: &&K::Live| match lookup {
-        Lookup::Id(id) => K::id(live) == *id,
-        Lookup::Owner { owner, except } => {
-            K::owner(live).as_ref() == Some(owner) && !except.contains(&K::id(live))
+/// What one call has read, by all that a lookup can ask for: a list may hold thousands.
+struct Found<'a, K: Kind> {
+    by_id: BTreeMap<PhysicalId, &'a K::Live>,
+    by_owner: BTreeMap<Owner, Vec<(PhysicalId, &'a K::Live)>>,
+}
+
+impl<'a, K: Kind> Found<'a, K> {
+    fn of(lives: &'a [K::Live]) -> Self {
+        let mut found = Self { by_id: BTreeMap::new(), by_owner: BTreeMap::new() };
+        for live in lives {
+            let id = K::id(live);
+            if let Some(owner) = K::owner(live) {
+                found.by_owner.entry(owner).or_default().push((id.clone(), live));
+            }
+            found.by_id.entry(id).or_insert(live);
         }
-    };
-    lives.iter().find(answers).map(|live| Observed {
+        found
+    }
+
+    fn answer(&self, lookup: &Lookup) -> Option<&'a K::Live> {
+        match lookup {
+            Lookup::Id(id) => self.by_id.get(id).copied(),
+            Lookup::Owner { owner, except } => {
+                let theirs = self.by_owner.get(owner)?;
+                theirs.iter().find(|(id, _)| !except.contains(id)).map(|(_, live)| *live)
+            }
+        }
+    }
+}
+
+fn observed<K: Kind>(live: &K::Live) -> Observed {
+    Observed {
         id: K::id(live),
         owner: K::owner(live),
         spec: serde_json::to_value(K::spec(live)).expect("a Spec always serializes"),
         outputs: K::outputs(live),
         readiness: K::readiness(live),
-    })
+    }
 }
 
 /// Asks a type's `Deserialize` for the names of its fields.

@@ -78,6 +78,10 @@ impl Declared {
     fn has(&self, component: ComponentType) -> bool {
         self.0.contains_key(&component)
     }
+
+    fn has_name(&self, component: ComponentType, name: &str) -> bool {
+        self.0.get(&component).is_some_and(|names| names.contains_key(name))
+    }
 }
 
 /// What a component's check sees, and where it reports.
@@ -147,10 +151,10 @@ impl Check<'_> {
 
     fn resolve(&mut self, mention: &Mention) {
         let Mention { component, name, span } = mention;
-        let names: Vec<&str> = self.declared.names(*component).collect();
-        if names.contains(&name.as_str()) {
+        if self.declared.has_name(*component, name) {
             return;
         }
+        let names: Vec<&str> = self.declared.names(*component).collect();
         let noun = component.noun();
         let problem = Diagnostic::error(format!("no {noun} is called `{name}`"));
         let section = component.section();

@@ -47,6 +47,8 @@ fn filters(wanted: &[Lookup]) -> Vec<Vec<TagFilter>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::address::{Owner, PhysicalId, Stack};
 
@@ -57,7 +59,7 @@ mod tests {
                 stack: Stack::new("shop-dev"),
                 address: format!("keys/key-{index}").parse().unwrap(),
             },
-            except: Vec::new(),
+            except: Arc::default(),
         };
         let mut wanted: Vec<Lookup> = (0..21).map(owner).collect();
         wanted.push(Lookup::Id(PhysicalId::new("k-1")));
