@@ -23,7 +23,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use crate::diagnostic::{Diagnostic, Severity, listed};
+use crate::diagnostic::{Diagnostic, PROBLEMS_MAX, Severity, listed};
 use crate::source::{SourceMap, Span, Spanned};
 use check::{Check, Declared, Known};
 use component::{
@@ -211,6 +211,9 @@ pub fn validate_bytes(name: &str, bytes: &[u8], sets: &[(String, String)]) -> Lo
         let mut here = Vec::new();
         let selection = Selection { environment: name.as_deref(), sets };
         build(root.clone(), selection, &mut sources, &mut here);
+        Diagnostic::sort(&mut here);
+        // One more than is told shows that there are more.
+        here.truncate(PROBLEMS_MAX + 1);
         for problem in here {
             let name = name.as_deref();
             match found.iter_mut().find(|(it, _)| *it == problem) {
@@ -243,6 +246,12 @@ impl Loaded {
     ) -> Self {
         Diagnostic::sort(&mut problems);
         let valid = problems.iter().all(|it| it.severity != Severity::Error);
+        if problems.len() > PROBLEMS_MAX {
+            problems.truncate(PROBLEMS_MAX);
+            let more =
+                Diagnostic::error(format!("there are more problems than these {PROBLEMS_MAX}"));
+            problems.push(more.hint("Correct these first."));
+        }
         Self { blueprint: blueprint.filter(|_| valid), diagnostics: problems, sources }
     }
 

@@ -7,6 +7,10 @@ use serde::Serialize;
 
 use crate::source::{FileId, SourceMap, Span};
 
+/// As many problems of one text are told. Nobody reads more, and to find out what each of tens of thousands might have
+/// meant takes minutes.
+pub const PROBLEMS_MAX: usize = 100;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {

@@ -9,7 +9,7 @@ use super::component::network::Tier;
 use super::node::Node;
 use super::reference::{ComponentType, Mention};
 use super::value::{Name, Region};
-use crate::diagnostic::{Diagnostic, did_you_mean, listed};
+use crate::diagnostic::{Diagnostic, PROBLEMS_MAX, did_you_mean, listed};
 use crate::source::{Span, Spanned};
 
 /// Checks a decoded blueprint. Components that could not be decoded are absent from it but are
@@ -25,6 +25,7 @@ pub(crate) fn check(
         region: known.region,
         stack: known.stack,
         declared,
+        log_groups: BTreeMap::new(),
         problems: Vec::new(),
     };
     check.tags();
@@ -91,6 +92,8 @@ pub struct Check<'a> {
     pub(crate) region: Option<&'a Region>,
     pub(crate) stack: &'a str,
     declared: &'a Declared,
+    /// The names of the log groups so far, with the places to blame for them.
+    pub(crate) log_groups: BTreeMap<String, Span>,
     problems: Vec<Diagnostic>,
 }
 
@@ -151,7 +154,7 @@ impl Check<'_> {
 
     fn resolve(&mut self, mention: &Mention) {
         let Mention { component, name, span } = mention;
-        if self.declared.has_name(*component, name) {
+        if self.declared.has_name(*component, name) || self.problems.len() > PROBLEMS_MAX {
             return;
         }
         let names: Vec<&str> = self.declared.names(*component).collect();

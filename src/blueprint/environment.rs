@@ -3,7 +3,7 @@
 use super::node::{Entry, Mapping, Node, Value};
 use super::parse;
 use super::value::Name;
-use crate::diagnostic::{Diagnostic, did_you_mean, either, listed};
+use crate::diagnostic::{Diagnostic, PROBLEMS_MAX, did_you_mean, either, listed};
 use crate::source::{FileId, SourceMap, Span, Spanned};
 
 /// The keys that make a blueprint what it is; no environment can change them.
@@ -182,7 +182,7 @@ fn merge(base: &mut Mapping, overlay: Mapping, problems: &mut Vec<Diagnostic>) {
     for Entry { key, value } in overlay.entries {
         match value.value {
             Value::Null => {
-                if base.remove(&key.value).is_none() {
+                if base.remove(&key.value).is_none() && problems.len() <= PROBLEMS_MAX {
                     problems.push(nothing_to_remove(base, &key));
                 }
             }

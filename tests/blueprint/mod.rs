@@ -7,10 +7,11 @@ mod schema;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use platctl::blueprint::value::DomainName;
 use platctl::blueprint::{self, Loaded, Selection};
-use platctl::diagnostic::Colour;
+use platctl::diagnostic::{Colour, PROBLEMS_MAX};
 use proptest::prelude::*;
 
 /// What the case `name` is called in messages.
@@ -110,6 +111,30 @@ fn overlays_change_what_they_say_and_nothing_else() {
     assert_ne!(more.hash, prod.hash);
     let same = [("databases.birthdays.replicas".to_owned(), "1".to_owned())];
     assert_eq!(load("prod", &same).hash, prod.hash);
+}
+
+#[test]
+fn a_text_with_thousands_of_problems_is_explained_in_a_moment() {
+    let head = "apiVersion: platctl.dev/v1\nkind: Blueprint\nname: a\nregion: eu-west-1\n";
+    let lines = |line: &dyn Fn(usize) -> String| (0..3_000).map(line).collect::<String>();
+    let keys = lines(&|at| format!("  k{at}: {{}}\n"));
+    for rest in [
+        format!("network:\n{keys}environments: {{dev: {{}}, prod: {{}}}}\n"),
+        format!("keys:\n{keys}logs:\n{}", lines(&|at| format!("  l{at}: {{key: x{at}}}\n"))),
+        format!("keys:\n{}", "  a: {}\n".repeat(3_000)),
+        format!(
+            "keys:\n{keys}environments:\n  dev:\n    keys:\n{}",
+            lines(&|at| format!("      x{at}: null\n"))
+        ),
+    ] {
+        let begun = Instant::now();
+        let loaded = blueprint::validate_bytes(FILE, format!("{head}{rest}").as_bytes(), &[]);
+        assert!(loaded.has_errors() && loaded.diagnostics.len() <= PROBLEMS_MAX + 1);
+        let last = loaded.diagnostics.last().unwrap();
+        assert_eq!(last.summary, "there are more problems than these 100");
+        // It takes milliseconds; minutes were the alternative.
+        assert!(begun.elapsed() < Duration::from_secs(20), "{rest:.20}: {:?}", begun.elapsed());
+    }
 }
 
 /// Loads a case as its first line says.
