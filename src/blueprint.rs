@@ -16,6 +16,7 @@ mod node;
 mod parse;
 pub mod reference;
 mod region;
+pub mod setting;
 pub mod shape;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use crate::diagnostic::{Diagnostic, Severity, listed};
+use crate::diagnostic::{Diagnostic, PROBLEMS_MAX, Severity, listed};
 use crate::source::{SourceMap, Span, Spanned};
 use check::{Check, Declared, Known};
 use component::{
@@ -50,6 +51,7 @@ use decode::{Decode, Decoder, schema};
 use node::{Node, Value};
 use reference::ComponentType;
 use region::{Part, Regions};
+use setting::Written;
 use shape::Shape;
 use value::{DomainName, Name, Place, Properties, Region, ResourceAddress, TagKey};
 
@@ -68,6 +70,7 @@ pub struct Blueprint {
     pub hash: String,
     /// The path of each value that was not written, with the default that it got.
     pub defaults: BTreeMap<String, &'static str>,
+    written: Written,
     pub network: Option<Spanned<Network>>,
     pub cluster: Option<Spanned<Cluster>>,
     pub databases: BTreeMap<Name, Spanned<Database>>,
@@ -180,7 +183,8 @@ impl Decode for Raw {
 
     fn shape() -> Shape {
         let name = <Name as Decode>::shape();
-        Shape::Map { key: Box::new(name), value: Box::new(Shape::Any) }
+        let overlay = Shape::Overlay { fixed: &environment::FIXED_KEYS };
+        Shape::Map { key: Box::new(name), value: Box::new(overlay) }
     }
 
     fn absent() -> Option<Self> {
@@ -267,6 +271,9 @@ pub fn validate_bytes(name: &str, bytes: &[u8], sets: &[(String, String)]) -> Va
         let mut here = Vec::new();
         let selection = Selection { environment: name.as_deref(), sets };
         blueprints.extend(build(root.clone(), selection, &mut sources, &mut here));
+        Diagnostic::sort(&mut here);
+        // One more than is told shows that there are more.
+        here.truncate(PROBLEMS_MAX + 1);
         for problem in here {
             let name = name.as_deref();
             match found.iter_mut().find(|(it, _)| *it == problem) {
@@ -287,12 +294,19 @@ pub fn validate_bytes(name: &str, bytes: &[u8], sets: &[(String, String)]) -> Va
     if has_errors(&problems) {
         blueprints.clear();
     }
+    limit(&mut problems);
     Validated { blueprints, diagnostics: problems, sources }
 }
 
 /// The language, as data.
 pub fn shape() -> Shape {
     Document::shape()
+}
+
+impl Validated {
+    pub fn has_errors(&self) -> bool {
+        has_errors(&self.diagnostics)
+    }
 }
 
 impl From<Loaded> for Validated {
@@ -309,11 +323,21 @@ impl Loaded {
     ) -> Self {
         Diagnostic::sort(&mut problems);
         let blueprint = blueprint.filter(|_| !has_errors(&problems));
+        limit(&mut problems);
         Self { blueprint, diagnostics: problems, sources }
     }
 
     pub fn has_errors(&self) -> bool {
         has_errors(&self.diagnostics)
+    }
+}
+
+/// Nobody corrects more at once, and thousands take long to show.
+fn limit(problems: &mut Vec<Diagnostic>) {
+    if problems.len() > PROBLEMS_MAX {
+        problems.truncate(PROBLEMS_MAX);
+        let more = Diagnostic::error(format!("there are more problems than these {PROBLEMS_MAX}"));
+        problems.push(more.hint("Correct these first."));
     }
 }
 
@@ -343,7 +367,7 @@ impl Blueprint {
     fn of(
         identity: Identified,
         sections: Sections,
-        hash: String,
+        written: Written,
         defaults: BTreeMap<String, &'static str>,
     ) -> Self {
         let Identified { name, environment, stack, region, tags } = identity;
@@ -353,8 +377,10 @@ impl Blueprint {
             stack,
             region,
             tags,
-            hash,
+            // All that counts: what the other environments say does not.
+            hash: written.root.hash(),
             defaults,
+            written,
             network: sections.network.0,
             cluster: sections.cluster.0,
             databases: sections.databases.0,
@@ -449,6 +475,7 @@ fn build(
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Blueprint> {
     let Selection { environment, sets } = selection;
+    let overlay = environment::overlay(&root, environment).map(|it| it.span);
     environment::select(&mut root, environment, problems);
     environment::set(&mut root, sets, sources, problems);
     let before = problems.len();
@@ -470,8 +497,9 @@ fn build(
     let environment = environment.and_then(|name| name.parse().ok());
     let declared = Declared::of(&root);
     let nowhere = root.span;
-    let (mut blueprint, region_valid, parts) =
-        document.into_blueprint(environment, hash(root), defaults, nowhere);
+    root.remove("environments");
+    let written = Written { root, environment, overlay };
+    let (mut blueprint, region_valid, parts) = document.into_blueprint(written, defaults);
     let region = region_valid.then_some(&blueprint.region.value);
     let known = Known { region, stack: &blueprint.stack };
     problems.extend(check::check(&blueprint, known, &declared, &declared, &mentions));
@@ -495,11 +523,11 @@ impl Document {
     /// The blueprint, whether its region is valid, and its parts in further regions.
     fn into_blueprint(
         self,
-        environment: Option<Name>,
-        hash: String,
+        written: Written,
         defaults: BTreeMap<String, &'static str>,
-        nowhere: Span,
     ) -> (Blueprint, bool, BTreeMap<Name, region::Region>) {
+        let nowhere = written.root.span;
+        let environment = written.environment.clone();
         // What stands for an invalid name is never seen, since there is no blueprint with errors.
         let name = self.name.0.unwrap_or_else(|| {
             Spanned::new("unnamed".parse().expect("`unnamed` is a name"), nowhere)
@@ -512,7 +540,7 @@ impl Document {
         };
         let tags = self.tags.0.unwrap_or_default();
         let identity = Identified { name, environment, stack, region, tags };
-        let mut blueprint = Blueprint::of(identity, self.sections, hash, defaults);
+        let mut blueprint = Blueprint::of(identity, self.sections, written, defaults);
         blueprint.dns = self.dns.0;
         blueprint.resources = self.resources.0;
         blueprint.overrides = self.overrides;
@@ -534,16 +562,12 @@ impl Blueprint {
             region: region.0.unwrap_or_else(|| any_region(nowhere)),
             tags: tags.unwrap_or_else(|| self.tags.clone()),
         };
-        (Self::of(identity, sections, self.hash.clone(), BTreeMap::new()), region_valid)
+        let regions = self.written.root.get("regions");
+        let root = regions.and_then(|it| it.get(name.as_str())).cloned();
+        let root = root.unwrap_or(Node { value: Value::Null, span: nowhere });
+        let written = Written { root, ..self.written.clone() };
+        (Self::of(identity, sections, written, BTreeMap::new()), region_valid)
     }
-}
-
-/// The hash of all that counts: what the other environments say does not.
-fn hash(mut root: Node) -> String {
-    if let Value::Mapping(mapping) = &mut root.value {
-        mapping.remove("environments");
-    }
-    root.hash()
 }
 
 /// The bytes of a file, one more than allowed if there are more: not every path is a file that ends.

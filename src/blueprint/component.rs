@@ -54,7 +54,8 @@ impl<C: Component> Decode for Named<C> {
     }
 
     fn shape() -> Shape {
-        Shape::Map { key: Box::new(<C::Name as Word>::shape()), value: Box::new(C::shape()) }
+        let name = <C::Name as Decode>::shape();
+        Shape::Map { key: Box::new(name), value: Box::new(C::shape()) }
     }
 
     fn absent() -> Option<Self> {

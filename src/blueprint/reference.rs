@@ -9,7 +9,7 @@ use super::component::Component;
 use super::decode::{Decode, Decoder, Invalid, Word, schema};
 use super::node::{Node, Value};
 use super::shape::Shape;
-use super::value::Name;
+use super::value::{NAME_PATTERN, Name};
 use crate::diagnostic::{Diagnostic, listed, with_article};
 use crate::source::Span;
 
@@ -232,7 +232,7 @@ impl Decode for Reference {
     }
 
     fn shape() -> Shape {
-        <Parsed as Word>::shape()
+        <Parsed as Decode>::shape()
     }
 }
 
@@ -256,6 +256,18 @@ impl fmt::Display for Parsed {
 impl Word for Parsed {
     fn shape() -> Shape {
         Shape::word("a reference", &["database.orders", "secret.api:read"])
+    }
+
+    fn pattern() -> Option<String> {
+        let name = NAME_PATTERN;
+        let of_type = |it: ComponentType| match it.accesses() {
+            [] => format!("{it}\\.{name}"),
+            accesses => {
+                let accesses: Vec<&str> = accesses.iter().map(|access| access.as_str()).collect();
+                format!("{it}\\.{name}(:({}))?", accesses.join("|"))
+            }
+        };
+        Some(format!("^({})$", REFERABLE.map(of_type).join("|")))
     }
 }
 
@@ -288,7 +300,8 @@ impl<C: Component> Decode for Link<C> {
     }
 
     fn shape() -> Shape {
-        Shape::word(format!("the name of {}", with_article(C::TYPE.noun())), &[])
+        let what = format!("the name of {}", with_article(C::TYPE.noun()));
+        Shape::word(what, &[]).parsed_as::<C::Name>()
     }
 }
 

@@ -96,6 +96,7 @@ fn visit(shape: &Shape, seen: &mut impl FnMut(&Struct)) {
         | Shape::Choice { .. }
         | Shape::Boolean
         | Shape::Integer { .. }
+        | Shape::Overlay { .. }
         | Shape::Any => {}
     }
 }

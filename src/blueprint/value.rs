@@ -18,6 +18,7 @@ pub use aws::{
 };
 pub use bounded::{Days, Gib, Int, Seconds};
 pub use kubernetes::{LabelKey, LabelValue, ServiceAccount};
+pub(crate) use name::NAME_PATTERN;
 pub use name::Name;
 pub use net::{Cidr, DomainName, HttpPath, Port, RecordName, StatusCodes};
 pub use quantity::{Percent, Range, Size};
@@ -25,11 +26,11 @@ pub use resource::{CloudId, KindName, Place, Properties, ResourceAddress};
 pub use time::{DailyWindow, Duration, OrNone, Retention, WeeklyWindow};
 pub use version::{KubernetesVersion, Version};
 
-/// Declares a string type: its name with article, examples, and what makes a text valid.
+/// Declares a string type: its name with article, examples, what makes a text valid, and the pattern of valid texts.
 macro_rules! word {
     (
         $(#[doc = $doc:literal])*
-        pub struct $name:ident($what:literal, $examples:expr, $check:expr);
+        pub struct $name:ident($what:literal, $examples:expr, $check:expr $(, $pattern:expr)?);
     ) => {
         $(#[doc = $doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +61,10 @@ macro_rules! word {
             fn shape() -> $crate::blueprint::shape::Shape {
                 $crate::blueprint::shape::Shape::word($what, &$examples)
             }
+
+            $(fn pattern() -> Option<String> {
+                Some(format!("^({})$", $pattern))
+            })?
         }
     };
 }

@@ -42,11 +42,14 @@ pub struct Account {
     pub partition: String,
 }
 
+/// Stands for an account where none is asked: no real one has this id.
+pub const PLACEHOLDER_ACCOUNT: &str = "000000000000";
+
 impl Account {
     /// Stands for an account where none is known: compiling needs one, what it finds wrong does not depend on it.
     pub fn placeholder(blueprint: &Blueprint) -> Self {
         let partition = blueprint.region.partition().into();
-        Self { id: "123456789012".into(), partition }
+        Self { id: PLACEHOLDER_ACCOUNT.into(), partition }
     }
 }
 

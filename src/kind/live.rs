@@ -1,7 +1,8 @@
 //! What is observed of a resource, as data.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,7 +34,7 @@ pub enum Lookup {
     /// By the id that was recorded, or that the spec determines.
     Id(PhysicalId),
     /// By its owner tags. `except` are ids known to be another generation: the half of a replacement that must go.
-    Owner { owner: Owner, except: Vec<PhysicalId> },
+    Owner { owner: Owner, except: Arc<BTreeSet<PhysicalId>> },
 }
 
 impl Lookup {

@@ -129,6 +129,7 @@ fn filters(wanted: &[Lookup]) -> Vec<Vec<TagFilter>> {
 #[cfg(test)]
 mod tests {
     use aws_sdk_resourcegroupstagging::types::Tag;
+    use std::sync::Arc;
 
     use super::*;
     use crate::address::{Owner, PhysicalId, Stack};
@@ -140,7 +141,7 @@ mod tests {
                 stack: Stack::new("shop-dev"),
                 address: format!("keys/key-{index}").parse().unwrap(),
             },
-            except: Vec::new(),
+            except: Arc::default(),
         };
         let mut wanted: Vec<Lookup> = (0..21).map(owner).collect();
         wanted.push(Lookup::Id(PhysicalId::new("k-1")));

@@ -19,8 +19,11 @@ word! {
             return Ok(());
         }
         Err(Invalid::unknown(text, KNOWN_REGIONS, "regions are named like `eu-west-1`"))
-    });
+    }, REGION);
 }
+
+/// What a [`Region`] matches.
+const REGION: &str = "[a-z]{2}(-[a-z]+){1,2}-[0-9]";
 
 /// The regions open in November 2026, for suggestions only.
 const KNOWN_REGIONS: [&str; 38] = [
@@ -102,7 +105,7 @@ word! {
     pub struct ZoneName("an availability zone", ["eu-west-1a"], |text| {
         let region = text.strip_suffix(|c: char| c.is_ascii_lowercase()).unwrap_or_default();
         ensure(region.parse::<Region>().is_ok(), "must be a region and a letter")
-    });
+    }, format!("{REGION}[a-z]"));
 }
 
 impl ZoneName {
@@ -164,7 +167,15 @@ impl Word for Arn {
     fn shape() -> Shape {
         Shape::word("an ARN", &["arn:aws:iam::123456789012:role/admin"])
     }
+
+    fn pattern() -> Option<String> {
+        Some(format!("^arn:aws{ARN_PART}*:{ARN_PART}+:{ARN_PART}*:{ARN_ACCOUNT}:[!-~]+$"))
+    }
 }
+
+/// A character of what stands between the colons of an [`Arn`].
+const ARN_PART: &str = "[!-9;-~]";
+const ARN_ACCOUNT: &str = "([0-9]{12}|aws)?";
 
 word! {
     /// The ARN of an IAM user or role.
@@ -172,7 +183,7 @@ word! {
         let arn: Arn = text.parse()?;
         let principal = arn.resource().starts_with("role/") || arn.resource().starts_with("user/");
         ensure(arn.service() == "iam" && principal, "not the ARN of an IAM role or user")
-    });
+    }, format!("arn:aws{ARN_PART}*:iam:{ARN_PART}*:{ARN_ACCOUNT}:(role|user)/[!-~]*"));
 }
 
 word! {
@@ -186,7 +197,7 @@ word! {
             && family.chars().chain(size.chars()).all(lower)
             && !size.is_empty();
         ensure(valid, "must be a family and a size with a dot between")
-    });
+    }, r"(db\.)?[a-z][a-z-]*[0-9][a-z0-9-]*\.[a-z0-9-]+");
 }
 
 impl InstanceType {
@@ -209,7 +220,7 @@ word! {
     pub struct AddonName("the name of an add-on", ["vpc-cni", "coredns"], |text| {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         characters(text, 1, 100, allowed, "letters, digits, `-` and `_`")
-    });
+    }, "[A-Za-z0-9_-]{1,100}");
 }
 
 word! {
@@ -218,7 +229,7 @@ word! {
         ensure(text.starts_with('v') && text.contains('.'), "versions of add-ons start with `v`")?;
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '+');
         characters(text, 1, 100, allowed, "letters, digits, `-`, `.` and `_`")
-    });
+    }, r"(?!.{101})v[A-Za-z0-9_+-]*\.[A-Za-z0-9._+-]*");
 }
 
 word! {
@@ -228,7 +239,8 @@ word! {
         |text| {
             ensure(text.starts_with("AmazonEKS"), "names of access policies start with `AmazonEKS`")?;
             characters(text, 1, 128, |c| c.is_ascii_alphanumeric(), "letters and digits")
-        }
+        },
+        "AmazonEKS[A-Za-z0-9]{0,119}"
     );
 }
 
@@ -238,7 +250,7 @@ word! {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
         characters(text, 1, 63, allowed, "letters, digits and `_`")?;
         ensure(text.starts_with(|c: char| c.is_ascii_alphabetic()), "must start with a letter")
-    });
+    }, "[A-Za-z][A-Za-z0-9_]{0,62}");
 }
 
 word! {
@@ -246,7 +258,7 @@ word! {
     pub struct ParameterName("a parameter name", ["rds.force_ssl"], |text| {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
         characters(text, 1, 255, allowed, "letters, digits, `_`, `-` and `.`")
-    });
+    }, "[A-Za-z0-9_.-]{1,255}");
 }
 
 word! {
@@ -267,7 +279,7 @@ word! {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "_-/.#".contains(c);
         characters(text, 1, 512, allowed, "letters, digits and `_-/.#`")?;
         ensure(!text.starts_with("aws/"), "names that start with `aws/` are reserved")
-    });
+    }, "(?!aws/)[A-Za-z0-9_/.#-]{1,512}");
 }
 
 word! {
@@ -276,7 +288,7 @@ word! {
         ensure(text.starts_with("ELBSecurityPolicy-"), "must start with `ELBSecurityPolicy-`")?;
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
         characters(text, 1, 100, allowed, "letters, digits and hyphens")
-    });
+    }, "ELBSecurityPolicy-[A-Za-z0-9-]{0,82}");
 }
 
 word! {
@@ -284,7 +296,7 @@ word! {
     pub struct CountryCode("a country code", ["DE", "NO"], |text| {
         let capitals = text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());
         ensure(capitals, "must be two capital letters")
-    });
+    }, "[A-Z]{2}");
 }
 
 word! {
@@ -301,7 +313,7 @@ word! {
         ensure(domain, "must end with `.amazonaws.com`")?;
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
         characters(text, 1, 128, allowed, "lower-case letters, digits, hyphens and dots")
-    });
+    }, r"account|(?!.{129})[a-z0-9.-]*\.amazonaws\.com(\.cn)?");
 }
 
 /// How a trust list spells the account itself.
@@ -326,7 +338,7 @@ word! {
         characters(service, 1, 64, lower, "lower-case letters, digits and hyphens")?;
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '*' || c == '?';
         characters(action, 1, 128, allowed, "letters, digits, `*` and `?`")
-    });
+    }, r"\*|[a-z0-9-]{1,64}:[A-Za-z0-9*?]{1,128}");
 }
 
 #[cfg(test)]

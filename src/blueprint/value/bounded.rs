@@ -102,6 +102,10 @@ macro_rules! bounded {
                 let (min, max) = (Self(MIN), Self(MAX));
                 Shape::word(format!(concat!($noun, " between `{}` and `{}`"), min, max), &[])
             }
+
+            fn pattern() -> Option<String> {
+                $base::pattern()
+            }
         }
     };
 }

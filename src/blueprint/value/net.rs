@@ -5,6 +5,7 @@ use ipnet::Ipv4Net;
 
 use crate::blueprint::decode::{Invalid, Word};
 use crate::blueprint::shape::Shape;
+use crate::blueprint::value::bounded::whole_number;
 use crate::blueprint::value::{Int, characters, ensure, word};
 
 /// A TCP port.
@@ -54,6 +55,10 @@ impl FromStr for Cidr {
             return Err(Invalid::new("only IPv4 ranges are supported"));
         }
         let net: Ipv4Net = text.parse().map_err(|_| Invalid::new("not an IPv4 range"))?;
+        if net.to_string() != text {
+            return Err(Invalid::new("a number starts with a zero")
+                .hint(format!("Write `{net}`: some tools read a leading zero as octal.")));
+        }
         if net != net.trunc() {
             return Err(Invalid::new("has bits set beyond its prefix")
                 .hint(format!("The range that contains it is `{}`.", net.trunc())));
@@ -66,11 +71,19 @@ impl Word for Cidr {
     fn shape() -> Shape {
         Shape::word("an address range", &["10.0.0.0/16"])
     }
+
+    fn pattern() -> Option<String> {
+        let octet = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
+        Some(format!(r"^{octet}(\.{octet}){{3}}/(3[0-2]|[12]?[0-9])$"))
+    }
 }
 
 word! {
     /// A domain name in lower case without a final dot; `*` may stand for its first label.
-    pub struct DomainName("a domain name", ["api.example.com"], check_domain);
+    pub struct DomainName(
+        "a domain name", ["api.example.com"], check_domain,
+        format!(r"(?!.{{254}})(\*|{LABEL})(\.{LABEL})+")
+    );
 }
 
 impl DomainName {
@@ -100,6 +113,9 @@ fn check_domain(text: &str) -> Result<(), Invalid> {
     labels.split('.').try_for_each(check_label)
 }
 
+/// What [`check_label`] accepts.
+const LABEL: &str = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?";
+
 fn check_label(label: &str) -> Result<(), Invalid> {
     ensure(!label.is_empty(), "has an empty label")?;
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
@@ -112,7 +128,7 @@ word! {
     pub struct RecordName("a record name", ["@", "api", "*.dev"], |text| match text {
         "@" | "*" => Ok(()),
         _ => text.strip_prefix("*.").unwrap_or(text).split('.').try_for_each(check_label),
-    });
+    }, format!(r"@|(\*|{LABEL})(\.{LABEL})*"));
 }
 
 impl RecordName {
@@ -131,19 +147,19 @@ word! {
         ensure(text.starts_with('/'), "must start with `/`")?;
         let allowed = |c: char| c.is_ascii_graphic();
         characters(text, 1, 1024, allowed, "printable ASCII characters without spaces")
-    });
+    }, "/[!-~]{0,1023}");
 }
 
 word! {
     /// The HTTP status codes that count as healthy: codes and ranges, separated by commas.
     pub struct StatusCodes("a list of status codes", ["200", "200-299", "200,204"], |text| {
-        let code = |text: &str| text.parse::<u16>().ok().filter(|it| (200..=499).contains(it));
+        let code = |text: &str| whole_number(text).ok().filter(|it| (200..=499).contains(it));
         let valid = text.split(',').all(|part| match part.split_once('-') {
             Some((from, to)) => code(from).zip(code(to)).is_some_and(|(from, to)| from <= to),
             None => code(part).is_some(),
         });
         ensure(valid, "must be codes or ranges between 200 and 499")
-    });
+    }, "[2-4][0-9][0-9](-[2-4][0-9][0-9])?(,[2-4][0-9][0-9](-[2-4][0-9][0-9])?)*");
 }
 
 #[cfg(test)]
@@ -156,7 +172,16 @@ mod tests {
     fn address_ranges() {
         assert_round_trip::<Cidr>("10.0.0.0/16");
         assert_eq!("0.0.0.0/0".parse(), Ok(Cidr::ANYWHERE));
-        for bad in ["", "10.0.0.0", "10.0.0.0/33", "10.0.1.0/16", "::/0", "10.0.0/8"] {
+        for bad in [
+            "",
+            "10.0.0.0",
+            "10.0.0.0/33",
+            "10.0.1.0/16",
+            "::/0",
+            "10.0.0/8",
+            "010.0.0.0/16",
+            "10.0.0.0/08",
+        ] {
             assert!(bad.parse::<Cidr>().is_err(), "{bad}");
         }
         let cidr = |text: &str| text.parse::<Cidr>().unwrap();
@@ -183,7 +208,7 @@ mod tests {
         for good in ["200", "200-299", "200,202-204"] {
             assert!(good.parse::<StatusCodes>().is_ok(), "{good}");
         }
-        for bad in ["", "99", "200-", "299-200", "200;201"] {
+        for bad in ["", "99", "200-", "299-200", "200;201", "+200", "0200"] {
             assert!(bad.parse::<StatusCodes>().is_err(), "{bad}");
         }
     }

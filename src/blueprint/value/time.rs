@@ -2,9 +2,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::bounded::{amount, in_largest_unit};
-use crate::blueprint::decode::{Decode, Decoder, Invalid, Word};
+use crate::blueprint::decode::{self, Decode, Decoder, Invalid};
 use crate::blueprint::node::{Node, Value};
-use crate::blueprint::shape::Shape;
+use crate::blueprint::shape::{Shape, Word};
 use crate::diagnostic::listed;
 
 /// A length of time in whole seconds. Printed in the largest unit that divides it.
@@ -60,9 +60,13 @@ impl FromStr for Duration {
     }
 }
 
-impl Word for Duration {
+impl decode::Word for Duration {
     fn shape() -> Shape {
         Shape::word("a duration", &["30s", "5m", "4h", "30d"])
+    }
+
+    fn pattern() -> Option<String> {
+        Some("^(0|[1-9][0-9]*)[smhd]$".to_owned())
     }
 }
 
@@ -93,7 +97,14 @@ impl<T: Decode> Decode for OrNone<T> {
     }
 
     fn shape() -> Shape {
-        Shape::Either(vec![T::shape(), Shape::word("`none`", &["none"])])
+        let none = Word {
+            what: "`none`".to_owned(),
+            examples: &["none"],
+            pattern: Some("^none$".to_owned()),
+            accepts: |text| text == "none",
+            quoted: false,
+        };
+        Shape::Either(vec![T::shape(), Shape::Word(none)])
     }
 }
 
@@ -138,9 +149,13 @@ impl FromStr for Retention {
     }
 }
 
-impl Word for Retention {
+impl decode::Word for Retention {
     fn shape() -> Shape {
         Shape::word("a retention", &["7d", "30d", "90d", "365d"])
+    }
+
+    fn pattern() -> Option<String> {
+        <Duration as decode::Word>::pattern()
     }
 }
 
@@ -188,9 +203,13 @@ impl FromStr for DailyWindow {
     }
 }
 
-impl Word for DailyWindow {
+impl decode::Word for DailyWindow {
     fn shape() -> Shape {
         Shape::word("a daily window", &["02:00-03:00"])
+    }
+
+    fn pattern() -> Option<String> {
+        Some(format!("^{CLOCK}-{CLOCK}$"))
     }
 }
 
@@ -240,11 +259,19 @@ impl FromStr for WeeklyWindow {
     }
 }
 
-impl Word for WeeklyWindow {
+impl decode::Word for WeeklyWindow {
     fn shape() -> Shape {
         Shape::word("a weekly window", &["sun:03:00-sun:04:00"])
     }
+
+    fn pattern() -> Option<String> {
+        let day = WEEKDAYS.join("|");
+        Some(format!("^({day}):{CLOCK}-({day}):{CLOCK}$"))
+    }
 }
+
+/// What [`time`] accepts.
+const CLOCK: &str = "([01][0-9]|2[0-3]):[0-5][0-9]";
 
 /// The minute of the day of `hh:mm`.
 fn time(text: &str) -> Option<u32> {
