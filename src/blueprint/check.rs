@@ -48,23 +48,11 @@ impl Declared {
     pub(crate) fn of(root: &Node) -> Self {
         let section = |component: &ComponentType| {
             let section = root.mapping()?.entry(component.section())?;
-            let names = match component {
-                ComponentType::Network | ComponentType::Cluster => {
-                    BTreeMap::from([(component.to_string(), section.key.span)])
-                }
-                ComponentType::Certificate
-                | ComponentType::Database
-                | ComponentType::Firewall
-                | ComponentType::Identity
-                | ComponentType::Key
-                | ComponentType::LoadBalancer
-                | ComponentType::Log
-                | ComponentType::Registry
-                | ComponentType::Secret
-                | ComponentType::Zone => {
-                    let entries = section.value.mapping().into_iter().flat_map(|it| &it.entries);
-                    entries.map(|it| (it.key.value.clone(), it.key.span)).collect()
-                }
+            let names = if component.is_single() {
+                BTreeMap::from([(component.to_string(), section.key.span)])
+            } else {
+                let entries = section.value.mapping().into_iter().flat_map(|it| &it.entries);
+                entries.map(|it| (it.key.value.clone(), it.key.span)).collect()
             };
             Some((*component, names))
         };

@@ -43,59 +43,77 @@ schema! {
     }
 }
 
+/// What the language knows of a type of component.
+struct Traits {
+    section: &'static str,
+    noun: &'static str,
+    /// What the components of the type are called by, which decides how others refer to them.
+    called_by: CalledBy,
+    accesses: &'static [Access],
+}
+
+enum CalledBy {
+    /// By nothing: there is at most one.
+    Only,
+    /// By a [`Name`], so that a [`Reference`] can name them.
+    Name,
+    /// By a domain name.
+    Domain,
+}
+
+const fn only(section: &'static str) -> Traits {
+    Traits { section, noun: section, called_by: CalledBy::Only, accesses: &[] }
+}
+
+const fn many(section: &'static str, noun: &'static str, accesses: &'static [Access]) -> Traits {
+    Traits { section, noun, called_by: CalledBy::Name, accesses }
+}
+
 impl ComponentType {
+    const fn traits(self) -> Traits {
+        use Access::{Connect, Decrypt, Encrypt, Pull, Push, Read, Secret, Write};
+        match self {
+            Self::Network => only("network"),
+            Self::Cluster => only("cluster"),
+            Self::Database => many("databases", "database", &[Connect, Secret]),
+            Self::LoadBalancer => many("loadBalancers", "load balancer", &[]),
+            Self::Zone => Traits { called_by: CalledBy::Domain, ..many("dns", "DNS zone", &[]) },
+            Self::Certificate => many("certificates", "certificate", &[]),
+            Self::Firewall => many("firewalls", "firewall", &[]),
+            Self::Registry => many("registries", "registry", &[Pull, Push]),
+            Self::Secret => many("secrets", "secret", &[Read, Write]),
+            Self::Key => many("keys", "key", &[Decrypt, Encrypt]),
+            Self::Log => many("logs", "log group", &[Write, Read]),
+            Self::Identity => many("identities", "identity", &[]),
+        }
+    }
+
     /// The key of the blueprint that holds the components of this type.
     pub const fn section(self) -> &'static str {
-        match self {
-            Self::Network => "network",
-            Self::Cluster => "cluster",
-            Self::Database => "databases",
-            Self::LoadBalancer => "loadBalancers",
-            Self::Zone => "dns",
-            Self::Certificate => "certificates",
-            Self::Firewall => "firewalls",
-            Self::Registry => "registries",
-            Self::Secret => "secrets",
-            Self::Key => "keys",
-            Self::Log => "logs",
-            Self::Identity => "identities",
-        }
+        self.traits().section
     }
 
     /// As a sentence has it: `load balancer`.
     pub const fn noun(self) -> &'static str {
-        match self {
-            Self::Network => "network",
-            Self::Cluster => "cluster",
-            Self::Database => "database",
-            Self::LoadBalancer => "load balancer",
-            Self::Zone => "DNS zone",
-            Self::Certificate => "certificate",
-            Self::Firewall => "firewall",
-            Self::Registry => "registry",
-            Self::Secret => "secret",
-            Self::Key => "key",
-            Self::Log => "log group",
-            Self::Identity => "identity",
-        }
+        self.traits().noun
     }
 
     /// What a user of such a component may ask for; the first is meant when nothing is said.
     pub const fn accesses(self) -> &'static [Access] {
-        match self {
-            Self::Database => &[Access::Connect, Access::Secret],
-            Self::Secret => &[Access::Read, Access::Write],
-            Self::Registry => &[Access::Pull, Access::Push],
-            Self::Log => &[Access::Write, Access::Read],
-            Self::Key => &[Access::Decrypt, Access::Encrypt],
-            Self::Network
-            | Self::Cluster
-            | Self::LoadBalancer
-            | Self::Zone
-            | Self::Certificate
-            | Self::Firewall
-            | Self::Identity => &[],
-        }
+        self.traits().accesses
+    }
+
+    /// Whether there is at most one of them, at the section itself.
+    pub const fn is_single(self) -> bool {
+        matches!(self.traits().called_by, CalledBy::Only)
+    }
+
+    /// The types that a [`Reference`] can name, in alphabetical order.
+    fn referable() -> Vec<Self> {
+        let named = |it: &Self| matches!(it.traits().called_by, CalledBy::Name);
+        let mut types: Vec<Self> = Self::ALL.iter().copied().filter(named).collect();
+        types.sort_by_key(|it| it.as_str());
+        types
     }
 }
 
@@ -147,7 +165,7 @@ impl FromStr for Reference {
         };
         let Some((component, name)) = path.split_once('.') else {
             return Err(Invalid::new("must be a type and a name with a dot between")
-                .hint(format!("Types are {}.", listed(REFERABLE))));
+                .hint(format!("Types are {}.", listed(ComponentType::referable()))));
         };
         let component = component_type(component)?;
         let name = name.parse()?;
@@ -159,29 +177,17 @@ impl FromStr for Reference {
     }
 }
 
-/// The types that a [`Reference`] can name: those whose components have a [`Name`].
-const REFERABLE: [ComponentType; 9] = [
-    ComponentType::Certificate,
-    ComponentType::Database,
-    ComponentType::Firewall,
-    ComponentType::Identity,
-    ComponentType::Key,
-    ComponentType::LoadBalancer,
-    ComponentType::Log,
-    ComponentType::Registry,
-    ComponentType::Secret,
-];
-
 fn component_type(text: &str) -> Result<ComponentType, Invalid> {
-    if let Some(found) = REFERABLE.into_iter().find(|it| it.as_str() == text) {
-        return Ok(found);
+    let known = ComponentType::referable();
+    if let Some(found) = known.iter().find(|it| it.as_str() == text) {
+        return Ok(*found);
     }
-    let types = format!("Types are {}.", listed(REFERABLE));
-    if let Some(plural) = REFERABLE.into_iter().find(|it| it.section() == text) {
+    let types = format!("Types are {}.", listed(&known));
+    if let Some(plural) = known.iter().find(|it| it.section() == text) {
         return Err(Invalid::new(format!("did you mean `{plural}`?")).hint(types));
     }
     let otherwise = format!("`{text}` is not a type of component");
-    Err(Invalid::unknown(text, REFERABLE.map(ComponentType::as_str), &otherwise).hint(types))
+    Err(Invalid::unknown(text, known.iter().map(|it| it.as_str()), &otherwise).hint(types))
 }
 
 fn access_of(component: ComponentType, text: &str) -> Result<Access, Invalid> {
