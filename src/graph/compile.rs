@@ -16,6 +16,7 @@ mod cluster;
 mod database;
 mod dns;
 mod firewall;
+mod grants;
 mod identity;
 mod key;
 mod load_balancer;

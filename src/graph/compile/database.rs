@@ -41,7 +41,7 @@ impl Compiler<'_> {
             "MonitoringRoleArn": monitoring.as_ref().map(|at| get(at, "Arn")),
             "EnableCloudwatchLogsExports":
                 database.logs().iter().map(|log| log.as_str()).collect::<Vec<_>>(),
-            "EnableIAMDatabaseAuthentication": self.is_entered_with_iam(name),
+            "EnableIAMDatabaseAuthentication": self.is_used(ComponentType::Database, name, Access::Connect),
             "PreferredMaintenanceWindow": database.maintenance_window.as_ref().map(ToString::to_string),
         });
         let primary = with(
@@ -146,16 +146,6 @@ impl Compiler<'_> {
         });
         self.add(&address, "AWS::IAM::Role", spec);
         Some(address)
-    }
-
-    /// Whether an identity logs in with IAM.
-    fn is_entered_with_iam(&self, name: &Name) -> bool {
-        let mut uses = self.blueprint.identities.values().flat_map(|identity| &identity.uses);
-        uses.any(|used| {
-            used.component == ComponentType::Database
-                && used.name == *name
-                && used.access == Some(Access::Connect)
-        })
     }
 }
 
