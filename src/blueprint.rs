@@ -26,9 +26,10 @@ use crate::diagnostic::{Diagnostic, Severity, listed};
 use crate::source::{SourceMap, Span, Spanned};
 use check::{Check, Declared, Known};
 use component::{
-    Header, Named, Only, certificate::Certificate, cluster::Cluster, database::Database, dns::Zone,
-    firewall::Firewall, identity::Identity, key::Key, load_balancer::LoadBalancer, log::LogGroup,
-    network::Network, registry::Registry, secret::Secret,
+    Header, Named, Only, cdn::Cdn, certificate::Certificate, cluster::Cluster, database::Database,
+    dns::Zone, firewall::Firewall, identity::Identity, key::Key, load_balancer::LoadBalancer,
+    log::LogGroup, network::Network, registry::Registry, secret::Secret,
+    security_group::SecurityGroup,
 };
 use decode::{Decode, Decoder, schema};
 use node::{Node, Value};
@@ -62,6 +63,8 @@ pub struct Blueprint {
     pub keys: BTreeMap<Name, Spanned<Key>>,
     pub logs: BTreeMap<Name, Spanned<LogGroup>>,
     pub identities: BTreeMap<Name, Spanned<Identity>>,
+    pub security_groups: BTreeMap<Name, Spanned<SecurityGroup>>,
+    pub cdn: BTreeMap<Name, Spanned<Cdn>>,
 }
 
 schema! {
@@ -103,6 +106,10 @@ schema! {
         logs: Named<LogGroup>,
         /// IAM roles for workloads and AWS services.
         identities: Named<Identity>,
+        /// Security groups for what no component stands for.
+        security_groups: Named<SecurityGroup>,
+        /// CloudFront distributions.
+        cdn: Named<Cdn>,
     }
 }
 
@@ -261,6 +268,8 @@ impl Blueprint {
         check::named(&self.keys, check);
         check::named(&self.logs, check);
         check::named(&self.identities, check);
+        check::named(&self.security_groups, check);
+        check::named(&self.cdn, check);
     }
 }
 
@@ -368,6 +377,8 @@ impl Document {
             keys: self.keys.0,
             logs: self.logs.0,
             identities: self.identities.0,
+            security_groups: self.security_groups.0,
+            cdn: self.cdn.0,
         };
         (blueprint, region_valid)
     }
@@ -420,23 +431,40 @@ network:
     public: [10.0.1.0/24, 10.0.2.0/24, 10.0.3.0/24]
     private: [10.0.11.0/24, 10.0.12.0/24, 10.0.13.0/24]
     data: [10.0.21.0/24, 10.0.22.0/24, 10.0.23.0/24]
+  endpoints: {sts: {}}
+  flowLogs: {}
 cluster:
   version: "1.31"
-  nodeGroups: {a: {instanceTypes: [m6i.large], size: 1}}
+  nodeGroups: {a: {instanceTypes: [m6i.large], size: 1}, b: {instanceTypes: [m6i.large], size: 1, disk: {}}}
   addons: {eks-pod-identity-agent: {}}
 databases: {a: {engine: postgres, version: "17", class: db.t4g.micro, storage: 20Gi}}
-loadBalancers: {a: {certificate: a, targets: {a: {port: 80}}}}
+loadBalancers:
+  a:
+    scheme: internet-facing
+    certificate: a
+    targets: {a: {port: 80}}
+    routes: [{paths: [/b], redirect: {path: /c}}, {paths: [/d], respond: {}}]
+    accessLogs: {}
+  b: {certificate: a, targets: {a: {port: 80}}}
 dns:
   example.com:
     records: {a: {alias: loadBalancer.a}, b: {type: TXT, values: [x]}}
     healthChecks: {a: {host: example.com}}
 certificates: {a: {domain: a.example.com, zone: example.com}}
-firewalls: {a: {rules: [{ruleSet: common}, {rate: 100}, {countries: [NO]}]}}
+firewalls: {a: {rules: [{ruleSet: common}, {rate: 100}, {countries: [NO]}], logging: {}}, b: {block: [192.0.2.0/24]}}
 registries: {a: {}}
 secrets: {a: {generate: {}}}
 keys: {a: {}}
 logs: {a: {}}
 identities: {a: {serviceAccount: default/a}}
+securityGroups: {a: {ingress: [{from: cluster, port: 80}], egress: [{to: 10.0.0.0/8, port: 1..2}]}}
+cdn:
+  a:
+    origins: {a: {loadBalancer: a}, b: {domain: b.example.com}}
+    default: {origin: a, cache: {ttl: 1h}}
+    behaviours: {/b: b}
+    errors: {"404": {page: /404.html}}
+    accessLogs: {}
 "#;
 
     #[test]

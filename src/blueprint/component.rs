@@ -1,5 +1,6 @@
 //! The components: one file for each type, with its language, its defaults and its checks.
 
+pub mod cdn;
 pub mod certificate;
 pub mod cluster;
 pub mod database;
@@ -11,7 +12,9 @@ pub mod load_balancer;
 pub mod log;
 pub mod network;
 pub mod registry;
+pub mod route;
 pub mod secret;
+pub mod security_group;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

@@ -40,6 +40,10 @@ schema! {
         Log = "log",
         /// An IAM role.
         Identity = "identity",
+        /// A security group of its own.
+        SecurityGroup = "securityGroup",
+        /// A CloudFront distribution.
+        Cdn = "cdn",
     }
 }
 
@@ -85,6 +89,8 @@ impl ComponentType {
             Self::Key => many("keys", "key", &[Decrypt, Encrypt]),
             Self::Log => many("logs", "log group", &[Write, Read]),
             Self::Identity => many("identities", "identity", &[]),
+            Self::SecurityGroup => many("securityGroups", "security group", &[]),
+            Self::Cdn => many("cdn", "CDN", &[]),
         }
     }
 

@@ -11,14 +11,17 @@ mod version;
 
 pub use super::decode::Invalid;
 pub use aws::{
-    AccessPolicy, AddonName, AddonVersion, Arn, CountryCode, DatabaseIdentifier, IamAction,
-    InstanceType, LogGroupName, ParameterName, Region, RoleArn, SslPolicy, TagKey, Trusted,
-    ZoneName,
+    AccessPolicy, AddonName, AddonVersion, Arn, CountryCode, DatabaseIdentifier, EndpointService,
+    GroupDescription, IamAction, InstanceType, LogGroupName, ParameterName, Region, RoleArn,
+    SslPolicy, TagKey, Trusted, ZoneName,
 };
 pub use bounded::{Days, Gib, Int, Seconds};
 pub use kubernetes::{LabelKey, LabelValue, ServiceAccount};
 pub use name::Name;
-pub use net::{Cidr, DomainName, HttpPath, Port, RecordName, StatusCodes};
+pub use net::{
+    Cidr, DomainName, HeaderName, HostPattern, HttpPath, PathPattern, Port, RecordName, RootObject,
+    StatusCodes,
+};
 pub use quantity::{Percent, Range, Size};
 pub use time::{DailyWindow, Duration, OrNone, Retention, WeeklyWindow};
 pub use version::{KubernetesVersion, Version};

@@ -11,19 +11,25 @@ use crate::blueprint::component::network::Tier;
 use crate::graph::{Added, Builder, Graph, GraphError};
 use crate::kind::Ref;
 
+mod cdn;
 mod certificate;
 mod cluster;
 mod database;
 mod dns;
+mod endpoint;
 mod firewall;
+mod flow_log;
 mod grants;
 mod identity;
 mod key;
 mod load_balancer;
 mod log;
+mod log_bucket;
 mod network;
 mod registry;
+mod route;
 mod secret;
+mod security_group;
 
 /// What policies must name and no blueprint says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +50,9 @@ pub fn compile(blueprint: &Blueprint, account: &Account) -> Result<Graph, Vec<Gr
     compiler.builder.build()
 }
 
+/// Where CloudFront looks for certificates and web ACLs, and where its metrics are, wherever the rest of a stack is.
+const EDGE_REGION: &str = "us-east-1";
+
 /// `CreateRole` in the API reference.
 const ROLE_NAME_MAX: usize = 64;
 
@@ -59,6 +68,7 @@ impl Compiler<'_> {
         if let Some(network) = &blueprint.network {
             self.network(network);
         }
+        blueprint.security_groups.iter().for_each(|(name, it)| self.own_security_group(name, it));
         blueprint.keys.iter().for_each(|(name, key)| self.key(name, key));
         blueprint.logs.iter().for_each(|(name, log)| self.log(name, log));
         blueprint.secrets.iter().for_each(|(name, secret)| self.secret(name, secret));
@@ -71,6 +81,7 @@ impl Compiler<'_> {
         }
         blueprint.databases.iter().for_each(|(name, database)| self.database(name, database));
         blueprint.load_balancers.iter().for_each(|(name, it)| self.load_balancer(name, it));
+        blueprint.cdn.iter().for_each(|(name, cdn)| self.cdn(name, cdn));
         blueprint.identities.iter().for_each(|(name, identity)| self.identity(name, identity));
     }
 
@@ -127,7 +138,11 @@ impl Compiler<'_> {
     /// A security group without rules of its own: each rule is a resource, so that it can refer to other groups, and
     /// whatever else appears in the group is drift. Without a name of ours a replacement can stand beside the old one.
     fn security_group(&mut self, component: &str, name: &str, description: &str) -> Address {
-        let address = Address::of(component, "security-group");
+        self.security_group_at(&Address::of(component, "security-group"), name, description)
+    }
+
+    /// The same at an address of the caller's choice.
+    fn security_group_at(&mut self, address: &Address, name: &str, description: &str) -> Address {
         let spec = json!({
             "GroupDescription": description,
             "VpcId": vpc_id(),
@@ -135,8 +150,8 @@ impl Compiler<'_> {
             "SecurityGroupEgress": [],
             "Tags": self.name_tag(name),
         });
-        self.add(&address, "AWS::EC2::SecurityGroup", spec);
-        address
+        self.add(address, "AWS::EC2::SecurityGroup", spec);
+        address.clone()
     }
 
     /// An ARN of this account; the service decides whether it names a region.

@@ -280,6 +280,34 @@ word! {
 }
 
 word! {
+    /// What a security group or one of its rules is for, in the characters that EC2 takes.
+    pub struct GroupDescription("a description", ["pods of the shop"], |text| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(c);
+        characters(text, 1, 255, allowed, "letters, digits, spaces and `._-:/()#,@[]+=&;{}!$*`")
+    });
+}
+
+word! {
+    /// A service that has an endpoint, by the end of the endpoint service's name.
+    pub struct EndpointService("a service", ["s3", "ecr.api", "secretsmanager"], |text| {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_".contains(c);
+        if let Some(rest) = text.strip_prefix("com.amazonaws.") {
+            let service = rest.split_once('.').map_or(rest, |(_, service)| service);
+            return Err(Invalid::new("only the end of the name is needed")
+                .hint(format!("Write `{service}`.")));
+        }
+        characters(text, 1, 64, allowed, "lower-case letters, digits and `.-_`")
+    });
+}
+
+impl EndpointService {
+    /// Whether it has an endpoint that is reached by routes.
+    pub fn has_gateway(&self) -> bool {
+        matches!(self.0.as_str(), "s3" | "dynamodb")
+    }
+}
+
+word! {
     /// An ISO 3166 country code in two capital letters.
     pub struct CountryCode("a country code", ["DE", "NO"], |text| {
         let capitals = text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());

@@ -67,21 +67,26 @@ impl Compiler<'_> {
         );
         let policy =
             if database.final_snapshot { DeletionPolicy::Snapshot } else { DeletionPolicy::Delete };
+        let groups = self.database_logs(&component, database, &self.name(name), "log-group");
         self.add(&address(name), "AWS::RDS::DBInstance", primary)
             .deletion(policy)
-            .after_all(&monitoring);
+            .after_all(&monitoring)
+            .after_all(&groups);
         for number in 1..=database.replicas.get() {
+            let identifier = self.name(format!("{name}-replica-{number}"));
+            let role = format!("replica-log-group/{number}");
+            let groups = self.database_logs(&component, database, &identifier, &role);
             let replica = with(
                 &shared,
                 json!({
-                    "DBInstanceIdentifier": self.name(format!("{name}-replica-{number}")),
+                    "DBInstanceIdentifier": identifier,
                     "SourceDBInstanceIdentifier": get(&address(name), "DBInstanceIdentifier"),
                     "MultiAZ": false,
                     "DeletionProtection": database.deletion_protection,
                 }),
             );
             let at = Address::of(&component, &format!("replica/{number}"));
-            self.add(&at, "AWS::RDS::DBInstance", replica).after(&address(name));
+            self.add(&at, "AWS::RDS::DBInstance", replica).after(&address(name)).after_all(&groups);
         }
         if let Some(every) = &database.rotation {
             let spec = json!({
@@ -91,6 +96,28 @@ impl Compiler<'_> {
             let at = Address::of(&component, "rotation");
             self.add(&at, "AWS::SecretsManager::RotationSchedule", spec);
         }
+    }
+
+    /// The log groups of an instance, which RDS would make without an end to their retention.
+    fn database_logs(
+        &mut self,
+        component: &str,
+        database: &Database,
+        identifier: &str,
+        role: &str,
+    ) -> Vec<Address> {
+        let mut groups = Vec::new();
+        for log in database.logs() {
+            let spec = json!({
+                "LogGroupName": format!("/aws/rds/instance/{identifier}/{log}"),
+                "RetentionInDays": database.log_retention.days,
+                "KmsKeyId": key::arn(database.key.as_ref()),
+            });
+            let at = Address::of(component, &format!("{role}/{log}"));
+            self.add(&at, "AWS::Logs::LogGroup", spec);
+            groups.push(at);
+        }
+        groups
     }
 
     fn parameter_group(&mut self, name: &Name, database: &Database) -> Option<Address> {
@@ -159,6 +186,10 @@ fn with(shared: &Value, own: Value) -> Value {
 
 pub(super) fn address(name: &Name) -> Address {
     Address::of(&component(name), "instance")
+}
+
+pub(super) fn security_group(name: &Name) -> Address {
+    Address::of(&component(name), "security-group")
 }
 
 fn component(name: &Name) -> String {

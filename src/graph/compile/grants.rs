@@ -82,7 +82,9 @@ impl Compiler<'_> {
             | ComponentType::Zone
             | ComponentType::Certificate
             | ComponentType::Firewall
-            | ComponentType::Identity => Vec::new(),
+            | ComponentType::Identity
+            | ComponentType::SecurityGroup
+            | ComponentType::Cdn => Vec::new(),
         }
     }
 

@@ -34,6 +34,10 @@ impl Compiler<'_> {
                 self.acl(network, tier, &zones);
             }
         }
+        self.endpoints(network);
+        if let Some(logs) = &network.flow_logs {
+            self.flow_logs(logs);
+        }
     }
 
     fn subnets(&mut self, network: &Network, tier: Tier, zones: &[Zone]) {
