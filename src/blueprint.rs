@@ -26,9 +26,10 @@ use crate::diagnostic::{Diagnostic, Severity, listed};
 use crate::source::{SourceMap, Span, Spanned};
 use check::{Check, Declared, Known};
 use component::{
-    Header, Named, Only, certificate::Certificate, cluster::Cluster, database::Database, dns::Zone,
-    firewall::Firewall, identity::Identity, key::Key, load_balancer::LoadBalancer, log::LogGroup,
-    network::Network, registry::Registry, secret::Secret,
+    Header, Named, Only, bucket::Bucket, cache::Cache, certificate::Certificate, cluster::Cluster,
+    database::Database, dns::Zone, firewall::Firewall, identity::Identity, key::Key,
+    load_balancer::LoadBalancer, log::LogGroup, network::Network, parameter::Parameter,
+    queue::Queue, registry::Registry, secret::Secret, service::Service, table::Table, topic::Topic,
 };
 use decode::{Decode, Decoder, schema};
 use node::{Node, Value};
@@ -53,15 +54,22 @@ pub struct Blueprint {
     pub network: Option<Spanned<Network>>,
     pub cluster: Option<Spanned<Cluster>>,
     pub databases: BTreeMap<Name, Spanned<Database>>,
+    pub caches: BTreeMap<Name, Spanned<Cache>>,
+    pub tables: BTreeMap<Name, Spanned<Table>>,
+    pub buckets: BTreeMap<Name, Spanned<Bucket>>,
+    pub queues: BTreeMap<Name, Spanned<Queue>>,
+    pub topics: BTreeMap<Name, Spanned<Topic>>,
     pub load_balancers: BTreeMap<Name, Spanned<LoadBalancer>>,
     pub dns: BTreeMap<DomainName, Spanned<Zone>>,
     pub certificates: BTreeMap<Name, Spanned<Certificate>>,
     pub firewalls: BTreeMap<Name, Spanned<Firewall>>,
     pub registries: BTreeMap<Name, Spanned<Registry>>,
     pub secrets: BTreeMap<Name, Spanned<Secret>>,
+    pub parameters: BTreeMap<Name, Spanned<Parameter>>,
     pub keys: BTreeMap<Name, Spanned<Key>>,
     pub logs: BTreeMap<Name, Spanned<LogGroup>>,
     pub identities: BTreeMap<Name, Spanned<Identity>>,
+    pub services: BTreeMap<Name, Spanned<Service>>,
 }
 
 schema! {
@@ -85,6 +93,16 @@ schema! {
         cluster: Only<Cluster>,
         /// Relational databases.
         databases: Named<Database>,
+        /// Redis and Valkey caches.
+        caches: Named<Cache>,
+        /// Tables of DynamoDB.
+        tables: Named<Table>,
+        /// Buckets of S3.
+        buckets: Named<Bucket>,
+        /// Queues of SQS.
+        queues: Named<Queue>,
+        /// Topics of SNS.
+        topics: Named<Topic>,
         /// Application load balancers.
         load_balancers: Named<LoadBalancer>,
         /// DNS zones by their domain names.
@@ -97,12 +115,16 @@ schema! {
         registries: Named<Registry>,
         /// Secrets.
         secrets: Named<Secret>,
+        /// Plain values in Parameter Store.
+        parameters: Named<Parameter>,
         /// Encryption keys.
         keys: Named<Key>,
         /// Log groups.
         logs: Named<LogGroup>,
         /// IAM roles for workloads and AWS services.
         identities: Named<Identity>,
+        /// Applications on the cluster.
+        services: Named<Service>,
     }
 }
 
@@ -252,15 +274,22 @@ impl Blueprint {
         check::single(self.network.as_ref(), check);
         check::single(self.cluster.as_ref(), check);
         check::named(&self.databases, check);
+        check::named(&self.caches, check);
+        check::named(&self.tables, check);
+        check::named(&self.buckets, check);
+        check::named(&self.queues, check);
+        check::named(&self.topics, check);
         check::named(&self.load_balancers, check);
         check::named(&self.dns, check);
         check::named(&self.certificates, check);
         check::named(&self.firewalls, check);
         check::named(&self.registries, check);
         check::named(&self.secrets, check);
+        check::named(&self.parameters, check);
         check::named(&self.keys, check);
         check::named(&self.logs, check);
         check::named(&self.identities, check);
+        check::named(&self.services, check);
     }
 }
 
@@ -359,15 +388,22 @@ impl Document {
             network: self.network.0,
             cluster: self.cluster.0,
             databases: self.databases.0,
+            caches: self.caches.0,
+            tables: self.tables.0,
+            buckets: self.buckets.0,
+            queues: self.queues.0,
+            topics: self.topics.0,
             load_balancers: self.load_balancers.0,
             dns: self.dns.0,
             certificates: self.certificates.0,
             firewalls: self.firewalls.0,
             registries: self.registries.0,
             secrets: self.secrets.0,
+            parameters: self.parameters.0,
             keys: self.keys.0,
             logs: self.logs.0,
             identities: self.identities.0,
+            services: self.services.0,
         };
         (blueprint, region_valid)
     }
@@ -425,6 +461,15 @@ cluster:
   nodeGroups: {a: {instanceTypes: [m6i.large], size: 1}}
   addons: {eks-pod-identity-agent: {}}
 databases: {a: {engine: postgres, version: "17", class: db.t4g.micro, storage: 20Gi}}
+caches: {a: {engine: valkey, version: "8.0", nodeType: cache.t4g.micro}}
+tables:
+  a:
+    primaryKey: {partition: a, sort: b}
+    indexes: {abc: {partition: b}}
+    localIndexes: {def: {sort: c}}
+buckets: {a: {cors: [{origins: ["*"]}]}}
+queues: {a: {deadLetter: {}}}
+topics: {a: {subscribers: [{queue: a}, {email: a@example.com}, {https: "https://example.com"}]}}
 loadBalancers: {a: {certificate: a, targets: {a: {port: 80}}}}
 dns:
   example.com:
@@ -434,9 +479,11 @@ certificates: {a: {domain: a.example.com, zone: example.com}}
 firewalls: {a: {rules: [{ruleSet: common}, {rate: 100}, {countries: [NO]}]}}
 registries: {a: {}}
 secrets: {a: {generate: {}}}
+parameters: {a: {value: a}}
 keys: {a: {}}
 logs: {a: {}}
 identities: {a: {serviceAccount: default/a}}
+services: {a: {image: a}}
 "#;
 
     #[test]

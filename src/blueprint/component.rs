@@ -1,5 +1,7 @@
 //! The components: one file for each type, with its language, its defaults and its checks.
 
+pub mod bucket;
+pub mod cache;
 pub mod certificate;
 pub mod cluster;
 pub mod database;
@@ -10,8 +12,13 @@ pub mod key;
 pub mod load_balancer;
 pub mod log;
 pub mod network;
+pub mod parameter;
+pub mod queue;
 pub mod registry;
 pub mod secret;
+pub mod service;
+pub mod table;
+pub mod topic;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

@@ -2,6 +2,8 @@
 
 mod aws;
 mod bounded;
+mod data;
+mod image;
 mod kubernetes;
 mod name;
 mod net;
@@ -15,7 +17,12 @@ pub use aws::{
     InstanceType, LogGroupName, ParameterName, Region, RoleArn, SslPolicy, TagKey, Trusted,
     ZoneName,
 };
-pub use bounded::{Days, Gib, Int, Seconds};
+pub use bounded::{Days, Gib, Int, Kib, Seconds};
+pub use data::{
+    Attribute, AttributeName, AttributeType, BucketName, CacheNodeType, EmailAddress, HttpsUrl,
+    ParameterPath,
+};
+pub use image::{Image, ImageVersion};
 pub use kubernetes::{LabelKey, LabelValue, ServiceAccount};
 pub use name::Name;
 pub use net::{Cidr, DomainName, HttpPath, Port, RecordName, StatusCodes};

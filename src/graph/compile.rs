@@ -11,9 +11,12 @@ use crate::blueprint::component::network::Tier;
 use crate::graph::{Added, Builder, Graph, GraphError};
 use crate::kind::Ref;
 
+mod bucket;
+mod cache;
 mod certificate;
 mod cluster;
 mod database;
+mod delivery;
 mod dns;
 mod firewall;
 mod grants;
@@ -22,8 +25,16 @@ mod key;
 mod load_balancer;
 mod log;
 mod network;
+mod parameter;
+mod path;
+mod queue;
 mod registry;
 mod secret;
+mod service;
+mod table;
+#[cfg(test)]
+mod tests;
+mod topic;
 
 /// What policies must name and no blueprint says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +73,11 @@ impl Compiler<'_> {
         blueprint.keys.iter().for_each(|(name, key)| self.key(name, key));
         blueprint.logs.iter().for_each(|(name, log)| self.log(name, log));
         blueprint.secrets.iter().for_each(|(name, secret)| self.secret(name, secret));
+        blueprint.parameters.iter().for_each(|(name, it)| self.parameter(name, it));
+        blueprint.queues.iter().for_each(|(name, queue)| self.queue(name, queue));
+        blueprint.topics.iter().for_each(|(name, topic)| self.topic(name, topic));
+        blueprint.tables.iter().for_each(|(name, table)| self.table(name, table));
+        blueprint.buckets.iter().for_each(|(name, bucket)| self.bucket(name, bucket));
         blueprint.registries.iter().for_each(|(name, registry)| self.registry(name, registry));
         blueprint.dns.iter().for_each(|(name, zone)| self.zone(name, zone));
         blueprint.certificates.iter().for_each(|(name, it)| self.certificate(name, it));
@@ -70,8 +86,10 @@ impl Compiler<'_> {
             self.cluster(cluster);
         }
         blueprint.databases.iter().for_each(|(name, database)| self.database(name, database));
+        blueprint.caches.iter().for_each(|(name, cache)| self.cache(name, cache));
         blueprint.load_balancers.iter().for_each(|(name, it)| self.load_balancer(name, it));
         blueprint.identities.iter().for_each(|(name, identity)| self.identity(name, identity));
+        blueprint.services.iter().for_each(|(name, service)| self.service(name, service));
     }
 
     fn add(&mut self, address: &Address, kind: &str, spec: Value) -> Added<'_> {

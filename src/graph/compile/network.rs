@@ -213,8 +213,11 @@ impl Compiler<'_> {
     /// The ports on which something answers in the data tier.
     fn data_ports(&self) -> Vec<u16> {
         let databases = self.blueprint.databases.values();
-        let there = databases.filter(|database| database.subnets.value == Tier::Data);
-        let mut ports: Vec<u16> = there.map(|database| database.port()).collect();
+        let databases = databases.map(|database| (database.subnets.value, database.port()));
+        let caches = self.blueprint.caches.values();
+        let caches = caches.map(|cache| (cache.subnets.value, cache.port()));
+        let there = databases.chain(caches).filter(|(tier, _)| *tier == Tier::Data);
+        let mut ports: Vec<u16> = there.map(|(_, port)| port).collect();
         ports.sort_unstable();
         ports.dedup();
         ports
