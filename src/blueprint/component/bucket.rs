@@ -299,13 +299,18 @@ fn check_transitions(
                     .at(days.span, format!("must be at least {}d", class.days_min())),
             );
         } else if let Some((earlier, since)) = before {
-            let min = since.get() + class_stay(earlier);
+            let min_stay = class_stay(earlier);
+            let min = since.get() + min_stay;
             if days.get() < min {
                 check.report(
                     Diagnostic::error(format!("objects move to `{class}` before they can"))
                         .at(days.span, format!("must be at least {min}d"))
                         .also(since.span, format!("when they move to `{earlier}`"))
-                        .hint(format!("Objects move from `{earlier}` to `{class}`, not back.")),
+                        .hint(if days.get() <= since.get() {
+                            format!("Objects move from `{earlier}` to `{class}`, not back.")
+                        } else {
+                            format!("They stay in `{earlier}` for {min_stay} days.")
+                        }),
                 );
             }
         }

@@ -60,7 +60,10 @@ impl Compiler<'_> {
         });
         let policy =
             if cache.final_snapshot { DeletionPolicy::Snapshot } else { DeletionPolicy::Delete };
-        self.add(&address(name), "AWS::ElastiCache::ReplicationGroup", spec).deletion(policy);
+        // The token must have been made up before it can be looked up.
+        self.add(&address(name), "AWS::ElastiCache::ReplicationGroup", spec)
+            .deletion(policy)
+            .after(&auth_token(name));
     }
 
     /// A group of its own even without parameters: which default group there is depends on the engine, and a later
