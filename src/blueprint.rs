@@ -26,10 +26,11 @@ use crate::diagnostic::{Diagnostic, Severity, listed};
 use crate::source::{SourceMap, Span, Spanned};
 use check::{Check, Declared, Known};
 use component::{
-    Header, Named, Only, cdn::Cdn, certificate::Certificate, cluster::Cluster, database::Database,
+    Header, Named, Only, alarm::Alarm, audit::Audit, bucket::Bucket, cache::Cache, cdn::Cdn,
+    certificate::Certificate, cluster::Cluster, dashboard::Dashboard, database::Database,
     dns::Zone, firewall::Firewall, identity::Identity, key::Key, load_balancer::LoadBalancer,
-    log::LogGroup, network::Network, registry::Registry, secret::Secret,
-    security_group::SecurityGroup,
+    log::LogGroup, network::Network, parameter::Parameter, queue::Queue, registry::Registry,
+    secret::Secret, security_group::SecurityGroup, service::Service, table::Table, topic::Topic,
 };
 use decode::{Decode, Decoder, schema};
 use node::{Node, Value};
@@ -54,17 +55,27 @@ pub struct Blueprint {
     pub network: Option<Spanned<Network>>,
     pub cluster: Option<Spanned<Cluster>>,
     pub databases: BTreeMap<Name, Spanned<Database>>,
+    pub caches: BTreeMap<Name, Spanned<Cache>>,
+    pub tables: BTreeMap<Name, Spanned<Table>>,
+    pub buckets: BTreeMap<Name, Spanned<Bucket>>,
+    pub queues: BTreeMap<Name, Spanned<Queue>>,
+    pub topics: BTreeMap<Name, Spanned<Topic>>,
     pub load_balancers: BTreeMap<Name, Spanned<LoadBalancer>>,
     pub dns: BTreeMap<DomainName, Spanned<Zone>>,
     pub certificates: BTreeMap<Name, Spanned<Certificate>>,
     pub firewalls: BTreeMap<Name, Spanned<Firewall>>,
     pub registries: BTreeMap<Name, Spanned<Registry>>,
     pub secrets: BTreeMap<Name, Spanned<Secret>>,
+    pub parameters: BTreeMap<Name, Spanned<Parameter>>,
     pub keys: BTreeMap<Name, Spanned<Key>>,
     pub logs: BTreeMap<Name, Spanned<LogGroup>>,
     pub identities: BTreeMap<Name, Spanned<Identity>>,
     pub security_groups: BTreeMap<Name, Spanned<SecurityGroup>>,
     pub cdn: BTreeMap<Name, Spanned<Cdn>>,
+    pub alarms: BTreeMap<Name, Spanned<Alarm>>,
+    pub dashboards: BTreeMap<Name, Spanned<Dashboard>>,
+    pub audit: Option<Spanned<Audit>>,
+    pub services: BTreeMap<Name, Spanned<Service>>,
 }
 
 schema! {
@@ -88,6 +99,16 @@ schema! {
         cluster: Only<Cluster>,
         /// Relational databases.
         databases: Named<Database>,
+        /// Redis and Valkey caches.
+        caches: Named<Cache>,
+        /// Tables of DynamoDB.
+        tables: Named<Table>,
+        /// Buckets of S3.
+        buckets: Named<Bucket>,
+        /// Queues of SQS.
+        queues: Named<Queue>,
+        /// Topics of SNS.
+        topics: Named<Topic>,
         /// Application load balancers.
         load_balancers: Named<LoadBalancer>,
         /// DNS zones by their domain names.
@@ -100,6 +121,8 @@ schema! {
         registries: Named<Registry>,
         /// Secrets.
         secrets: Named<Secret>,
+        /// Plain values in Parameter Store.
+        parameters: Named<Parameter>,
         /// Encryption keys.
         keys: Named<Key>,
         /// Log groups.
@@ -110,6 +133,14 @@ schema! {
         security_groups: Named<SecurityGroup>,
         /// CloudFront distributions.
         cdn: Named<Cdn>,
+        /// What should make somebody look.
+        alarms: Named<Alarm>,
+        /// What to look at.
+        dashboards: Named<Dashboard>,
+        /// The audit of the account.
+        audit: Only<Audit>,
+        /// Applications on the cluster.
+        services: Named<Service>,
     }
 }
 
@@ -259,17 +290,27 @@ impl Blueprint {
         check::single(self.network.as_ref(), check);
         check::single(self.cluster.as_ref(), check);
         check::named(&self.databases, check);
+        check::named(&self.caches, check);
+        check::named(&self.tables, check);
+        check::named(&self.buckets, check);
+        check::named(&self.queues, check);
+        check::named(&self.topics, check);
         check::named(&self.load_balancers, check);
         check::named(&self.dns, check);
         check::named(&self.certificates, check);
         check::named(&self.firewalls, check);
         check::named(&self.registries, check);
         check::named(&self.secrets, check);
+        check::named(&self.parameters, check);
         check::named(&self.keys, check);
         check::named(&self.logs, check);
         check::named(&self.identities, check);
         check::named(&self.security_groups, check);
         check::named(&self.cdn, check);
+        check::named(&self.alarms, check);
+        check::named(&self.dashboards, check);
+        check::single(self.audit.as_ref(), check);
+        check::named(&self.services, check);
     }
 }
 
@@ -368,17 +409,27 @@ impl Document {
             network: self.network.0,
             cluster: self.cluster.0,
             databases: self.databases.0,
+            caches: self.caches.0,
+            tables: self.tables.0,
+            buckets: self.buckets.0,
+            queues: self.queues.0,
+            topics: self.topics.0,
             load_balancers: self.load_balancers.0,
             dns: self.dns.0,
             certificates: self.certificates.0,
             firewalls: self.firewalls.0,
             registries: self.registries.0,
             secrets: self.secrets.0,
+            parameters: self.parameters.0,
             keys: self.keys.0,
             logs: self.logs.0,
             identities: self.identities.0,
             security_groups: self.security_groups.0,
             cdn: self.cdn.0,
+            alarms: self.alarms.0,
+            dashboards: self.dashboards.0,
+            audit: self.audit.0,
+            services: self.services.0,
         };
         (blueprint, region_valid)
     }
@@ -446,6 +497,15 @@ loadBalancers:
     routes: [{paths: [/b], redirect: {path: /c}}, {paths: [/d], respond: {}}]
     accessLogs: {}
   b: {certificate: a, targets: {a: {port: 80}}}
+caches: {a: {engine: valkey, version: "8.0", nodeType: cache.t4g.micro}}
+tables:
+  a:
+    primaryKey: {partition: a, sort: b}
+    indexes: {abc: {partition: b}}
+    localIndexes: {def: {sort: c}}
+buckets: {a: {cors: [{origins: ["*"]}]}}
+queues: {a: {deadLetter: {}}}
+topics: {a: {subscribers: [{queue: a}, {email: a@example.com}, {https: "https://example.com"}]}}
 dns:
   example.com:
     records: {a: {alias: loadBalancer.a}, b: {type: TXT, values: [x]}}
@@ -454,17 +514,18 @@ certificates: {a: {domain: a.example.com, zone: example.com}}
 firewalls: {a: {rules: [{ruleSet: common}, {rate: 100}, {countries: [NO]}], logging: {}}, b: {block: [192.0.2.0/24]}}
 registries: {a: {}}
 secrets: {a: {generate: {}}}
+parameters: {a: {value: a}}
 keys: {a: {}}
 logs: {a: {}}
 identities: {a: {serviceAccount: default/a}}
 securityGroups: {a: {ingress: [{from: cluster, port: 80}], egress: [{to: 10.0.0.0/8, port: 1..2}]}}
 cdn:
-  a:
-    origins: {a: {loadBalancer: a}, b: {domain: b.example.com}}
-    default: {origin: a, cache: {ttl: 1h}}
-    behaviours: {/b: b}
-    errors: {"404": {page: /404.html}}
-    accessLogs: {}
+  a: {origins: {a: {loadBalancer: a}, b: {domain: b.example.com}}, default: {origin: a, cache: {}},
+      errors: {"404": {page: /404.html}}, accessLogs: {}}
+alarms: {a: {of: database.a, metric: cpu, above: 80%}}
+dashboards: {a: {of: [database.a]}}
+audit: {trail: {logs: {}}, config: {}, threats: {}}
+services: {a: {image: a}}
 "#;
 
     #[test]

@@ -22,6 +22,16 @@ schema! {
         Cluster = "cluster",
         /// A relational database.
         Database = "database",
+        /// A Redis or Valkey cache.
+        Cache = "cache",
+        /// A table of DynamoDB.
+        Table = "table",
+        /// A bucket of S3.
+        Bucket = "bucket",
+        /// A queue of SQS.
+        Queue = "queue",
+        /// A topic of SNS.
+        Topic = "topic",
         /// An application load balancer.
         LoadBalancer = "loadBalancer",
         /// A DNS zone.
@@ -34,6 +44,8 @@ schema! {
         Registry = "registry",
         /// A secret.
         Secret = "secret",
+        /// A plain value in Parameter Store.
+        Parameter = "parameter",
         /// An encryption key.
         Key = "key",
         /// A log group.
@@ -44,6 +56,14 @@ schema! {
         SecurityGroup = "securityGroup",
         /// A CloudFront distribution.
         Cdn = "cdn",
+        /// An alarm of CloudWatch.
+        Alarm = "alarm",
+        /// A dashboard of CloudWatch.
+        Dashboard = "dashboard",
+        /// The audit of the account.
+        Audit = "audit",
+        /// An application on the cluster.
+        Service = "service",
     }
 }
 
@@ -75,22 +95,35 @@ const fn many(section: &'static str, noun: &'static str, accesses: &'static [Acc
 
 impl ComponentType {
     const fn traits(self) -> Traits {
-        use Access::{Connect, Decrypt, Encrypt, Pull, Push, Read, Secret, Write};
+        use Access::{
+            Connect, Decrypt, Encrypt, Publish, Pull, Push, Read, Receive, Secret, Send, Subscribe,
+            Write,
+        };
         match self {
             Self::Network => only("network"),
             Self::Cluster => only("cluster"),
             Self::Database => many("databases", "database", &[Connect, Secret]),
+            Self::Cache => many("caches", "cache", &[Connect]),
+            Self::Table => many("tables", "table", &[Read, Write]),
+            Self::Bucket => many("buckets", "bucket", &[Read, Write]),
+            Self::Queue => many("queues", "queue", &[Send, Receive]),
+            Self::Topic => many("topics", "topic", &[Publish, Subscribe]),
             Self::LoadBalancer => many("loadBalancers", "load balancer", &[]),
             Self::Zone => Traits { called_by: CalledBy::Domain, ..many("dns", "DNS zone", &[]) },
             Self::Certificate => many("certificates", "certificate", &[]),
             Self::Firewall => many("firewalls", "firewall", &[]),
             Self::Registry => many("registries", "registry", &[Pull, Push]),
             Self::Secret => many("secrets", "secret", &[Read, Write]),
+            Self::Parameter => many("parameters", "parameter", &[Read]),
             Self::Key => many("keys", "key", &[Decrypt, Encrypt]),
             Self::Log => many("logs", "log group", &[Write, Read]),
             Self::Identity => many("identities", "identity", &[]),
             Self::SecurityGroup => many("securityGroups", "security group", &[]),
             Self::Cdn => many("cdn", "CDN", &[]),
+            Self::Alarm => many("alarms", "alarm", &[]),
+            Self::Dashboard => many("dashboards", "dashboard", &[]),
+            Self::Audit => only("audit"),
+            Self::Service => many("services", "service", &[]),
         }
     }
 
@@ -126,14 +159,22 @@ impl ComponentType {
 schema! {
     /// What a reference asks for.
     pub enum Access {
-        /// A network path, and for identities the permission to log in with IAM.
+        /// A network path, and what it takes to log in: permission to do so with IAM, or to read the token of a cache.
         Connect = "connect",
         /// To read the credentials that AWS keeps for it.
         Secret = "secret",
-        /// To read its values.
+        /// To read what it holds.
         Read = "read",
         /// To write to it.
         Write = "write",
+        /// To send messages.
+        Send = "send",
+        /// To receive messages and take them from the queue.
+        Receive = "receive",
+        /// To publish messages.
+        Publish = "publish",
+        /// To subscribe to its messages.
+        Subscribe = "subscribe",
         /// To pull images.
         Pull = "pull",
         /// To push and pull images.
@@ -254,6 +295,12 @@ pub struct Link<C: Component> {
     component: PhantomData<fn() -> C>,
 }
 
+impl<C: Component> Link<C> {
+    pub(crate) fn to(name: C::Name) -> Self {
+        Self { name, component: PhantomData }
+    }
+}
+
 impl<C: Component> Decode for Link<C> {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
         if let Value::Scalar(scalar) = &node.value {
@@ -273,7 +320,7 @@ impl<C: Component> Decode for Link<C> {
         }
         let name: C::Name = decoder.word(node)?;
         decoder.mention(C::TYPE, &name.to_string(), node.span);
-        Some(Self { name, component: PhantomData })
+        Some(Self::to(name))
     }
 
     fn shape() -> Shape {
@@ -283,7 +330,7 @@ impl<C: Component> Decode for Link<C> {
 
 impl<C: Component> Clone for Link<C> {
     fn clone(&self) -> Self {
-        Self { name: self.name.clone(), component: PhantomData }
+        Self::to(self.name.clone())
     }
 }
 

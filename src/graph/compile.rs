@@ -11,10 +11,16 @@ use crate::blueprint::component::network::Tier;
 use crate::graph::{Added, Builder, Graph, GraphError};
 use crate::kind::Ref;
 
+mod alarm;
+mod audit;
+mod bucket;
+mod cache;
 mod cdn;
 mod certificate;
 mod cluster;
+mod dashboard;
 mod database;
+mod delivery;
 mod dns;
 mod endpoint;
 mod firewall;
@@ -22,14 +28,24 @@ mod flow_log;
 mod grants;
 mod identity;
 mod key;
+mod key_use;
 mod load_balancer;
 mod log;
 mod log_bucket;
+mod metric;
 mod network;
+mod parameter;
+mod path;
+mod queue;
 mod registry;
 mod route;
 mod secret;
 mod security_group;
+mod service;
+mod table;
+#[cfg(test)]
+mod tests;
+mod topic;
 
 /// What policies must name and no blueprint says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +88,11 @@ impl Compiler<'_> {
         blueprint.keys.iter().for_each(|(name, key)| self.key(name, key));
         blueprint.logs.iter().for_each(|(name, log)| self.log(name, log));
         blueprint.secrets.iter().for_each(|(name, secret)| self.secret(name, secret));
+        blueprint.parameters.iter().for_each(|(name, it)| self.parameter(name, it));
+        blueprint.queues.iter().for_each(|(name, queue)| self.queue(name, queue));
+        blueprint.topics.iter().for_each(|(name, topic)| self.topic(name, topic));
+        blueprint.tables.iter().for_each(|(name, table)| self.table(name, table));
+        blueprint.buckets.iter().for_each(|(name, bucket)| self.bucket(name, bucket));
         blueprint.registries.iter().for_each(|(name, registry)| self.registry(name, registry));
         blueprint.dns.iter().for_each(|(name, zone)| self.zone(name, zone));
         blueprint.certificates.iter().for_each(|(name, it)| self.certificate(name, it));
@@ -80,9 +101,16 @@ impl Compiler<'_> {
             self.cluster(cluster);
         }
         blueprint.databases.iter().for_each(|(name, database)| self.database(name, database));
+        blueprint.caches.iter().for_each(|(name, cache)| self.cache(name, cache));
         blueprint.load_balancers.iter().for_each(|(name, it)| self.load_balancer(name, it));
+        blueprint.alarms.iter().for_each(|(name, alarm)| self.alarm(name, alarm));
+        blueprint.dashboards.iter().for_each(|(name, it)| self.dashboard(name, it));
+        if let Some(audit) = &blueprint.audit {
+            self.audit(audit);
+        }
         blueprint.cdn.iter().for_each(|(name, cdn)| self.cdn(name, cdn));
         blueprint.identities.iter().for_each(|(name, identity)| self.identity(name, identity));
+        blueprint.services.iter().for_each(|(name, service)| self.service(name, service));
     }
 
     fn add(&mut self, address: &Address, kind: &str, spec: Value) -> Added<'_> {

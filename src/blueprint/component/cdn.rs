@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Component;
+use super::bucket::Bucket;
 use super::certificate::Certificate;
 use super::firewall::Firewall;
 use super::load_balancer::{LoadBalancer, Scheme};
@@ -51,13 +52,16 @@ schema! {
 /// Where what clients ask for comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Origin {
+    Bucket(BucketOrigin),
     Balancer(BalancerOrigin),
     Domain(DomainOrigin),
 }
 
 impl Decode for Origin {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
-        if node.get("loadBalancer").is_some() {
+        if node.get("bucket").is_some() {
+            BucketOrigin::decode(node, decoder).map(Self::Bucket)
+        } else if node.get("loadBalancer").is_some() {
             BalancerOrigin::decode(node, decoder).map(Self::Balancer)
         } else if node.get("domain").is_some() {
             DomainOrigin::decode(node, decoder).map(Self::Domain)
@@ -72,7 +76,17 @@ impl Decode for Origin {
     }
 
     fn shape() -> Shape {
-        Shape::Either(vec![BalancerOrigin::shape(), DomainOrigin::shape()])
+        Shape::Either(vec![BucketOrigin::shape(), BalancerOrigin::shape(), DomainOrigin::shape()])
+    }
+}
+
+schema! {
+    /// A bucket, which stays private: this CDN alone may read it.
+    pub struct BucketOrigin("an origin") {
+        /// The bucket.
+        pub bucket: Spanned<Link<Bucket>>,
+        /// What the names of its objects begin with.
+        pub path: Option<HttpPath>,
     }
 }
 
@@ -329,6 +343,7 @@ impl Cdn {
     /// What is kept of the answers to some requests.
     pub fn cache(&self, behaviour: &Behaviour) -> Cache {
         let usual = match self.origins.get(&behaviour.origin.value).map(|origin| &origin.value) {
+            Some(Origin::Bucket(_)) => UsualCache::Optimized,
             Some(Origin::Balancer(_) | Origin::Domain(_)) | None => UsualCache::Disabled,
         };
         behaviour.cache.clone().unwrap_or(Cache::Usual(usual))
@@ -336,7 +351,12 @@ impl Cdn {
 
     /// The methods that pass.
     pub fn methods(&self, behaviour: &Behaviour) -> Methods {
+        let bucket = matches!(
+            self.origins.get(&behaviour.origin.value).map(|origin| &origin.value),
+            Some(Origin::Bucket(_))
+        );
         let usual = match self.cache(behaviour) {
+            Cache::Usual(UsualCache::Disabled) if bucket => Methods::Read,
             Cache::Usual(UsualCache::Disabled) => Methods::All,
             Cache::Usual(UsualCache::Optimized) | Cache::Own(_) => Methods::Read,
         };
@@ -398,7 +418,7 @@ impl Cdn {
                             .at(domain.span, "has a wildcard"),
                     );
                 }
-                Origin::Domain(_) => {}
+                Origin::Bucket(_) | Origin::Domain(_) => {}
             }
         }
     }
@@ -483,6 +503,15 @@ impl Cdn {
             };
             let problem = Diagnostic::error(format!("no origin is called `{origin}`"));
             check.report(problem.at(origin.span, label));
+        }
+        let found = self.origins.get(&origin.value).map(|it| &it.value);
+        if let (Some(Origin::Bucket(bucket)), Some(Methods::All)) = (found, behaviour.methods) {
+            check.report(
+                Diagnostic::error("a CDN only reads its buckets")
+                    .at(origin.span, "lets all methods pass")
+                    .also(bucket.bucket.span, "a bucket")
+                    .hint("Leave out `methods`, or set it to `read`."),
+            );
         }
         if let Some(Cache::Own(cache)) = &behaviour.cache {
             if cache.max().seconds == 0 {

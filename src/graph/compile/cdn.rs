@@ -3,14 +3,15 @@
 use serde_json::{Value, json};
 
 use super::log_bucket::{LogBucket, Ownership};
-use super::{Compiler, firewall, get, load_balancer, route};
+use super::{Compiler, bucket, firewall, get, load_balancer, route};
 use crate::address::Address;
 use crate::blueprint::component::cdn::{
-    BalancerOrigin, Behaviour, Cache, Cdn, CdnLogs, Countries, DomainOrigin, HttpVersions, Keyed,
-    Methods, Origin, OwnCache, PriceClass, UsualCache,
+    BalancerOrigin, Behaviour, BucketOrigin, Cache, Cdn, CdnLogs, Countries, DomainOrigin,
+    HttpVersions, Keyed, Methods, Origin, OwnCache, PriceClass, UsualCache,
 };
 use crate::blueprint::component::load_balancer::Protocol;
 use crate::blueprint::value::{CountryCode, HeaderName, Int, Name, PathPattern};
+use crate::kind::reference::join;
 
 /// Policies that AWS manages, by the ids of *Use managed policies* in CloudFront's guide.
 mod managed {
@@ -21,6 +22,8 @@ mod managed {
     pub(super) const SECURITY_HEADERS: &str = "67f7725c-6f97-4210-82d7-5512b31e9d03";
 }
 
+/// `CreateOriginAccessControl` in the API reference.
+const ACCESS_CONTROL_NAME_MAX: usize = 64;
 /// `CreateCachePolicy` in the API reference.
 const CACHE_POLICY_NAME_MAX: usize = 128;
 
@@ -29,8 +32,17 @@ impl Compiler<'_> {
         let origins: Vec<Value> = cdn
             .origins
             .iter()
-            .map(|(origin_name, origin)| self.origin(origin_name, &origin.value))
+            .map(|(origin_name, origin)| self.origin(name, origin_name, &origin.value))
             .collect();
+        if cdn.origins.values().any(|it| matches!(it.value, Origin::Bucket(_))) {
+            let spec = json!({"OriginAccessControlConfig": {
+                "Name": self.name_within(name.as_str(), ACCESS_CONTROL_NAME_MAX),
+                "OriginAccessControlOriginType": "s3",
+                "SigningBehavior": "always",
+                "SigningProtocol": "sigv4",
+            }});
+            self.add(&access_control(name), "AWS::CloudFront::OriginAccessControl", spec);
+        }
         let default = cdn.default().map(|default| self.behaviour(name, cdn, None, &default));
         // The first that matches rules.
         let mut paths: Vec<_> = cdn.behaviours.iter().collect();
@@ -98,7 +110,7 @@ impl Compiler<'_> {
             .after_all(logs.as_ref().map(|(_, bucket)| &bucket.policy));
     }
 
-    fn origin(&self, name: &Name, origin: &Origin) -> Value {
+    fn origin(&self, cdn: &Name, name: &Name, origin: &Origin) -> Value {
         let asked = |protocol: &str, timeout: u32| {
             json!({
                 "OriginProtocolPolicy": protocol,
@@ -107,6 +119,14 @@ impl Compiler<'_> {
             })
         };
         match origin {
+            Origin::Bucket(BucketOrigin { bucket: link, path }) => json!({
+                "Id": name.as_str(),
+                "DomainName": get(&bucket::address(&link.name), "RegionalDomainName"),
+                "OriginPath": path.as_ref().map(ToString::to_string),
+                "OriginAccessControlId": get(&access_control(cdn), "Id"),
+                // Access control has taken the place of identities, and CloudFront wants to read so.
+                "S3OriginConfig": {"OriginAccessIdentity": ""},
+            }),
             Origin::Balancer(BalancerOrigin { load_balancer: link, path, timeout }) => {
                 let balancer = self.blueprint.load_balancers.get(&link.name);
                 let protocol = match balancer.map(|balancer| balancer.protocol.value) {
@@ -151,7 +171,7 @@ impl Compiler<'_> {
         let forwarded = match cdn.origins.get(&behaviour.origin.value).map(|it| &it.value) {
             Some(Origin::Balancer(_)) => Some(managed::ALL_VIEWER),
             Some(Origin::Domain(_)) => Some(managed::ALL_VIEWER_EXCEPT_HOST_HEADER),
-            None => None,
+            Some(Origin::Bucket(_)) | None => None,
         };
         json!({
             "PathPattern": path.map(PathPattern::as_str),
@@ -227,6 +247,35 @@ fn keyed(which: &Keyed<String>, behaviour: &str, names: &str) -> Value {
         Keyed::All => json!({behaviour: "all"}),
         Keyed::These(these) => json!({behaviour: "whitelist", names: these}),
     }
+}
+
+/// What lets the CDNs read a bucket that have it as an origin, each for itself.
+impl Compiler<'_> {
+    pub(super) fn cdns_reading(&self, name: &Name, objects: &str) -> Option<Value> {
+        let reads = |cdn: &Cdn| {
+            cdn.origins.values().any(|origin| match &origin.value {
+                Origin::Bucket(origin) => origin.bucket.name == *name,
+                Origin::Balancer(_) | Origin::Domain(_) => false,
+            })
+        };
+        let reading = self.blueprint.cdn.iter().filter(|(_, cdn)| reads(cdn));
+        let beginning = self.arn("cloudfront", "", "distribution/");
+        let arns: Vec<Value> =
+            reading.map(|(cdn, _)| join([json!(beginning), get(&address(cdn), "Id")])).collect();
+        (!arns.is_empty()).then(|| {
+            json!({
+                "Effect": "Allow",
+                "Principal": {"Service": "cloudfront.amazonaws.com"},
+                "Action": "s3:GetObject",
+                "Resource": objects,
+                "Condition": {"ArnEquals": {"aws:SourceArn": arns}},
+            })
+        })
+    }
+}
+
+fn access_control(name: &Name) -> Address {
+    Address::of(&component(name), "access-control")
 }
 
 pub(super) fn address(name: &Name) -> Address {

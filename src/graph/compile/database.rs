@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Compiler, cluster, get, key, trust};
+use super::{Compiler, get, key, trust};
 use crate::address::Address;
-use crate::blueprint::component::database::{Database, Peer};
+use crate::blueprint::component::database::Database;
 use crate::blueprint::reference::{Access, ComponentType};
 use crate::blueprint::value::Name;
 use crate::kind::DeletionPolicy;
@@ -21,7 +21,8 @@ impl Compiler<'_> {
         self.add(&subnets, "AWS::RDS::DBSubnetGroup", spec);
         let parameters = self.parameter_group(name, database);
         let group = self.security_group(&component, name.as_str(), &format!("database {name}"));
-        self.peers(name, database, &group);
+        let peers = self.peers(ComponentType::Database, name, database.from.as_deref());
+        self.ingress(&component, &group, database.port(), &peers);
         let monitoring = self.monitoring_role(name, database);
 
         let shared = json!({
@@ -85,7 +86,7 @@ impl Compiler<'_> {
                     "DeletionProtection": database.deletion_protection,
                 }),
             );
-            let at = Address::of(&component, &format!("replica/{number}"));
+            let at = replica_address(name, number);
             self.add(&at, "AWS::RDS::DBInstance", replica).after(&address(name)).after_all(&groups);
         }
         if let Some(every) = &database.rotation {
@@ -142,23 +143,6 @@ impl Compiler<'_> {
         Some(address)
     }
 
-    fn peers(&mut self, name: &Name, database: &Database, group: &Address) {
-        let port = database.port();
-        for peer in database.peers() {
-            let source = match peer {
-                Peer::Cluster if self.blueprint.cluster.is_none() => continue,
-                Peer::Cluster => get(&cluster::address(), "ClusterSecurityGroupId"),
-            };
-            let spec = json!({
-                "GroupId": get(group, "GroupId"), "IpProtocol": "tcp", "FromPort": port, "ToPort": port,
-                "SourceSecurityGroupId": source,
-                "Description": format!("from the {peer}"),
-            });
-            let at = Address::of(&component(name), &format!("ingress/{peer}"));
-            self.add(&at, "AWS::EC2::SecurityGroupIngress", spec);
-        }
-    }
-
     fn monitoring_role(&mut self, name: &Name, database: &Database) -> Option<Address> {
         if database.monitoring.seconds() == 0 {
             return None;
@@ -186,6 +170,10 @@ fn with(shared: &Value, own: Value) -> Value {
 
 pub(super) fn address(name: &Name) -> Address {
     Address::of(&component(name), "instance")
+}
+
+pub(super) fn replica_address(name: &Name, number: u32) -> Address {
+    Address::of(&component(name), &format!("replica/{number}"))
 }
 
 pub(super) fn security_group(name: &Name) -> Address {

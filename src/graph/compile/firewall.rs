@@ -13,6 +13,13 @@ use crate::source::Spanned;
 
 impl Compiler<'_> {
     pub(super) fn firewall(&mut self, name: &Name, firewall: &Firewall) {
+        for scope in self.scopes(name) {
+            self.web_acl(name, firewall, scope);
+        }
+    }
+
+    /// Where a firewall stands: wherever something uses it, and in the region if nothing does.
+    pub(super) fn scopes(&self, name: &Name) -> Vec<Scope> {
         let used_by_cdn = self
             .blueprint
             .cdn
@@ -23,11 +30,10 @@ impl Compiler<'_> {
             .load_balancers
             .values()
             .any(|balancer| balancer.firewall.as_ref().is_some_and(|it| it.name == *name));
-        if used_by_cdn {
-            self.web_acl(name, firewall, Scope::Edge);
-        }
-        if used_by_balancer || !used_by_cdn {
-            self.web_acl(name, firewall, Scope::Regional);
+        match (used_by_balancer, used_by_cdn) {
+            (true, true) => vec![Scope::Regional, Scope::Edge],
+            (false, true) => vec![Scope::Edge],
+            (_, false) => vec![Scope::Regional],
         }
     }
 
@@ -243,7 +249,7 @@ pub(super) fn edge_address(name: &Name) -> Address {
     address_in(name, Scope::Edge)
 }
 
-fn address_in(name: &Name, scope: Scope) -> Address {
+pub(super) fn address_in(name: &Name, scope: Scope) -> Address {
     at(name, "web-acl", scope)
 }
 

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Compiler, cluster, database, get, key, log, registry, secret};
+use super::{
+    Compiler, cache, cluster, database, get, key, log, queue, registry, secret, table, topic,
+};
 use crate::address::Address;
 use crate::blueprint::component::key::Key;
 use crate::blueprint::reference::{Access, ComponentType, Link, Reference};
@@ -62,7 +64,9 @@ impl Compiler<'_> {
 
     /// Whether somebody uses a component in this way.
     pub(super) fn is_used(&self, component: ComponentType, name: &Name, access: Access) -> bool {
-        let mut uses = self.blueprint.identities.values().flat_map(|identity| &identity.uses);
+        let identities = self.blueprint.identities.values().flat_map(|identity| &identity.uses);
+        let services = self.blueprint.services.values().flat_map(|service| &service.uses);
+        let mut uses = identities.chain(services);
         uses.any(|used| {
             used.component == component && used.name == *name && used.access == Some(access)
         })
@@ -71,11 +75,20 @@ impl Compiler<'_> {
     fn grant(&self, used: &Reference) -> Vec<Value> {
         let (name, access) = (&used.name, used.access);
         match used.component {
+            ComponentType::Bucket => self.bucket_grant(name, access),
+            ComponentType::Cache => {
+                let key = self.blueprint.caches.get(name).and_then(|it| it.key.as_ref());
+                read_secret(get(&cache::auth_token(name), "Id"), key)
+            }
             ComponentType::Database => self.database_grant(name, access),
             ComponentType::Key => vec![key_grant(name, access)],
             ComponentType::Log => vec![log_grant(name, access)],
+            ComponentType::Parameter => self.parameter_grant(name),
+            ComponentType::Queue => self.queue_grant(name, access),
             ComponentType::Registry => registry_grant(name, access),
             ComponentType::Secret => self.secret_grant(name, access),
+            ComponentType::Table => self.table_grant(name, access),
+            ComponentType::Topic => self.topic_grant(name, access),
             ComponentType::Network
             | ComponentType::Cluster
             | ComponentType::LoadBalancer
@@ -83,8 +96,12 @@ impl Compiler<'_> {
             | ComponentType::Certificate
             | ComponentType::Firewall
             | ComponentType::Identity
+            | ComponentType::Service
             | ComponentType::SecurityGroup
-            | ComponentType::Cdn => Vec::new(),
+            | ComponentType::Cdn
+            | ComponentType::Alarm
+            | ComponentType::Dashboard
+            | ComponentType::Audit => Vec::new(),
         }
     }
 
@@ -98,6 +115,127 @@ impl Compiler<'_> {
         let prefix = self.arn("rds-db", self.builder.region(), "dbuser:");
         let id = get(&database::address(name), "DbiResourceId");
         vec![allow(&["rds-db:connect"], join([json!(prefix), id, json!("/*")]))]
+    }
+
+    fn bucket_grant(&self, name: &Name, access: Option<Access>) -> Vec<Value> {
+        let Some(bucket) = self.blueprint.buckets.get(name) else { return Vec::new() };
+        let arn = self.bucket_arn(name, bucket);
+        let objects = json!(format!("{arn}/*"));
+        let (whole, each, crypt): (&[&str], &[&str], &[&str]) = if access == Some(Access::Write) {
+            (
+                &["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"],
+                &[
+                    "s3:AbortMultipartUpload",
+                    "s3:DeleteObject",
+                    "s3:ListMultipartUploadParts",
+                    "s3:PutObject",
+                    "s3:PutObjectTagging",
+                ],
+                &["kms:Decrypt", "kms:GenerateDataKey"],
+            )
+        } else {
+            (
+                &["s3:GetBucketLocation", "s3:ListBucket"],
+                &["s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion"],
+                &["kms:Decrypt"],
+            )
+        };
+        let crypt = self.crypt(bucket.key.as_ref(), crypt, "s3");
+        [allow(whole, json!(arn)), allow(each, objects)].into_iter().chain(crypt).collect()
+    }
+
+    fn parameter_grant(&self, name: &Name) -> Vec<Value> {
+        let parameter = self.blueprint.parameters.get(name);
+        let arn = parameter.map(|parameter| json!(self.parameter_arn(name, parameter)));
+        arn.map(|arn| allow(&["ssm:GetParameter", "ssm:GetParameters"], arn)).into_iter().collect()
+    }
+
+    fn queue_grant(&self, name: &Name, access: Option<Access>) -> Vec<Value> {
+        let (actions, crypt): (&[&str], &[&str]) = if access == Some(Access::Receive) {
+            (
+                &[
+                    "sqs:ChangeMessageVisibility",
+                    "sqs:DeleteMessage",
+                    "sqs:GetQueueAttributes",
+                    "sqs:GetQueueUrl",
+                    "sqs:ReceiveMessage",
+                ],
+                &["kms:Decrypt"],
+            )
+        } else {
+            (
+                &["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"],
+                &["kms:Decrypt", "kms:GenerateDataKey"],
+            )
+        };
+        let key = self.blueprint.queues.get(name).and_then(|it| it.key.as_ref());
+        let crypt = self.crypt(key, crypt, "sqs");
+        [allow(actions, get(&queue::address(name), "Arn"))].into_iter().chain(crypt).collect()
+    }
+
+    fn topic_grant(&self, name: &Name, access: Option<Access>) -> Vec<Value> {
+        let arn = get(&topic::address(name), "TopicArn");
+        if access == Some(Access::Subscribe) {
+            let actions =
+                ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:Subscribe"];
+            return vec![allow(&actions, arn)];
+        }
+        let key = self.blueprint.topics.get(name).and_then(|it| it.key.as_ref());
+        let crypt = self.crypt(key, &["kms:Decrypt", "kms:GenerateDataKey*"], "sns");
+        [allow(&["sns:Publish"], arn)].into_iter().chain(crypt).collect()
+    }
+
+    /// Reading goes through the indexes too. DynamoDB uses a key for whoever asks, in both directions.
+    fn table_grant(&self, name: &Name, access: Option<Access>) -> Vec<Value> {
+        let arn = get(&table::address(name), "Arn");
+        let (actions, resources): (&[&str], Value) = if access == Some(Access::Write) {
+            (
+                &[
+                    "dynamodb:BatchWriteItem",
+                    "dynamodb:ConditionCheckItem",
+                    "dynamodb:DeleteItem",
+                    "dynamodb:DescribeTable",
+                    "dynamodb:PutItem",
+                    "dynamodb:UpdateItem",
+                ],
+                arn,
+            )
+        } else {
+            (
+                &[
+                    "dynamodb:BatchGetItem",
+                    "dynamodb:ConditionCheckItem",
+                    "dynamodb:DescribeTable",
+                    "dynamodb:GetItem",
+                    "dynamodb:Query",
+                    "dynamodb:Scan",
+                ],
+                json!([arn, join([arn.clone(), json!("/index/*")])]),
+            )
+        };
+        let key = self.blueprint.tables.get(name).and_then(|it| it.key.as_ref());
+        let crypt = [
+            "kms:Decrypt",
+            "kms:DescribeKey",
+            "kms:Encrypt",
+            "kms:GenerateDataKey*",
+            "kms:ReEncrypt*",
+        ];
+        let crypt = self.crypt(key, &crypt, "dynamodb");
+        [allow(actions, resources)].into_iter().chain(crypt).collect()
+    }
+
+    /// What of a key somebody may do who uses what it encrypts, through that service and not otherwise.
+    fn crypt(
+        &self,
+        key: Option<&Spanned<Link<Key>>>,
+        actions: &[&str],
+        service: &str,
+    ) -> Option<Value> {
+        let mut statement = allow(actions, key::arn(key)?);
+        let via = format!("{service}.{}.amazonaws.com", self.builder.region());
+        statement["Condition"] = json!({"StringEquals": {"kms:ViaService": via}});
+        Some(statement)
     }
 
     fn secret_grant(&self, name: &Name, access: Option<Access>) -> Vec<Value> {

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::{Compiler, get};
 use crate::address::Address;
 use crate::blueprint::component::key::Key;
-use crate::blueprint::component::network::FlowLogTarget;
 use crate::blueprint::reference::Link;
 use crate::blueprint::value::Name;
 use crate::source::Spanned;
@@ -30,8 +29,8 @@ impl Compiler<'_> {
         self.add(&Address::of(&component(name), "alias"), "AWS::KMS::Alias", alias);
     }
 
-    /// The account decides through IAM who may use the key; CloudWatch Logs needs to be named, because it acts for
-    /// nobody of the account.
+    /// The account decides through IAM who may use the key; services need to be named that act for nobody of the account:
+    /// CloudWatch Logs, and what delivers to queues and topics.
     fn key_policy(&self, name: &Name, key: &Key) -> Value {
         let root = self.arn("iam", "", "root");
         let mut statements = vec![json!({
@@ -63,56 +62,19 @@ impl Compiler<'_> {
                 "kms:EncryptionContext:aws:logs:arn": self.arn("logs", region, "log-group:*"),
             }},
         }));
-        let services = self.services_with(name);
-        if !services.is_empty() {
+        let senders = self.senders_with_key(name);
+        if !senders.is_empty() {
             statements.push(json!({
-                "Sid": "Services",
+                "Sid": "Deliveries",
                 "Effect": "Allow",
-                "Principal": {"Service": services},
-                "Action": ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*"],
+                "Principal": {"Service": senders},
+                "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
                 "Resource": "*",
                 "Condition": {"StringEquals": {"aws:SourceAccount": self.account.id}},
             }));
         }
-        if self.encrypts_disks(name) {
-            // Auto Scaling starts nodes in a role of its own, which no key can name before it exists.
-            statements.push(json!({
-                "Sid": "Volumes",
-                "Effect": "Allow",
-                "Principal": {"AWS": "*"},
-                "Action": [
-                    "kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*",
-                    "kms:ReEncrypt*",
-                ],
-                "Resource": "*",
-                "Condition": {"StringEquals": {
-                    "kms:CallerAccount": self.account.id,
-                    "kms:ViaService": format!("ec2.{region}.amazonaws.com"),
-                }},
-            }));
-        }
+        statements.extend(self.key_statements(name));
         json!({"Version": "2012-10-17", "Statement": statements})
-    }
-
-    /// The services that use a key for nobody of the account, because of what components ask for.
-    fn services_with(&self, name: &Name) -> Vec<&'static str> {
-        let is_it = |key: Option<&Spanned<Link<Key>>>| key.is_some_and(|key| key.name == *name);
-        let mut services = Vec::new();
-        let network = self.blueprint.network.as_ref();
-        if let Some(logs) = network.and_then(|network| network.flow_logs.as_ref())
-            && logs.to == FlowLogTarget::S3
-            && is_it(logs.key.as_ref())
-        {
-            services.push("delivery.logs.amazonaws.com");
-        }
-        services
-    }
-
-    /// Whether the disks of nodes are encrypted with a key.
-    fn encrypts_disks(&self, name: &Name) -> bool {
-        let groups = self.blueprint.cluster.iter().flat_map(|cluster| cluster.node_groups.values());
-        let mut keys = groups.filter_map(|group| group.disk.settings.as_ref()?.key.as_ref());
-        keys.any(|key| key.name == *name)
     }
 }
 
