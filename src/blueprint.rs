@@ -32,8 +32,14 @@ use crate::source::{SourceMap, Span, Spanned};
 use check::{Check, Declared, Known};
 use component::{
     Header, Named, Only,
+    alarm::Alarm,
+    audit::Audit,
+    bucket::Bucket,
+    cache::Cache,
+    cdn::Cdn,
     certificate::Certificate,
     cluster::Cluster,
+    dashboard::Dashboard,
     database::Database,
     dns::Zone,
     existing::Existing,
@@ -43,9 +49,15 @@ use component::{
     load_balancer::LoadBalancer,
     log::LogGroup,
     network::{Network, Tier},
+    parameter::Parameter,
+    queue::Queue,
     registry::Registry,
     resource::Resource,
     secret::Secret,
+    security_group::SecurityGroup,
+    service::Service,
+    table::Table,
+    topic::Topic,
 };
 use decode::{Decode, Decoder, schema};
 use node::{Node, Value};
@@ -74,15 +86,27 @@ pub struct Blueprint {
     pub network: Option<Spanned<Network>>,
     pub cluster: Option<Spanned<Cluster>>,
     pub databases: BTreeMap<Name, Spanned<Database>>,
+    pub caches: BTreeMap<Name, Spanned<Cache>>,
+    pub tables: BTreeMap<Name, Spanned<Table>>,
+    pub buckets: BTreeMap<Name, Spanned<Bucket>>,
+    pub queues: BTreeMap<Name, Spanned<Queue>>,
+    pub topics: BTreeMap<Name, Spanned<Topic>>,
     pub load_balancers: BTreeMap<Name, Spanned<LoadBalancer>>,
     pub dns: BTreeMap<DomainName, Spanned<Zone>>,
     pub certificates: BTreeMap<Name, Spanned<Certificate>>,
     pub firewalls: BTreeMap<Name, Spanned<Firewall>>,
     pub registries: BTreeMap<Name, Spanned<Registry>>,
     pub secrets: BTreeMap<Name, Spanned<Secret>>,
+    pub parameters: BTreeMap<Name, Spanned<Parameter>>,
     pub keys: BTreeMap<Name, Spanned<Key>>,
     pub logs: BTreeMap<Name, Spanned<LogGroup>>,
     pub identities: BTreeMap<Name, Spanned<Identity>>,
+    pub security_groups: BTreeMap<Name, Spanned<SecurityGroup>>,
+    pub cdn: BTreeMap<Name, Spanned<Cdn>>,
+    pub alarms: BTreeMap<Name, Spanned<Alarm>>,
+    pub dashboards: BTreeMap<Name, Spanned<Dashboard>>,
+    pub audit: Option<Spanned<Audit>>,
+    pub services: BTreeMap<Name, Spanned<Service>>,
     /// Resources of any kind.
     pub resources: BTreeMap<Name, Spanned<Resource>>,
     /// What others own.
@@ -135,6 +159,16 @@ schema! {
         cluster: Only<Cluster>,
         /// Relational databases.
         databases: Named<Database>,
+        /// Redis and Valkey caches.
+        caches: Named<Cache>,
+        /// Tables of DynamoDB.
+        tables: Named<Table>,
+        /// Buckets of S3.
+        buckets: Named<Bucket>,
+        /// Queues of SQS.
+        queues: Named<Queue>,
+        /// Topics of SNS.
+        topics: Named<Topic>,
         /// Application load balancers.
         load_balancers: Named<LoadBalancer>,
         /// TLS certificates.
@@ -145,12 +179,26 @@ schema! {
         registries: Named<Registry>,
         /// Secrets.
         secrets: Named<Secret>,
+        /// Plain values in Parameter Store.
+        parameters: Named<Parameter>,
         /// Encryption keys.
         keys: Named<Key>,
         /// Log groups.
         logs: Named<LogGroup>,
         /// IAM roles for workloads and AWS services.
         identities: Named<Identity>,
+        /// Security groups for what no component stands for.
+        security_groups: Named<SecurityGroup>,
+        /// CloudFront distributions.
+        cdn: Named<Cdn>,
+        /// What should make somebody look.
+        alarms: Named<Alarm>,
+        /// What to look at.
+        dashboards: Named<Dashboard>,
+        /// The audit of the account.
+        audit: Only<Audit>,
+        /// Applications on the cluster.
+        services: Named<Service>,
         /// What others own: looked up, never changed, never destroyed.
         existing: Spanned<Existing> = "{}",
     }
@@ -350,15 +398,27 @@ impl Blueprint {
         check::single(self.network.as_ref(), check);
         check::single(self.cluster.as_ref(), check);
         check::named(&self.databases, check);
+        check::named(&self.caches, check);
+        check::named(&self.tables, check);
+        check::named(&self.buckets, check);
+        check::named(&self.queues, check);
+        check::named(&self.topics, check);
         check::named(&self.load_balancers, check);
         check::named(&self.dns, check);
         check::named(&self.certificates, check);
         check::named(&self.firewalls, check);
         check::named(&self.registries, check);
         check::named(&self.secrets, check);
+        check::named(&self.parameters, check);
         check::named(&self.keys, check);
         check::named(&self.logs, check);
         check::named(&self.identities, check);
+        check::named(&self.security_groups, check);
+        check::named(&self.cdn, check);
+        check::named(&self.alarms, check);
+        check::named(&self.dashboards, check);
+        check::single(self.audit.as_ref(), check);
+        check::named(&self.services, check);
         check::named(&self.resources, check);
         self.existing.check(check);
     }
@@ -393,6 +453,18 @@ impl Blueprint {
             keys: sections.keys.0,
             logs: sections.logs.0,
             identities: sections.identities.0,
+            caches: sections.caches.0,
+            tables: sections.tables.0,
+            buckets: sections.buckets.0,
+            queues: sections.queues.0,
+            topics: sections.topics.0,
+            parameters: sections.parameters.0,
+            security_groups: sections.security_groups.0,
+            cdn: sections.cdn.0,
+            alarms: sections.alarms.0,
+            dashboards: sections.dashboards.0,
+            audit: sections.audit.0,
+            services: sections.services.0,
             resources: BTreeMap::new(),
             existing: sections.existing,
             overrides: BTreeMap::new(),

@@ -7,9 +7,9 @@ use super::Blueprint;
 use super::component::Component;
 use super::component::network::Tier;
 use super::node::Node;
-use super::reference::{ComponentType, Mention, Place};
+use super::reference::{ComponentType, Mention, Place, Reference};
 use super::value::{Name, Region};
-use crate::diagnostic::{Diagnostic, PROBLEMS_MAX, did_you_mean, listed};
+use crate::diagnostic::{Diagnostic, PROBLEMS_MAX, did_you_mean, listed, with_article};
 use crate::source::{Span, Spanned};
 
 /// Checks a decoded blueprint. Components that could not be decoded are absent from it but are
@@ -167,6 +167,21 @@ impl Check<'_> {
                 .also(zones, "the network's zones")
         };
         self.report(problem);
+    }
+
+    /// What somebody uses must give permissions.
+    pub(crate) fn uses<'u>(
+        &mut self,
+        who: &str,
+        uses: impl IntoIterator<Item = &'u Spanned<Reference>>,
+    ) {
+        for reference in uses.into_iter().filter(|it| it.access.is_none()) {
+            let noun = with_article(reference.component.noun());
+            self.report(
+                Diagnostic::error(format!("{who} cannot use `{reference}`"))
+                    .at(reference.span, format!("{noun} gives no permissions")),
+            );
+        }
     }
 
     /// Names are unique in an account, so the stack is part of them.

@@ -292,6 +292,75 @@ word! {
 }
 
 word! {
+    /// A dimension of a metric.
+    pub struct DimensionName("a dimension", ["InstanceId"], |text| {
+        let allowed = |c: char| c.is_ascii_graphic() && c != ':';
+        characters(text, 1, 255, allowed, "printable ASCII characters without spaces")
+    });
+}
+
+word! {
+    /// A rule that AWS Config has, by the name in its list of managed rules.
+    pub struct ConfigRuleName("a rule of AWS Config", ["encrypted-volumes", "iam-user-mfa-enabled"], |text| {
+        if text.contains('_') || text.chars().any(|c| c.is_ascii_uppercase()) {
+            let kebab = text.to_lowercase().replace('_', "-");
+            return Err(Invalid::new("must be lower-case words with hyphens")
+                .hint(format!("Write `{kebab}`.")));
+        }
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        characters(text, 1, 80, allowed, "lower-case letters, digits and hyphens")
+    });
+}
+
+/// The rules whose identifiers are not their names in capitals: *List of AWS Config Managed Rules*.
+const RULE_IDENTIFIERS: [(&str, &str); 5] = [
+    ("cloudtrail-enabled", "CLOUD_TRAIL_ENABLED"),
+    ("ec2-instances-in-vpc", "INSTANCES_IN_VPC"),
+    ("multi-region-cloudtrail-enabled", "MULTI_REGION_CLOUD_TRAIL_ENABLED"),
+    ("restricted-common-ports", "RESTRICTED_INCOMING_TRAFFIC"),
+    ("restricted-ssh", "INCOMING_SSH_DISABLED"),
+];
+
+impl ConfigRuleName {
+    /// What AWS Config identifies it by.
+    pub fn identifier(&self) -> String {
+        let other = RULE_IDENTIFIERS.iter().find(|(name, _)| *name == self.0);
+        other.map_or_else(
+            || self.0.to_uppercase().replace('-', "_"),
+            |(_, identifier)| (*identifier).to_owned(),
+        )
+    }
+}
+
+word! {
+    /// What a security group or one of its rules is for, in the characters that EC2 takes.
+    pub struct GroupDescription("a description", ["pods of the shop"], |text| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(c);
+        characters(text, 1, 255, allowed, "letters, digits, spaces and `._-:/()#,@[]+=&;{}!$*`")
+    });
+}
+
+word! {
+    /// A service that has an endpoint, by the end of the endpoint service's name.
+    pub struct EndpointService("a service", ["s3", "ecr.api", "secretsmanager"], |text| {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_".contains(c);
+        if let Some(rest) = text.strip_prefix("com.amazonaws.") {
+            let service = rest.split_once('.').map_or(rest, |(_, service)| service);
+            return Err(Invalid::new("only the end of the name is needed")
+                .hint(format!("Write `{service}`.")));
+        }
+        characters(text, 1, 64, allowed, "lower-case letters, digits and `.-_`")
+    });
+}
+
+impl EndpointService {
+    /// Whether it has an endpoint that is reached by routes.
+    pub fn has_gateway(&self) -> bool {
+        matches!(self.0.as_str(), "s3" | "dynamodb")
+    }
+}
+
+word! {
     /// An ISO 3166 country code in two capital letters.
     pub struct CountryCode("a country code", ["DE", "NO"], |text| {
         let capitals = text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());

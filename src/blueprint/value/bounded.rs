@@ -121,6 +121,11 @@ bounded! {
 }
 
 bounded! {
+    /// A size of whole KiB.
+    pub struct Kib(Size, Size::as_kib, "Ki", "whole `Ki`", "a size");
+}
+
+bounded! {
     /// A size of whole GiB.
     pub struct Gib(Size, Size::as_gib, "Gi", "whole `Gi`", "a size");
 }

@@ -87,6 +87,12 @@ word! {
 }
 
 impl DomainName {
+    /// Whether a certificate for this name, which may have a wildcard, is one for the other.
+    pub fn covers(&self, other: &DomainName) -> bool {
+        let rest = |name: &DomainName| name.0.split_once('.').map(|(_, rest)| rest.to_owned());
+        self == other || (self.is_wildcard() && rest(self) == rest(other))
+    }
+
     /// Whether this is the other name or one below it.
     pub fn is_within(&self, zone: &DomainName) -> bool {
         self.as_str()
@@ -148,6 +154,52 @@ word! {
         let allowed = |c: char| c.is_ascii_graphic();
         characters(text, 1, 1024, allowed, "printable ASCII characters without spaces")
     }, "/[!-~]{0,1023}");
+}
+
+word! {
+    /// A pattern for paths of URLs: `*` stands for any characters, `?` for one.
+    pub struct PathPattern("a path pattern", ["/api/*", "/login"], |text| {
+        ensure(text.starts_with(['/', '*']), "must start with `/` or `*`")?;
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.$/~\"'@:+&*?".contains(c);
+        characters(text, 1, 128, allowed, "letters, digits and `_-.$/~\"'@:+&*?`")
+    });
+}
+
+impl PathPattern {
+    /// How exactly it says which paths are meant: whether it names one, and the characters before
+    /// its first wildcard.
+    pub fn precision(&self) -> (bool, usize) {
+        let literal = self.0.find(['*', '?']);
+        (literal.is_none(), literal.unwrap_or(self.0.len()))
+    }
+}
+
+word! {
+    /// The object that is answered for `/`, without a slash at its beginning.
+    pub struct RootObject("an object", ["index.html"], |text| {
+        if let Some(rest) = text.strip_prefix('/') {
+            return Err(Invalid::new("begins with a slash").hint(format!("Write `{rest}`.")));
+        }
+        let allowed = |c: char| c.is_ascii_graphic();
+        characters(text, 1, 255, allowed, "printable ASCII characters without spaces")
+    });
+}
+
+word! {
+    /// The name of an HTTP header, which case does not tell apart.
+    pub struct HeaderName("a header", ["authorization", "x-api-key"], |text| {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
+        characters(text, 1, 64, allowed, "lower-case letters, digits, `-` and `_`")
+    });
+}
+
+word! {
+    /// A pattern for host names: `*` stands for any characters, `?` for one.
+    pub struct HostPattern("a host pattern", ["api.example.com", "*.example.com"], |text| {
+        ensure(text.contains('.'), "needs at least two labels")?;
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.*?".contains(c);
+        characters(text, 1, 128, allowed, "lower-case letters, digits, `-`, `.`, `*` and `?`")
+    });
 }
 
 word! {
@@ -227,6 +279,8 @@ mod tests {
             let _ = text.parse::<RecordName>();
             let _ = text.parse::<HttpPath>();
             let _ = text.parse::<StatusCodes>();
+            let _ = text.parse::<PathPattern>().map(|it| it.precision());
+            let _ = text.parse::<HostPattern>();
         }
     }
 }

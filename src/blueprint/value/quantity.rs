@@ -21,6 +21,11 @@ impl Size {
         Self { bytes: gib << 30 }
     }
 
+    /// In KiB; `None` if it is not a whole number of them.
+    pub fn as_kib(self) -> Option<u64> {
+        self.bytes.is_multiple_of(1 << 10).then_some(self.bytes >> 10)
+    }
+
     /// In GiB, which is what AWS counts volumes in; `None` if it is not a whole number of them.
     pub fn as_gib(self) -> Option<u64> {
         self.bytes.is_multiple_of(1 << 30).then_some(self.bytes >> 30)

@@ -162,6 +162,7 @@ impl decode::Word for Retention {
 /// The days of a week as RDS spells them.
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const MINUTES_PER_DAY: u32 = 24 * 60;
+const MINUTES_PER_WEEK: u32 = 7 * MINUTES_PER_DAY;
 /// RDS refuses shorter windows, for backups and for maintenance.
 const WINDOW_MINUTES_MIN: u32 = 30;
 
@@ -173,9 +174,14 @@ pub struct DailyWindow {
 }
 
 impl DailyWindow {
+    /// How long it is.
+    pub fn minutes(self) -> u32 {
+        (self.end + MINUTES_PER_DAY - self.start) % MINUTES_PER_DAY
+    }
+
     /// Whether the two have a minute in common on any day.
     pub fn overlaps(self, weekly: WeeklyWindow) -> bool {
-        let length = (self.end + MINUTES_PER_DAY - self.start) % MINUTES_PER_DAY;
+        let length = self.minutes();
         (0..7).any(|day| {
             let start = day * MINUTES_PER_DAY + self.start;
             weekly.contains(start) || (0..length).any(|minute| weekly.contains(start + minute))
@@ -221,10 +227,13 @@ pub struct WeeklyWindow {
 }
 
 impl WeeklyWindow {
+    /// How long it is.
+    pub fn minutes(self) -> u32 {
+        (self.end + MINUTES_PER_WEEK - self.start) % MINUTES_PER_WEEK
+    }
+
     fn contains(self, minute: u32) -> bool {
-        const WEEK: u32 = 7 * MINUTES_PER_DAY;
-        let length = (self.end + WEEK - self.start) % WEEK;
-        (minute + WEEK - self.start) % WEEK < length
+        (minute + MINUTES_PER_WEEK - self.start) % MINUTES_PER_WEEK < self.minutes()
     }
 }
 
@@ -250,12 +259,11 @@ impl FromStr for WeeklyWindow {
         };
         let (start, end) = text.split_once('-').ok_or_else(shape)?;
         let (start, end) = (at(start).ok_or_else(shape)?, at(end).ok_or_else(shape)?);
-        let week = 7 * MINUTES_PER_DAY;
-        let length = (end + week - start) % week;
-        if !(WINDOW_MINUTES_MIN..=MINUTES_PER_DAY).contains(&length) {
+        let window = Self { start, end };
+        if !(WINDOW_MINUTES_MIN..=MINUTES_PER_DAY).contains(&window.minutes()) {
             return Err(Invalid::new("must be between 30 minutes and 24 hours long"));
         }
-        Ok(Self { start, end })
+        Ok(window)
     }
 }
 
