@@ -110,7 +110,7 @@ pub struct Blueprint {
     /// Resources of any kind.
     pub resources: BTreeMap<Name, Spanned<Resource>>,
     /// What others own.
-    pub existing: Spanned<Existing>,
+    pub existing: Existing,
     /// Properties of compiled resources that are laid over what components say.
     pub overrides: BTreeMap<ResourceAddress, Spanned<Properties>>,
     /// Where each component or resource stands now that once stood elsewhere.
@@ -200,7 +200,7 @@ schema! {
         /// Applications on the cluster.
         services: Named<Service>,
         /// What others own: looked up, never changed, never destroyed.
-        existing: Spanned<Existing> = "{}",
+        existing: Option<Existing>,
     }
 }
 
@@ -466,7 +466,7 @@ impl Blueprint {
             audit: sections.audit.0,
             services: sections.services.0,
             resources: BTreeMap::new(),
-            existing: sections.existing,
+            existing: sections.existing.unwrap_or_default(),
             overrides: BTreeMap::new(),
             moved: BTreeMap::new(),
             regions: BTreeMap::new(),

@@ -33,11 +33,20 @@ macro_rules! lives {
 }
 
 lives! {
+    audit: "examples/audit.yaml" "",
     below: "examples/below.yaml" "",
-    regions: "examples/regions.yaml" "",
     birthday_api_dev: "blueprints/birthday-api.yaml" "dev",
-    birthday_api_staging: "blueprints/birthday-api.yaml" "staging",
     birthday_api_prod: "blueprints/birthday-api.yaml" "prod",
+    birthday_api_staging: "blueprints/birthday-api.yaml" "staging",
+    caches: "examples/caches.yaml" "",
+    ecommerce_dev: "blueprints/ecommerce.yaml" "dev",
+    ecommerce_prod: "blueprints/ecommerce.yaml" "prod",
+    fleet: "examples/fleet.yaml" "",
+    messaging: "examples/messaging.yaml" "",
+    regions: "examples/regions.yaml" "",
+    tables: "examples/tables.yaml" "",
+    watching: "examples/watching.yaml" "",
+    website: "examples/website.yaml" "",
 }
 
 /// Files that need something to be there before; each has a test of its own.

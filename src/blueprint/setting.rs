@@ -260,7 +260,16 @@ environments:
         let paths: Vec<&str> = rules.iter().map(|it| it.path.as_str()).collect();
         assert_eq!(
             paths,
-            ["scope", "default", "rules[0]", "rules[1].rate", "rules[1].per", "rules[1].mode"]
+            [
+                "block",
+                "allow",
+                "default",
+                "rules[0]",
+                "rules[1].rate",
+                "rules[1].per",
+                "rules[1].mode",
+                "logging"
+            ]
         );
     }
 

@@ -37,6 +37,20 @@ schema! {
     }
 }
 
+impl Default for Existing {
+    /// Nothing.
+    fn default() -> Self {
+        Self {
+            network: None,
+            cluster: None,
+            zones: BTreeMap::new(),
+            certificates: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+        }
+    }
+}
+
 impl Existing {
     pub(crate) fn check(&self, check: &mut Check<'_>) {
         let blueprint = check.blueprint;
