@@ -134,9 +134,9 @@ schema! {
         /// Tags for every resource that can have some.
         tags: Header<BTreeMap<TagKey, Spanned<String>>>,
         /// What differs between environments, laid over the rest.
-        environments: Raw,
+        environments: Environments,
         /// Values that the rest names as `$(name)`.
-        variables: Raw,
+        variables: Variables,
         /// DNS zones by their domain names.
         dns: Named<Zone>,
         /// Further regions of the stack.
@@ -220,19 +220,40 @@ schema! {
     }
 }
 
-/// A part that is used up before decoding: by [`environment`] or [`expand`], which check it too.
+/// The environments, which [`environment`] has checked and laid over the rest.
 #[derive(Debug, Clone, PartialEq)]
-struct Raw;
+struct Environments;
 
-impl Decode for Raw {
+impl Decode for Environments {
     fn decode(_node: &Node, _decoder: &mut Decoder) -> Option<Self> {
         Some(Self)
     }
 
     fn shape() -> Shape {
         let name = <Name as Decode>::shape();
-        let overlay = Shape::Overlay { fixed: &environment::FIXED_KEYS };
-        Shape::Map { key: Box::new(name), value: Box::new(overlay) }
+        Shape::Map {
+            key: Box::new(name),
+            value: Box::new(Shape::Overlay { fixed: &environment::FIXED_KEYS }),
+        }
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Self)
+    }
+}
+
+/// The variables, which [`expand`] has checked and put where they are named.
+#[derive(Debug, Clone, PartialEq)]
+struct Variables;
+
+impl Decode for Variables {
+    fn decode(_node: &Node, _decoder: &mut Decoder) -> Option<Self> {
+        Some(Self)
+    }
+
+    fn shape() -> Shape {
+        let name = <Name as Decode>::shape();
+        Shape::Map { key: Box::new(name), value: Box::new(Shape::Any) }
     }
 
     fn absent() -> Option<Self> {

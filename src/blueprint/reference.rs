@@ -85,6 +85,8 @@ enum CalledBy {
     Name,
     /// By a domain name.
     Domain,
+    /// By names that nobody refers to.
+    Nobody,
 }
 
 const fn only(section: &'static str) -> Traits {
@@ -126,7 +128,9 @@ impl ComponentType {
             Self::Dashboard => many("dashboards", "dashboard", &[]),
             Self::Audit => only("audit"),
             Self::Service => many("services", "service", &[]),
-            Self::Resource => many("resources", "resource", &[]),
+            Self::Resource => {
+                Traits { called_by: CalledBy::Nobody, ..many("resources", "resource", &[]) }
+            }
         }
     }
 

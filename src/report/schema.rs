@@ -43,14 +43,17 @@ struct Definitions<'a> {
 impl Definitions<'_> {
     fn schema(&mut self, shape: &Shape, form: Form) -> Value {
         match shape {
-            Shape::Word(of) => word(of),
-            Shape::Choice { values, .. } => choice(values),
-            Shape::Boolean => json!({"type": "boolean"}),
+            Shape::Word(of) => self.or_variable(word(of)),
+            Shape::Choice { values, .. } => self.or_variable(choice(values)),
+            Shape::Boolean => self.or_variable(json!({"type": "boolean"})),
             Shape::Integer { min, max } => {
-                json!({"type": "integer", "minimum": min, "maximum": max})
+                self.or_variable(json!({"type": "integer", "minimum": min, "maximum": max}))
             }
             // A list is replaced as a whole.
-            Shape::List(item) => json!({"type": "array", "items": self.schema(item, Form::Whole)}),
+            Shape::List(item) => {
+                let items = self.schema(item, Form::Whole);
+                self.or_variable(json!({"type": "array", "items": items}))
+            }
             Shape::Map { key, value } => {
                 let value = self.schema(value, form);
                 map(key, &removable(value, form))
@@ -64,6 +67,27 @@ impl Definitions<'_> {
             Shape::Either(shapes) => self.either(shapes, form),
             Shape::Any => json!(true),
         }
+    }
+
+    /// A value, or a text that names a variable.
+    fn or_variable(&mut self, schema: Value) -> Value {
+        let variable = json!({
+            "type": "string",
+            "pattern": VARIABLE,
+            "description": "A text with the value of a variable.",
+        });
+        self.made.entry("Variable".into()).or_insert(variable);
+        json!({"anyOf": [schema, {"$ref": "#/$defs/Variable"}]})
+    }
+
+    /// Whether components of the blueprint have this form, which can be repeated.
+    fn is_component(&self, of: &Struct) -> bool {
+        self.document.fields.iter().any(|field| match &field.shape {
+            Shape::Map { value, .. } => {
+                matches!(&**value, Shape::Struct(it) if it.name == of.name)
+            }
+            _ => false,
+        })
     }
 
     /// A reference to a mapping, which is described on the first one.
@@ -80,8 +104,12 @@ impl Definitions<'_> {
     }
 
     fn mapping(&mut self, of: &Struct, form: Form) -> Value {
-        let properties: Map<String, Value> =
+        let mut properties: Map<String, Value> =
             of.fields.iter().map(|field| (field.key.clone(), self.property(field, form))).collect();
+        if self.is_component(of) {
+            let doc = "Repeats the component: `3`, `1..3`, a list of names, or a mapping.";
+            properties.insert("each".into(), json!({"description": doc}));
+        }
         let mut schema = json!({
             "type": "object",
             "description": sentence(of.doc),
@@ -91,7 +119,12 @@ impl Definitions<'_> {
         let required: Vec<&str> =
             of.fields.iter().filter(|field| field.required).map(|it| it.key.as_str()).collect();
         if form == Form::Whole && !required.is_empty() {
-            schema["required"] = json!(required);
+            if of.fields.iter().any(|field| field.key == "replicaOf") {
+                // A replica takes from its source what is not said.
+                schema["anyOf"] = json!([{"required": required}, {"required": ["replicaOf"]}]);
+            } else {
+                schema["required"] = json!(required);
+            }
         }
         schema
     }
@@ -155,6 +188,9 @@ impl Definitions<'_> {
     }
 }
 
+/// What names a variable, or the item of a repeated component.
+const VARIABLE: &str = "\\$\\(";
+
 /// In an overlay, `null` removes what the blueprint says.
 fn removable(schema: Value, form: Form) -> Value {
     match form {
@@ -176,7 +212,7 @@ fn map(key: &Shape, value: &Value) -> Value {
         }
         Shape::Word(Word { pattern: Some(pattern), .. }) => json!({
             "type": "object",
-            "propertyNames": {"pattern": pattern},
+            "propertyNames": {"anyOf": [{"pattern": pattern}, {"pattern": VARIABLE}]},
             "additionalProperties": value,
         }),
         _ => json!({"type": "object", "additionalProperties": value}),
