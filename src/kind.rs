@@ -9,15 +9,17 @@ pub mod field;
 pub mod live;
 pub mod reference;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 pub use field::{Compare, Field, Need, OnChange, Output, Sent, TAGS};
-pub use live::{Lookup, Observed, Outputs, Readiness, outputs};
+pub use live::{Compared, Lookup, Observed, Outputs, Readiness, Wanted, outputs};
 pub use reference::Ref;
 
 use crate::address::{Owner, PhysicalId};
@@ -171,6 +173,17 @@ pub trait Kind: Send + Sync + 'static {
         wanted: &[Lookup],
     ) -> impl Future<Output = Result<Vec<Self::Live>, Fault>> + Send;
 
+    /// Adds to one object that `read` has found, and that was asked for, what costs a call for each object: of these
+    /// properties the `compared` ones, and what `owner` and `readiness` need. The others stay `None`. An object that is
+    /// gone by now is `None` itself. Where lists or batches tell everything, there is nothing to add.
+    fn complete(
+        _cx: &Cx,
+        live: Self::Live,
+        _compared: Compared<'_>,
+    ) -> impl Future<Output = Result<Option<Self::Live>, Fault>> + Send {
+        std::future::ready(Ok(Some(live)))
+    }
+
     /// Asks for the resource and returns its id at once. A repeat with the same token makes no second one where the
     /// API has such tokens.
     fn create(
@@ -214,8 +227,12 @@ pub trait AnyKind: Send + Sync {
     fn typical(&self, spec: &Value) -> Typical;
     /// The names of the spec's own properties, as its `Deserialize` tells them: what the field table must cover.
     fn properties(&self) -> &'static [&'static str];
-    /// One answer for each lookup, in their order.
-    fn read<'a>(&'a self, cx: &'a Cx, wanted: &'a [Lookup]) -> Answer<'a, Vec<Option<Observed>>>;
+    /// One answer for each object that is wanted, in their order.
+    fn read<'a>(
+        &'a self,
+        cx: &'a Cx,
+        wanted: &'a [Wanted<'a>],
+    ) -> Answer<'a, Vec<Option<Observed>>>;
     fn create<'a>(
         &'a self,
         cx: &'a Cx,
@@ -239,12 +256,12 @@ pub trait AnyKind: Send + Sync {
 
 /// The world that effects reach: AWS on the wire, or a simulation of it.
 pub trait Cloud: Send + Sync {
-    /// One answer for each lookup, in their order.
+    /// One answer for each object that is wanted, in their order.
     fn read<'a>(
         &'a self,
         kind: &'static dyn AnyKind,
         region: &'a str,
-        wanted: &'a [Lookup],
+        wanted: &'a [Wanted<'a>],
     ) -> Answer<'a, Vec<Option<Observed>>>;
     fn create<'a>(
         &'a self,
@@ -275,7 +292,7 @@ impl Cloud for Aws {
         &'a self,
         kind: &'static dyn AnyKind,
         region: &'a str,
-        wanted: &'a [Lookup],
+        wanted: &'a [Wanted<'a>],
     ) -> Answer<'a, Vec<Option<Observed>>> {
         Box::pin(async move { kind.read(&self.region(region), wanted).await })
     }
@@ -362,12 +379,15 @@ impl<K: Kind> AnyKind for K {
         properties::of::<K::Spec>()
     }
 
-    fn read<'a>(&'a self, cx: &'a Cx, wanted: &'a [Lookup]) -> Answer<'a, Vec<Option<Observed>>> {
+    fn read<'a>(
+        &'a self,
+        cx: &'a Cx,
+        wanted: &'a [Wanted<'a>],
+    ) -> Answer<'a, Vec<Option<Observed>>> {
         Box::pin(async move {
             let mut answers = Vec::with_capacity(wanted.len());
             for page in wanted.chunks(K::READ_MAX) {
-                let lives = K::read(cx, page).await?;
-                answers.extend(page.iter().map(|lookup| answer::<K>(&lives, lookup)));
+                answers.extend(answer::<K>(cx, page).await?);
             }
             Ok(answers)
         })
@@ -409,20 +429,52 @@ fn decode<K: Kind>(spec: &Value) -> Result<K::Spec, Fault> {
     K::Spec::deserialize(spec).map_err(|error| Fault::bug(format!("spec of {}: {error}", K::NAME)))
 }
 
-fn answer<K: Kind>(lives: &[K::Live], lookup: &Lookup) -> Option<Observed> {
-    let answers = |live: &&K::Live| match lookup {
+/// Objects of one kind and region that are completed at the same time.
+const COMPLETIONS_MAX: usize = 16;
+
+/// Reads, matches and completes.
+async fn answer<K: Kind>(cx: &Cx, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Observed>>, Fault> {
+    let lookups: Vec<Lookup> = wanted.iter().map(|wanted| wanted.lookup.clone()).collect();
+    let lives = K::read(cx, &lookups).await?;
+    let found: Vec<Option<usize>> = lookups
+        .iter()
+        .map(|lookup| lives.iter().position(|live| fits::<K>(live, lookup)))
+        .collect();
+    let completions = lives.into_iter().enumerate().filter_map(|(at, live)| {
+        let askers = wanted.iter().zip(&found).filter(|(_, found)| **found == Some(at));
+        let mut askers = askers.map(|(wanted, _)| &wanted.compared).peekable();
+        askers.peek()?;
+        Some(complete::<K>(cx, at, live, Compared::union(askers)))
+    });
+    let completions: Vec<_> = completions.collect();
+    let completed: BTreeMap<usize, Option<Observed>> =
+        stream::iter(completions).buffer_unordered(COMPLETIONS_MAX).try_collect().await?;
+    Ok(found.into_iter().map(|at| completed.get(&at?).cloned().flatten()).collect())
+}
+
+fn fits<K: Kind>(live: &K::Live, lookup: &Lookup) -> bool {
+    match lookup {
         Lookup::Id(id) => K::answers_to(live, id),
         Lookup::Owner { owner, except } => {
             K::owner(live).as_ref() == Some(owner) && !except.contains(&K::id(live))
         }
-    };
-    lives.iter().find(answers).map(|live| Observed {
-        id: K::id(live),
-        owner: K::owner(live),
-        spec: serde_json::to_value(K::spec(live)).expect("a Spec always serializes"),
-        outputs: K::outputs(live),
-        readiness: K::readiness(live),
-    })
+    }
+}
+
+async fn complete<K: Kind>(
+    cx: &Cx,
+    at: usize,
+    live: K::Live,
+    compared: Compared<'_>,
+) -> Result<(usize, Option<Observed>), Fault> {
+    let observed = K::complete(cx, live, compared).await?.map(|live| Observed {
+        id: K::id(&live),
+        owner: K::owner(&live),
+        spec: serde_json::to_value(K::spec(&live)).expect("a Spec always serializes"),
+        outputs: K::outputs(&live),
+        readiness: K::readiness(&live),
+    });
+    Ok((at, observed))
 }
 
 /// Asks a type's `Deserialize` for the names of its fields.

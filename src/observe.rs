@@ -8,7 +8,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use crate::address::{Address, Owner};
 use crate::fault::{Class, Fault};
 use crate::graph::{Existing, Graph, Node};
-use crate::kind::{AnyKind, Cloud, Lookup, Observed, Tagging, reference};
+use crate::kind::{AnyKind, Cloud, Compared, Lookup, Observed, Tagging, Wanted, reference};
 use crate::kinds;
 use crate::state::{Record, State};
 
@@ -31,11 +31,10 @@ pub struct ObserveError {
 /// Kinds read at the same time. The rate limits hold anyway; this bounds memory and open connections.
 const IN_FLIGHT_MAX: usize = 24;
 
-/// One resource to be looked up.
-struct Wanted {
-    address: Address,
-    lookup: Lookup,
-}
+const NOTHING: serde_json::Value = serde_json::Value::Null;
+
+/// What is wanted, and where.
+type Asked<'a> = (&'a Address, Wanted<'a>);
 
 /// Looks up everything that is desired or recorded. Any read that fails fails the whole: a plan from half a picture
 /// would create twice what it did not see.
@@ -44,28 +43,31 @@ pub async fn observe(
     graph: &Graph,
     state: &State,
 ) -> Result<Observation, ObserveError> {
-    let mut groups: BTreeMap<(&'static str, &str), Vec<Wanted>> = BTreeMap::new();
-    let mut want = |kind: &str, region, address: &Address, lookup: Option<Lookup>| {
+    let mut groups: BTreeMap<(&'static str, &str), Vec<Asked<'_>>> = BTreeMap::new();
+    let mut want = |kind: &str, region, address, lookup, spec| {
         if let (Some(kind), Some(lookup)) = (kinds::find(kind), lookup) {
-            let wanted = Wanted { address: address.clone(), lookup };
-            groups.entry((kind.name(), region)).or_default().push(wanted);
+            let wanted = Wanted { lookup, compared: Compared::with(spec) };
+            groups.entry((kind.name(), region)).or_default().push((address, wanted));
         }
     };
     for (address, record) in &state.resources {
         let lookup = lookup_of_record(state, address, record);
-        want(&record.kind, &record.region, address, lookup);
+        // What is not desired any more should be as it was left.
+        let spec = graph.nodes.get(address).map_or(&record.spec, |node| &node.spec);
+        want(&record.kind, &record.region, address, lookup, spec);
     }
     for (address, existing) in &graph.existing {
         let lookup = Some(Lookup::Id(existing.id.clone()));
-        want(&existing.kind, &existing.region, address, lookup);
+        // What is compared with nothing is asked only whether it is there, and for what it tells of itself.
+        want(&existing.kind, &existing.region, address, lookup, &NOTHING);
     }
     for (address, node) in &graph.nodes {
         if !state.resources.contains_key(address) {
             let lookup = lookup_of_node(graph, state, address, node);
-            want(&node.kind, &node.region, address, lookup);
+            want(&node.kind, &node.region, address, lookup, &node.spec);
         }
     }
-    let reads = groups.iter().map(|((kind, region), wanted)| read(cloud, kind, region, wanted));
+    let reads = groups.iter().map(|((kind, region), asked)| read(cloud, kind, region, asked));
     let found: Vec<Vec<(Address, Observed)>> =
         stream::iter(reads).buffer_unordered(IN_FLIGHT_MAX).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
@@ -120,18 +122,18 @@ async fn read(
     cloud: &dyn Cloud,
     kind: &'static str,
     region: &str,
-    wanted: &[Wanted],
+    asked: &[Asked<'_>],
 ) -> Result<Vec<(Address, Observed)>, ObserveError> {
     let any = kinds::find(kind).expect("only known kinds are grouped");
-    let mut found = Vec::with_capacity(wanted.len());
-    let mut batches = vec![wanted];
+    let mut found = Vec::with_capacity(asked.len());
+    let mut batches = vec![asked];
     while let Some(batch) = batches.pop() {
-        let lookups: Vec<Lookup> = batch.iter().map(|wanted| wanted.lookup.clone()).collect();
-        match cloud.read(any, region, &lookups).await {
+        let wanted: Vec<Wanted<'_>> = batch.iter().map(|(_, wanted)| wanted.clone()).collect();
+        match cloud.read(any, region, &wanted).await {
             Ok(answers) => {
                 let pairs = batch.iter().zip(answers);
                 found.extend(
-                    pairs.filter_map(|(wanted, seen)| Some((wanted.address.clone(), seen?))),
+                    pairs.filter_map(|((address, _), seen)| Some(((*address).clone(), seen?))),
                 );
             }
             // One bad id spoils a batch for some services: halve it until that one is alone.
@@ -143,7 +145,7 @@ async fn read(
             }
             Err(fault) if fault.is(Class::NotFound) => {}
             Err(fault) => {
-                let (address, others) = (batch[0].address.clone(), batch.len() - 1);
+                let (address, others) = (batch[0].0.clone(), batch.len() - 1);
                 return Err(ObserveError { kind, region: region.into(), address, others, fault });
             }
         }

@@ -9,7 +9,9 @@ use platctl::address::Address;
 use platctl::blueprint::{self, Blueprint, Selection};
 use platctl::graph::Graph;
 use platctl::graph::compile::{Account, compile};
-use platctl::kind::{AnyKind, DeletionPolicy, Lookup, Observed, Readiness, Ref, Tagging, Update};
+use platctl::kind::{
+    AnyKind, DeletionPolicy, Lookup, Observed, Readiness, Ref, Tagging, Update, Wanted,
+};
 use platctl::kinds;
 use platctl::observe;
 use platctl::plan::{Action, Intent, Reason};
@@ -290,7 +292,8 @@ async fn settle(
 ) {
     let cx = stack.aws.region(region);
     for _ in 0..400 {
-        let found = kind.read(&cx, &[Lookup::Id(live.id.clone())]).await.unwrap();
+        let found =
+            kind.read(&cx, &[Wanted::uncompared(Lookup::Id(live.id.clone()))]).await.unwrap();
         let settled = match &found[0] {
             None => deleted,
             Some(seen) => !deleted && seen.readiness == Readiness::Ready,

@@ -18,7 +18,8 @@ use crate::apply::watch::{Goal, Watch, watch};
 use crate::apply::{Apply, Failure, Interrupt, Outcome, Pace, Progress, Skipped, retry};
 use crate::fault::{Class, Fault};
 use crate::kind::{
-    AnyKind, Cloud, DeletionPolicy, Lookup, Observed, Outputs, Tagging, Token, Update, reference,
+    AnyKind, Cloud, DeletionPolicy, Lookup, Observed, Outputs, Tagging, Token, Update, Wanted,
+    reference,
 };
 use crate::kinds;
 use crate::observe::lookup_unknown;
@@ -568,7 +569,8 @@ impl Creation<'_> {
     /// The object, if it is there and ours.
     async fn look(&self) -> Result<Option<PhysicalId>, Fault> {
         let Some(lookup) = &self.lookup else { return Ok(None) };
-        let found = self.cloud.read(self.kind, self.region, std::slice::from_ref(lookup)).await?;
+        let wanted = [Wanted::uncompared(lookup.clone())];
+        let found = self.cloud.read(self.kind, self.region, &wanted).await?;
         let ours = |seen: &Observed| {
             // What has no tags hangs on something that is ours.
             self.kind.tagging() == Tagging::None || seen.owner.as_ref() == Some(&self.owner)

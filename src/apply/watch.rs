@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::address::PhysicalId;
 use crate::apply::Pace;
 use crate::fault::{Class, Fault};
-use crate::kind::{AnyKind, Cloud, Lookup, Observed, Readiness};
+use crate::kind::{AnyKind, Cloud, Lookup, Observed, Readiness, Wanted};
 
 /// What is waited for.
 #[derive(Clone, Debug, PartialEq)]
@@ -212,8 +212,9 @@ impl Watcher {
 }
 
 async fn look(cloud: Arc<dyn Cloud>, group: Group, wishes: Vec<Wish>) -> Read {
-    let lookups: Vec<Lookup> = wishes.iter().map(|wish| Lookup::Id(wish.id.clone())).collect();
-    let answers = cloud.read(wishes[0].kind, &group.1, &lookups).await;
-    tracing::trace!(kind = group.0, ?lookups, ?answers, "looked");
+    let wanted = |wish: &Wish| Wanted::uncompared(Lookup::Id(wish.id.clone()));
+    let wanted: Vec<Wanted<'_>> = wishes.iter().map(wanted).collect();
+    let answers = cloud.read(wishes[0].kind, &group.1, &wanted).await;
+    tracing::trace!(kind = group.0, ?wanted, ?answers, "looked");
     (group, wishes, answers)
 }

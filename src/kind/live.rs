@@ -33,6 +33,45 @@ pub enum Lookup {
     Owner { owner: Owner, except: Vec<PhysicalId> },
 }
 
+/// What an observed object is compared with: the specs whose members count. By default none, which asks whether it is
+/// there, whose it is, and whether it works.
+#[derive(Clone, Debug, Default)]
+pub struct Compared<'a>(Vec<&'a Value>);
+
+/// One object that a read is to find.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    pub lookup: Lookup,
+    pub compared: Compared<'a>,
+}
+
+impl<'a> Compared<'a> {
+    pub fn with(spec: &'a Value) -> Self {
+        Self(vec![spec])
+    }
+
+    /// Whether a spec names the property, or the part of one: `DistributionConfig.Logging`.
+    pub fn has(&self, path: &str) -> bool {
+        let member = |value: &'a Value, name| value.get(name);
+        self.0.iter().any(|spec| path.split('.').try_fold(*spec, member).is_some())
+    }
+
+    /// What any of several are compared with.
+    pub(super) fn union<'b>(all: impl IntoIterator<Item = &'b Self>) -> Self
+    where
+        'a: 'b,
+    {
+        Self(all.into_iter().flat_map(|compared| &compared.0).copied().collect())
+    }
+}
+
+impl Wanted<'_> {
+    /// Only whether it is there, whose it is, and whether it works.
+    pub fn uncompared(lookup: Lookup) -> Self {
+        Self { lookup, compared: Compared::default() }
+    }
+}
+
 /// A live object, seen through its kind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observed {
@@ -49,4 +88,25 @@ pub struct Observed {
 pub fn outputs<const N: usize>(values: [(&str, Option<&str>); N]) -> Outputs {
     let known = values.into_iter().filter_map(|(name, value)| Some((name.into(), value?.into())));
     known.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_property_counts_if_a_spec_names_it() {
+        let (bucket, site) =
+            (json!({"BucketName": "a"}), json!({"Config": {"Logging": {"Bucket": "a"}}}));
+        let both = Compared::union([&Compared::with(&bucket), &Compared::with(&site)]);
+        for path in ["BucketName", "Config", "Config.Logging", "Config.Logging.Bucket"] {
+            assert!(both.has(path), "{path}");
+        }
+        for path in ["Config.Enabled", "BucketName.Logging", "Logging"] {
+            assert!(!both.has(path), "{path}");
+        }
+        assert!(!Compared::default().has("BucketName"));
+    }
 }

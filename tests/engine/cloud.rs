@@ -11,7 +11,7 @@ use platctl::cloud::tags;
 use platctl::fault::{Class, Fault};
 use platctl::kind::{
     Answer, AnyKind, Cloud, Compare, DeletionPolicy, Lookup, Need, Observed, OnChange, Outputs,
-    Readiness, ReplaceOrder, Sent, Token, Update, field, reference,
+    Readiness, ReplaceOrder, Sent, Token, Update, Wanted, field, reference,
 };
 use platctl::kinds;
 use serde_json::{Map, Value, json};
@@ -180,15 +180,16 @@ impl Cloud for FakeCloud {
         &'a self,
         kind: &'static dyn AnyKind,
         region: &'a str,
-        wanted: &'a [Lookup],
+        wanted: &'a [Wanted<'a>],
     ) -> Answer<'a, Vec<Option<Observed>>> {
         Box::pin(self.call(Verb::Read, kind.name(), None, move |world| {
-            let ids = wanted.iter().filter_map(|lookup| match lookup {
+            let lookups = || wanted.iter().map(|wanted| &wanted.lookup);
+            let ids = lookups().filter_map(|lookup| match lookup {
                 Lookup::Id(id) => Some(id.clone()),
                 Lookup::Owner { .. } => None,
             });
             let ids = ids.collect();
-            Ok((wanted.iter().map(|lookup| world.read(kind, region, lookup)).collect(), ids))
+            Ok((lookups().map(|lookup| world.read(kind, region, lookup)).collect(), ids))
         }))
     }
 

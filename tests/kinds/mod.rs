@@ -11,7 +11,7 @@ use std::time::Duration;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use platctl::address::Address;
 use platctl::graph::Graph;
-use platctl::kind::{AnyKind, Compare, DeletionPolicy, Lookup, Observed, Tagging, Update};
+use platctl::kind::{AnyKind, Compare, DeletionPolicy, Lookup, Observed, Tagging, Update, Wanted};
 use platctl::kinds;
 use platctl::plan::diff::{Sides, differences};
 use platctl::plan::{Action, Cause, Intent, Plan};
@@ -219,9 +219,9 @@ async fn deletion_from_outside(stack: &TestStack, kind: &'static dyn AnyKind, gr
     let recorded = stack.store.load().unwrap().resources[&subject()].spec.clone();
     let cx = stack.aws.region(&graph.nodes[&subject()].region);
     patiently(|| kind.delete(&cx, &live.id, &recorded, DeletionPolicy::Delete)).await;
-    let lookups = [Lookup::Id(live.id.clone())];
+    let wanted = [Wanted::uncompared(Lookup::Id(live.id.clone()))];
     for _ in 0..200 {
-        let found = kind.read(&cx, &lookups).await.unwrap();
+        let found = kind.read(&cx, &wanted).await.unwrap();
         if found[0].is_none() {
             break;
         }
@@ -241,8 +241,9 @@ async fn from_outside(
 ) {
     let cx = stack.aws.region(&graph.nodes[&subject()].region);
     patiently(|| kind.update(&cx, &live.id, update)).await;
+    let wanted = [Wanted::uncompared(Lookup::Id(live.id.clone()))];
     for _ in 0..200 {
-        let found = kind.read(&cx, &[Lookup::Id(live.id.clone())]).await.unwrap();
+        let found = kind.read(&cx, &wanted).await.unwrap();
         if found[0].as_ref().is_some_and(|seen| seen.readiness == platctl::kind::Readiness::Ready) {
             return;
         }
