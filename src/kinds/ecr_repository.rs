@@ -5,7 +5,6 @@ use aws_sdk_ecr::types::{
     ImageTagMutabilityExclusionFilterType, Tag,
 };
 use aws_smithy_types::error::operation::BuildError;
-use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -16,8 +15,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, TagChange, Tags};
 use crate::fault::Fault;
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Loss, Output, Outputs, Readiness, ReplaceOrder, TAGS,
-    Tagging, Token, Typical, Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Loss, Output, Outputs, Readiness, ReplaceOrder,
+    TAGS, Tagging, Token, Typical, Update, outputs,
 };
 
 pub struct Repository;
@@ -80,9 +79,6 @@ pub struct Live {
     policy: Option<String>,
     tags: Tags,
 }
-
-/// Repositories that are read at once, with three calls each.
-const READS_MAX: usize = 8;
 
 impl Kind for Repository {
     type Spec = Spec;
@@ -190,15 +186,44 @@ impl Kind for Repository {
             let pages = cx.ecr.describe_repositories().into_paginator().page_size(1000);
             collect(pages.items().send()).await?
         };
-        let is_wanted = |repository: &types::Repository| {
-            wanted.iter().any(|lookup| match lookup {
-                Lookup::Id(id) => repository.repository_name() == Some(id.as_str()),
-                Lookup::Owner { .. } => false,
-            })
+        let live = |repository| Live {
+            repository,
+            lifecycle_policy: None,
+            policy: None,
+            tags: Tags::default(),
         };
-        let lives = stream::iter(found.into_iter().filter(is_wanted)).map(|found| live(cx, found));
-        let lives: Vec<_> = lives.buffer_unordered(READS_MAX).try_collect().await?;
-        Ok(lives.into_iter().flatten().collect())
+        Ok(found.into_iter().map(live).collect())
+    }
+
+    /// Tags and the two policies are in no list: a call for each.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        let Live { repository, .. } = live;
+        let name = || repository.repository_name.clone();
+        let tags = async {
+            let arn = repository.repository_arn.clone();
+            present(cx.ecr.list_tags_for_resource().set_resource_arn(arn).send().await)
+        };
+        // A policy that is not there is a fault, too.
+        let lifecycle = async {
+            if !compared.has("LifecyclePolicy") {
+                return Ok(None);
+            }
+            present(cx.ecr.get_lifecycle_policy().set_repository_name(name()).send().await)
+        };
+        let policy = async {
+            if !compared.has("RepositoryPolicyText") {
+                return Ok(None);
+            }
+            present(cx.ecr.get_repository_policy().set_repository_name(name()).send().await)
+        };
+        let (tags, lifecycle, policy) = futures::try_join!(tags, lifecycle, policy)?;
+        let pair = |tag: &Tag| (tag.key().to_owned(), tag.value().to_owned());
+        Ok(tags.map(|tags| Live {
+            lifecycle_policy: lifecycle.and_then(|reply| reply.lifecycle_policy_text),
+            policy: policy.and_then(|reply| reply.policy_text),
+            tags: Tags::read(tags.tags().iter().map(pair)),
+            repository,
+        }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {
@@ -268,25 +293,6 @@ impl Kind for Repository {
         let delete = cx.ecr.delete_repository().repository_name(id.as_str());
         gone(delete.force(with_images).send().await)
     }
-}
-
-/// Tags and the two policies are in no list: three calls a repository, all at once. `None` if it is gone by now.
-async fn live(cx: &Cx, repository: types::Repository) -> Result<Option<Live>, Fault> {
-    let name = || repository.repository_name.clone();
-    let (tags, lifecycle, policy) = futures::join!(
-        cx.ecr.list_tags_for_resource().set_resource_arn(repository.repository_arn.clone()).send(),
-        cx.ecr.get_lifecycle_policy().set_repository_name(name()).send(),
-        cx.ecr.get_repository_policy().set_repository_name(name()).send(),
-    );
-    let Some(tags) = present(tags)? else { return Ok(None) };
-    let pair = |tag: &Tag| (tag.key().to_owned(), tag.value().to_owned());
-    Ok(Some(Live {
-        // A policy that is not there is a fault, too.
-        lifecycle_policy: present(lifecycle)?.and_then(|reply| reply.lifecycle_policy_text),
-        policy: present(policy)?.and_then(|reply| reply.policy_text),
-        tags: Tags::read(tags.tags().iter().map(pair)),
-        repository,
-    }))
 }
 
 fn scanning(wanted: &Scanning) -> ImageScanningConfiguration {
