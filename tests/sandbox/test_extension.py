@@ -1226,6 +1226,19 @@ class Tags(Case):
         self.assertEqual(search(ResourceTypeFilters=["kms:key"]), ["kms:key"])
         self.assertEqual(search(ResourceTypeFilters=["kms:alias"]), [])
 
+    def test_resources_that_are_named_come_in_one_page(self):
+        arn = lambda index: f"arn:aws:logs:{REGION}:{self.account}:log-group:/named-{index}"
+        for index in range(120):
+            self.logs.create_log_group(logGroupName=f"/named-{index}", tags={"index": str(index)})
+        self.ecr.create_repository(repositoryName="named", tags=[{"Key": "a", "Value": "1"}])
+        repository = self.ecr.describe_repositories()["repositories"][0]["repositoryArn"]
+        asked = [*map(arn, range(99)), repository]
+        reply = self.resourcegroupstaggingapi.get_resources(ResourceARNList=asked)
+        found = {mapping["ResourceARN"]: mapping["Tags"] for mapping in reply["ResourceTagMappingList"]}
+        self.assertEqual(set(found), set(asked))
+        self.assertEqual(found[arn(7)], [{"Key": "index", "Value": "7"}])
+        self.assertFalse(reply["PaginationToken"])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -6,7 +6,14 @@ from wire import operation, tag_list, tag_map
 
 @operation("resourcegroupstaggingapi", "GetResources")
 def get_resources(call):
-    types = call.get("ResourceTypeFilters", [])
+    types, wanted = call.get("ResourceTypeFilters", []), set(call.get("ResourceARNList", []))
+    if wanted:
+        # moto ignores the list; with it there are no pages.
+        all_of_moto = call.backend("resourcegroupstaggingapi")._get_resources_generator(tag_filters=[])
+        known = {mapping["ResourceARN"]: mapping["Tags"] for mapping in all_of_moto}
+        known.update((arn, tag_list(tags)) for arn, tags in _omitted(call) if tags)
+        found = [{"ResourceARN": arn, "Tags": tags} for arn, tags in known.items() if arn in wanted]
+        return {"ResourceTagMappingList": found, "PaginationToken": ""}
     # moto knows `kms`, but not `kms:key`.
     call.drop("ResourceTypeFilters")
     reply = call.proceed()
@@ -15,14 +22,11 @@ def get_resources(call):
     ]
     if reply.get("PaginationToken"):
         return reply
-    wanted = set(call.get("ResourceARNList", []))
     found += [
         {"ResourceARN": arn, "Tags": tag_list(tags)}
         for arn, tags in _omitted(call)
         if tags and _of_type(arn, types) and _tagged(tags, call.get("TagFilters", []))
     ]
-    if wanted:
-        found = [mapping for mapping in found if mapping["ResourceARN"] in wanted]
     return {"ResourceTagMappingList": found, "PaginationToken": ""}
 
 
