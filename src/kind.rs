@@ -134,7 +134,7 @@ pub trait Kind: Send + Sync + 'static {
     const TYPICAL: Typical;
     const REPLACE: ReplaceOrder = ReplaceOrder::CreateFirst;
     const LOSS: Loss = Loss::Nothing;
-    /// How many lookups one call of `read` takes; larger sets are split.
+    /// How many lookups one call of `read` takes; larger sets are split. `usize::MAX` where one list answers them all.
     const READ_MAX: usize = 200;
 
     // Pure: from one API answer to data. Tested with literals, no client.
@@ -436,20 +436,35 @@ const COMPLETIONS_MAX: usize = 16;
 async fn answer<K: Kind>(cx: &Cx, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Observed>>, Fault> {
     let lookups: Vec<Lookup> = wanted.iter().map(|wanted| wanted.lookup.clone()).collect();
     let lives = K::read(cx, &lookups).await?;
-    let found: Vec<Option<usize>> = lookups
-        .iter()
-        .map(|lookup| lives.iter().position(|live| fits::<K>(live, lookup)))
-        .collect();
+    // A list may hold thousands.
+    let by_id: BTreeMap<PhysicalId, usize> =
+        lives.iter().enumerate().rev().map(|(at, live)| (K::id(live), at)).collect();
+    let at = |lookup: &Lookup| match lookup {
+        Lookup::Id(id) if by_id.contains_key(id) => by_id.get(id).copied(),
+        lookup => lives.iter().position(|live| fits::<K>(live, lookup)),
+    };
+    let found: Vec<Option<usize>> = lookups.iter().map(at).collect();
+    let mut askers: BTreeMap<usize, Vec<&Compared<'_>>> = BTreeMap::new();
+    for (wanted, at) in wanted.iter().zip(&found) {
+        if let Some(at) = at {
+            askers.entry(*at).or_default().push(&wanted.compared);
+        }
+    }
     let completions = lives.into_iter().enumerate().filter_map(|(at, live)| {
-        let askers = wanted.iter().zip(&found).filter(|(_, found)| **found == Some(at));
-        let mut askers = askers.map(|(wanted, _)| &wanted.compared).peekable();
-        askers.peek()?;
-        Some(complete::<K>(cx, at, live, Compared::union(askers)))
+        Some(complete::<K>(cx, at, live, Compared::union(askers.remove(&at)?)))
     });
     let completions: Vec<_> = completions.collect();
     let completed: BTreeMap<usize, Option<Observed>> =
         stream::iter(completions).buffer_unordered(COMPLETIONS_MAX).try_collect().await?;
-    Ok(found.into_iter().map(|at| completed.get(&at?).cloned().flatten()).collect())
+    let answer = |(lookup, at): (&Lookup, Option<usize>)| {
+        // Who owns it may have been known from an index that was behind.
+        let fits = |seen: &Observed| match lookup {
+            Lookup::Id(_) => true,
+            Lookup::Owner { owner, .. } => seen.owner.as_ref() == Some(owner),
+        };
+        completed.get(&at?).cloned().flatten().filter(fits)
+    };
+    Ok(lookups.iter().zip(found).map(answer).collect())
 }
 
 fn fits<K: Kind>(live: &K::Live, lookup: &Lookup) -> bool {

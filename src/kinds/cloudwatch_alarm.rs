@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use aws_sdk_cloudwatch::operation::put_metric_alarm::builders::PutMetricAlarmFluentBuilder;
 use aws_sdk_cloudwatch::types::{ComparisonOperator, MetricAlarm, StandardUnit, Statistic};
-use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use super::cloudwatch::{READS_MAX, retag, tag_list, tags_of};
+use super::cloudwatch::{retag, tag_list, tags_of};
 use super::cloudwatch_metric::{
     ActionConfiguration, Dimension, EvaluationCriteria, EvaluationWindow, MetricDataQuery,
     WarmUpConfiguration, dimensions, sdk_dimensions,
@@ -20,8 +19,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::{Class, Fault, Required};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
-    Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct Alarm;
@@ -202,18 +201,20 @@ impl Kind for Alarm {
         });
         let alarms = find(cx, names.collect()).await?;
         let arns: Vec<String> = alarms.iter().filter_map(|alarm| alarm.alarm_arn.clone()).collect();
-        let known = &tagging::tags_of(cx, &arns).await?;
-        // The index of tags lags behind: what is not in it yet, and only that, is asked for one by one.
-        let lives = stream::iter(alarms).map(async |alarm| {
-            let arn = alarm.alarm_arn.clone().required("alarm ARN")?;
-            let tags = match known.get(&arn) {
-                Some(tags) => Some(tags.clone()),
-                None => tags_of(cx, &arn).await?,
-            };
-            Ok::<_, Fault>(tags.map(|tags| Live { alarm, tags }))
-        });
-        let lives: Vec<_> = lives.buffer_unordered(READS_MAX).try_collect().await?;
-        Ok(lives.into_iter().flatten().collect())
+        let mut tags = tagging::tags_of(cx, &arns).await?;
+        let live = |alarm: MetricAlarm| Live {
+            tags: tags.remove(alarm.alarm_arn().unwrap_or_default()).unwrap_or_default(),
+            alarm,
+        };
+        Ok(alarms.into_iter().map(live).collect())
+    }
+
+    /// Tags are in no list: a call for each alarm.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        let Live { alarm, tags: indexed } = live;
+        let arn = alarm.alarm_arn.clone().required("alarm ARN")?;
+        let tags = tagging::confirmed(indexed, &compared, tags_of(cx, &arn)).await?;
+        Ok(tags.map(|tags| Live { alarm, tags }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {

@@ -10,7 +10,7 @@ use super::reply::collect;
 use crate::cloud::Cx;
 use crate::cloud::tags::{ADDRESS_TAG, STACK_TAG, Tags};
 use crate::fault::Fault;
-use crate::kind::Lookup;
+use crate::kind::{Compared, Lookup};
 
 /// A filter takes twenty values.
 const VALUES_MAX: usize = 20;
@@ -28,19 +28,31 @@ pub(super) async fn owned(cx: &Cx, of_type: &str, wanted: &[Lookup]) -> Result<V
     Ok(found.into_iter().flatten().filter_map(|mapping| mapping.resource_arn).collect())
 }
 
-/// The tags of those of the resources that the index knows, by ARN. It knows no resource that never had a tag, and a
-/// fresh one only after some seconds.
+/// The tags of those of the resources that the index knows, by ARN. It knows no resource that never had a tag, and what
+/// is fresh only after some seconds: its answers need to be [`confirmed`].
 pub(super) async fn tags_of(cx: &Cx, arns: &[String]) -> Result<BTreeMap<String, Tags>, Fault> {
     let asked = arns.chunks(ARNS_MAX).map(|arns| {
         let ask = cx.tagging.get_resources().set_resource_arn_list(Some(arns.to_vec()));
-        collect(ask.into_paginator().items().send())
+        // With ARNs there are no pages.
+        ask.send()
     });
-    let found = try_join_all(asked).await?.into_iter().flatten();
+    let found = try_join_all(asked).await?.into_iter();
+    let found = found.flat_map(|reply| reply.resource_tag_mapping_list.unwrap_or_default());
     let tags = found.filter_map(|mapping| {
         let tags = mapping.tags.unwrap_or_default().into_iter();
         Some((mapping.resource_arn?, Tags::read(tags.map(|tag| (tag.key, tag.value)))))
     });
     Ok(tags.collect())
+}
+
+/// The tags of one resource whose service tells them for one alone: what the index tells, if that is how they were left,
+/// else the answer of `ask`, which asks the service. `None` if the resource is gone.
+pub(super) async fn confirmed(
+    indexed: Tags,
+    compared: &Compared<'_>,
+    ask: impl Future<Output = Result<Option<Tags>, Fault>>,
+) -> Result<Option<Tags>, Fault> {
+    if compared.confirms("Tags", &indexed) { Ok(Some(indexed)) } else { ask.await }
 }
 
 /// The filters that find the owners in `wanted`: by stack, and by up to twenty addresses of it.
