@@ -1129,6 +1129,15 @@ class Keys(Case):
         )
         self.refused("ResourceNotFoundException", self.logs.associate_kms_key, logGroupName="missing", kmsKeyId=key)
 
+    def test_log_groups_that_are_named_come_in_one_page(self):
+        for index in range(60):
+            self.logs.create_log_group(logGroupName=f"many/{index}")
+        named = [f"many/{index}" for index in range(49)]
+        page = self.logs.describe_log_groups(logGroupIdentifiers=[*named, "none"])
+        self.assertEqual(sorted(group["logGroupName"] for group in page["logGroups"]), sorted(named))
+        self.assertNotIn("nextToken", page)
+        self.refused("InvalidParameterException", self.logs.describe_log_groups, logGroupIdentifiers=["x"] * 51)
+
     def test_a_repository_with_images_stays(self):
         self.ecr.create_repository(repositoryName="app", imageTagMutability="IMMUTABLE_WITH_EXCLUSION",
                                    imageTagMutabilityExclusionFilters=[{"filterType": "WILDCARD", "filter": "dev-*"}])
