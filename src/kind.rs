@@ -14,7 +14,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures::stream::{FuturesUnordered, TryStreamExt as _};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -450,12 +450,21 @@ async fn answer<K: Kind>(cx: &Cx, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Ob
             askers.entry(*at).or_default().push(&wanted.compared);
         }
     }
-    let completions = lives.into_iter().enumerate().filter_map(|(at, live)| {
-        Some(complete::<K>(cx, at, live, Compared::union(askers.remove(&at)?)))
+    let mut asked_for = lives.into_iter().enumerate().filter_map(|(at, live)| {
+        let compared = Compared::union(askers.remove(&at)?);
+        Some((at, live, compared))
     });
-    let completions: Vec<_> = completions.collect();
-    let completed: BTreeMap<usize, Option<Observed>> =
-        stream::iter(completions).buffer_unordered(COMPLETIONS_MAX).try_collect().await?;
+    let (mut under_way, mut completed) = (FuturesUnordered::new(), BTreeMap::new());
+    loop {
+        // A call that waits is big: none is made before there is room for it.
+        while under_way.len() < COMPLETIONS_MAX
+            && let Some((at, live, compared)) = asked_for.next()
+        {
+            under_way.push(complete::<K>(cx, at, live, compared));
+        }
+        let Some(done) = under_way.try_next().await? else { break };
+        completed.extend([done]);
+    }
     let answer = |(lookup, at): (&Lookup, Option<usize>)| {
         // Who owns it may have been known from an index that was behind.
         let fits = |seen: &Observed| match lookup {
