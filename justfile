@@ -18,6 +18,6 @@ fmt:
 demo:
     cargo run -- apply blueprints/birthday-api.yaml --env prod --sandbox --yes
 
-# Write the generated pages of docs/ anew
+# Write the generated pages of docs/ and the schema anew
 docs:
     UPDATE_DOCS=1 cargo test docs

@@ -16,6 +16,7 @@ mod node;
 mod parse;
 pub mod reference;
 mod region;
+pub mod setting;
 pub mod shape;
 #[cfg(test)]
 mod tests;
@@ -26,13 +27,19 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use crate::diagnostic::{Diagnostic, Severity, listed};
+use crate::diagnostic::{Diagnostic, PROBLEMS_MAX, Severity, listed};
 use crate::source::{SourceMap, Span, Spanned};
 use check::{Check, Declared, Known};
 use component::{
     Header, Named, Only,
+    alarm::Alarm,
+    audit::Audit,
+    bucket::Bucket,
+    cache::Cache,
+    cdn::Cdn,
     certificate::Certificate,
     cluster::Cluster,
+    dashboard::Dashboard,
     database::Database,
     dns::Zone,
     existing::Existing,
@@ -42,14 +49,21 @@ use component::{
     load_balancer::LoadBalancer,
     log::LogGroup,
     network::{Network, Tier},
+    parameter::Parameter,
+    queue::Queue,
     registry::Registry,
     resource::Resource,
     secret::Secret,
+    security_group::SecurityGroup,
+    service::Service,
+    table::Table,
+    topic::Topic,
 };
 use decode::{Decode, Decoder, schema};
 use node::{Node, Value};
 use reference::ComponentType;
 use region::{Part, Regions};
+use setting::Written;
 use shape::Shape;
 use value::{DomainName, Name, Place, Properties, Region, ResourceAddress, TagKey};
 
@@ -68,18 +82,31 @@ pub struct Blueprint {
     pub hash: String,
     /// The path of each value that was not written, with the default that it got.
     pub defaults: BTreeMap<String, &'static str>,
+    written: Written,
     pub network: Option<Spanned<Network>>,
     pub cluster: Option<Spanned<Cluster>>,
     pub databases: BTreeMap<Name, Spanned<Database>>,
+    pub caches: BTreeMap<Name, Spanned<Cache>>,
+    pub tables: BTreeMap<Name, Spanned<Table>>,
+    pub buckets: BTreeMap<Name, Spanned<Bucket>>,
+    pub queues: BTreeMap<Name, Spanned<Queue>>,
+    pub topics: BTreeMap<Name, Spanned<Topic>>,
     pub load_balancers: BTreeMap<Name, Spanned<LoadBalancer>>,
     pub dns: BTreeMap<DomainName, Spanned<Zone>>,
     pub certificates: BTreeMap<Name, Spanned<Certificate>>,
     pub firewalls: BTreeMap<Name, Spanned<Firewall>>,
     pub registries: BTreeMap<Name, Spanned<Registry>>,
     pub secrets: BTreeMap<Name, Spanned<Secret>>,
+    pub parameters: BTreeMap<Name, Spanned<Parameter>>,
     pub keys: BTreeMap<Name, Spanned<Key>>,
     pub logs: BTreeMap<Name, Spanned<LogGroup>>,
     pub identities: BTreeMap<Name, Spanned<Identity>>,
+    pub security_groups: BTreeMap<Name, Spanned<SecurityGroup>>,
+    pub cdn: BTreeMap<Name, Spanned<Cdn>>,
+    pub alarms: BTreeMap<Name, Spanned<Alarm>>,
+    pub dashboards: BTreeMap<Name, Spanned<Dashboard>>,
+    pub audit: Option<Spanned<Audit>>,
+    pub services: BTreeMap<Name, Spanned<Service>>,
     /// Resources of any kind.
     pub resources: BTreeMap<Name, Spanned<Resource>>,
     /// What others own.
@@ -132,6 +159,16 @@ schema! {
         cluster: Only<Cluster>,
         /// Relational databases.
         databases: Named<Database>,
+        /// Redis and Valkey caches.
+        caches: Named<Cache>,
+        /// Tables of DynamoDB.
+        tables: Named<Table>,
+        /// Buckets of S3.
+        buckets: Named<Bucket>,
+        /// Queues of SQS.
+        queues: Named<Queue>,
+        /// Topics of SNS.
+        topics: Named<Topic>,
         /// Application load balancers.
         load_balancers: Named<LoadBalancer>,
         /// TLS certificates.
@@ -142,12 +179,26 @@ schema! {
         registries: Named<Registry>,
         /// Secrets.
         secrets: Named<Secret>,
+        /// Plain values in Parameter Store.
+        parameters: Named<Parameter>,
         /// Encryption keys.
         keys: Named<Key>,
         /// Log groups.
         logs: Named<LogGroup>,
         /// IAM roles for workloads and AWS services.
         identities: Named<Identity>,
+        /// Security groups for what no component stands for.
+        security_groups: Named<SecurityGroup>,
+        /// CloudFront distributions.
+        cdn: Named<Cdn>,
+        /// What should make somebody look.
+        alarms: Named<Alarm>,
+        /// What to look at.
+        dashboards: Named<Dashboard>,
+        /// The audit of the account.
+        audit: Only<Audit>,
+        /// Applications on the cluster.
+        services: Named<Service>,
         /// What others own: looked up, never changed, never destroyed.
         existing: Spanned<Existing> = "{}",
     }
@@ -180,7 +231,8 @@ impl Decode for Raw {
 
     fn shape() -> Shape {
         let name = <Name as Decode>::shape();
-        Shape::Map { key: Box::new(name), value: Box::new(Shape::Any) }
+        let overlay = Shape::Overlay { fixed: &environment::FIXED_KEYS };
+        Shape::Map { key: Box::new(name), value: Box::new(overlay) }
     }
 
     fn absent() -> Option<Self> {
@@ -267,6 +319,9 @@ pub fn validate_bytes(name: &str, bytes: &[u8], sets: &[(String, String)]) -> Va
         let mut here = Vec::new();
         let selection = Selection { environment: name.as_deref(), sets };
         blueprints.extend(build(root.clone(), selection, &mut sources, &mut here));
+        Diagnostic::sort(&mut here);
+        // One more than is told shows that there are more.
+        here.truncate(PROBLEMS_MAX + 1);
         for problem in here {
             let name = name.as_deref();
             match found.iter_mut().find(|(it, _)| *it == problem) {
@@ -287,12 +342,19 @@ pub fn validate_bytes(name: &str, bytes: &[u8], sets: &[(String, String)]) -> Va
     if has_errors(&problems) {
         blueprints.clear();
     }
+    limit(&mut problems);
     Validated { blueprints, diagnostics: problems, sources }
 }
 
 /// The language, as data.
 pub fn shape() -> Shape {
     Document::shape()
+}
+
+impl Validated {
+    pub fn has_errors(&self) -> bool {
+        has_errors(&self.diagnostics)
+    }
 }
 
 impl From<Loaded> for Validated {
@@ -309,11 +371,21 @@ impl Loaded {
     ) -> Self {
         Diagnostic::sort(&mut problems);
         let blueprint = blueprint.filter(|_| !has_errors(&problems));
+        limit(&mut problems);
         Self { blueprint, diagnostics: problems, sources }
     }
 
     pub fn has_errors(&self) -> bool {
         has_errors(&self.diagnostics)
+    }
+}
+
+/// Nobody corrects more at once, and thousands take long to show.
+fn limit(problems: &mut Vec<Diagnostic>) {
+    if problems.len() > PROBLEMS_MAX {
+        problems.truncate(PROBLEMS_MAX);
+        let more = Diagnostic::error(format!("there are more problems than these {PROBLEMS_MAX}"));
+        problems.push(more.hint("Correct these first."));
     }
 }
 
@@ -326,15 +398,27 @@ impl Blueprint {
         check::single(self.network.as_ref(), check);
         check::single(self.cluster.as_ref(), check);
         check::named(&self.databases, check);
+        check::named(&self.caches, check);
+        check::named(&self.tables, check);
+        check::named(&self.buckets, check);
+        check::named(&self.queues, check);
+        check::named(&self.topics, check);
         check::named(&self.load_balancers, check);
         check::named(&self.dns, check);
         check::named(&self.certificates, check);
         check::named(&self.firewalls, check);
         check::named(&self.registries, check);
         check::named(&self.secrets, check);
+        check::named(&self.parameters, check);
         check::named(&self.keys, check);
         check::named(&self.logs, check);
         check::named(&self.identities, check);
+        check::named(&self.security_groups, check);
+        check::named(&self.cdn, check);
+        check::named(&self.alarms, check);
+        check::named(&self.dashboards, check);
+        check::single(self.audit.as_ref(), check);
+        check::named(&self.services, check);
         check::named(&self.resources, check);
         self.existing.check(check);
     }
@@ -343,7 +427,7 @@ impl Blueprint {
     fn of(
         identity: Identified,
         sections: Sections,
-        hash: String,
+        written: Written,
         defaults: BTreeMap<String, &'static str>,
     ) -> Self {
         let Identified { name, environment, stack, region, tags } = identity;
@@ -353,8 +437,10 @@ impl Blueprint {
             stack,
             region,
             tags,
-            hash,
+            // All that counts: what the other environments say does not.
+            hash: written.root.hash(),
             defaults,
+            written,
             network: sections.network.0,
             cluster: sections.cluster.0,
             databases: sections.databases.0,
@@ -367,6 +453,18 @@ impl Blueprint {
             keys: sections.keys.0,
             logs: sections.logs.0,
             identities: sections.identities.0,
+            caches: sections.caches.0,
+            tables: sections.tables.0,
+            buckets: sections.buckets.0,
+            queues: sections.queues.0,
+            topics: sections.topics.0,
+            parameters: sections.parameters.0,
+            security_groups: sections.security_groups.0,
+            cdn: sections.cdn.0,
+            alarms: sections.alarms.0,
+            dashboards: sections.dashboards.0,
+            audit: sections.audit.0,
+            services: sections.services.0,
             resources: BTreeMap::new(),
             existing: sections.existing,
             overrides: BTreeMap::new(),
@@ -449,6 +547,7 @@ fn build(
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Blueprint> {
     let Selection { environment, sets } = selection;
+    let overlay = environment::overlay(&root, environment).map(|it| it.span);
     environment::select(&mut root, environment, problems);
     environment::set(&mut root, sets, sources, problems);
     let before = problems.len();
@@ -470,8 +569,9 @@ fn build(
     let environment = environment.and_then(|name| name.parse().ok());
     let declared = Declared::of(&root);
     let nowhere = root.span;
-    let (mut blueprint, region_valid, parts) =
-        document.into_blueprint(environment, hash(root), defaults, nowhere);
+    root.remove("environments");
+    let written = Written { root, environment, overlay };
+    let (mut blueprint, region_valid, parts) = document.into_blueprint(written, defaults);
     let region = region_valid.then_some(&blueprint.region.value);
     let known = Known { region, stack: &blueprint.stack };
     problems.extend(check::check(&blueprint, known, &declared, &declared, &mentions));
@@ -495,11 +595,11 @@ impl Document {
     /// The blueprint, whether its region is valid, and its parts in further regions.
     fn into_blueprint(
         self,
-        environment: Option<Name>,
-        hash: String,
+        written: Written,
         defaults: BTreeMap<String, &'static str>,
-        nowhere: Span,
     ) -> (Blueprint, bool, BTreeMap<Name, region::Region>) {
+        let nowhere = written.root.span;
+        let environment = written.environment.clone();
         // What stands for an invalid name is never seen, since there is no blueprint with errors.
         let name = self.name.0.unwrap_or_else(|| {
             Spanned::new("unnamed".parse().expect("`unnamed` is a name"), nowhere)
@@ -512,7 +612,7 @@ impl Document {
         };
         let tags = self.tags.0.unwrap_or_default();
         let identity = Identified { name, environment, stack, region, tags };
-        let mut blueprint = Blueprint::of(identity, self.sections, hash, defaults);
+        let mut blueprint = Blueprint::of(identity, self.sections, written, defaults);
         blueprint.dns = self.dns.0;
         blueprint.resources = self.resources.0;
         blueprint.overrides = self.overrides;
@@ -534,16 +634,12 @@ impl Blueprint {
             region: region.0.unwrap_or_else(|| any_region(nowhere)),
             tags: tags.unwrap_or_else(|| self.tags.clone()),
         };
-        (Self::of(identity, sections, self.hash.clone(), BTreeMap::new()), region_valid)
+        let regions = self.written.root.get("regions");
+        let root = regions.and_then(|it| it.get(name.as_str())).cloned();
+        let root = root.unwrap_or(Node { value: Value::Null, span: nowhere });
+        let written = Written { root, ..self.written.clone() };
+        (Self::of(identity, sections, written, BTreeMap::new()), region_valid)
     }
-}
-
-/// The hash of all that counts: what the other environments say does not.
-fn hash(mut root: Node) -> String {
-    if let Value::Mapping(mapping) = &mut root.value {
-        mapping.remove("environments");
-    }
-    root.hash()
 }
 
 /// The bytes of a file, one more than allowed if there are more: not every path is a file that ends.

@@ -10,11 +10,13 @@ mod diff;
 mod error;
 mod execute;
 mod exit;
+mod explain;
 mod init;
 mod kinds;
 mod plan;
 mod sandbox;
 mod saved;
+mod schema;
 mod state;
 mod target;
 mod ui;
@@ -124,8 +126,12 @@ enum Command {
     /// Look at what is recorded
     #[command(subcommand)]
     State(state::Command),
+    /// Explain a key of the language, a kind, or what becomes of a component and why
+    Explain(explain::Args),
     /// List the kinds of resources, or show one of them
     Kinds(kinds::Args),
+    /// Print the JSON Schema of the blueprint, for editors
+    Schema,
     /// Manage the rehearsal cloud on this machine
     #[command(subcommand)]
     Sandbox(sandbox::Command),
@@ -164,7 +170,9 @@ fn execute_command(ui: &Ui, common: &Common, command: Command) -> Result<Exit, C
         Command::Diff(args) => block_on(diff::run(ui, common, &args)),
         Command::Destroy(args) => block_on(destroy::run(ui, common, &args)),
         Command::State(command) => state::run(ui, common, &command),
+        Command::Explain(args) => explain::run(ui, common, &args),
         Command::Kinds(args) => kinds::run(ui, &args),
+        Command::Schema => Ok(schema::run(ui)),
         Command::Sandbox(command) => block_on(sandbox::run(ui, common, &command)),
         Command::Completions(args) => Ok(completions::run(ui, &args, &mut Cli::command())),
     }

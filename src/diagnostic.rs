@@ -7,6 +7,10 @@ use serde::Serialize;
 
 use crate::source::{FileId, SourceMap, Span};
 
+/// As many problems of one text are told. Nobody reads more, and to find out what each of tens of thousands might have
+/// meant takes minutes.
+pub const PROBLEMS_MAX: usize = 100;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -197,10 +201,14 @@ pub fn did_you_mean<'a>(
         // A number is meant, however near another one is.
         return None;
     }
-    let allowed = typed.chars().count() / 3;
+    let length = typed.chars().count();
+    let allowed = length / 3;
     candidates
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&typed, &plain(candidate)), candidate))
+        .map(|candidate| (plain(candidate), candidate))
+        // A cheap look first: there may be thousands.
+        .filter(|(plain, _)| plain.chars().count().abs_diff(length) <= allowed)
+        .map(|(plain, candidate)| (strsim::damerau_levenshtein(&typed, &plain), candidate))
         .filter(|&(distance, _)| distance <= allowed)
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, candidate)| candidate)

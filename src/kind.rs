@@ -436,14 +436,9 @@ const COMPLETIONS_MAX: usize = 16;
 async fn answer<K: Kind>(cx: &Cx, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Observed>>, Fault> {
     let lookups: Vec<Lookup> = wanted.iter().map(|wanted| wanted.lookup.clone()).collect();
     let lives = K::read(cx, &lookups).await?;
-    // A list may hold thousands.
-    let by_id: BTreeMap<PhysicalId, usize> =
-        lives.iter().enumerate().rev().map(|(at, live)| (K::id(live), at)).collect();
-    let at = |lookup: &Lookup| match lookup {
-        Lookup::Id(id) if by_id.contains_key(id) => by_id.get(id).copied(),
-        lookup => lives.iter().position(|live| fits::<K>(live, lookup)),
-    };
-    let found: Vec<Option<usize>> = lookups.iter().map(at).collect();
+    let index = Found::of::<K>(&lives);
+    let found: Vec<Option<usize>> =
+        lookups.iter().map(|lookup| index.answer::<K>(&lives, lookup)).collect();
     let mut askers: BTreeMap<usize, Vec<&Compared<'_>>> = BTreeMap::new();
     for (wanted, at) in wanted.iter().zip(&found) {
         if let Some(at) = at {
@@ -476,11 +471,35 @@ async fn answer<K: Kind>(cx: &Cx, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Ob
     Ok(lookups.iter().zip(found).map(answer).collect())
 }
 
-fn fits<K: Kind>(live: &K::Live, lookup: &Lookup) -> bool {
-    match lookup {
-        Lookup::Id(id) => K::answers_to(live, id),
-        Lookup::Owner { owner, except } => {
-            K::owner(live).as_ref() == Some(owner) && !except.contains(&K::id(live))
+/// Where in what one call has read the answer to a lookup stands: a list may hold thousands.
+struct Found {
+    by_id: BTreeMap<PhysicalId, usize>,
+    by_owner: BTreeMap<Owner, Vec<(PhysicalId, usize)>>,
+}
+
+impl Found {
+    fn of<K: Kind>(lives: &[K::Live]) -> Self {
+        let mut found = Self { by_id: BTreeMap::new(), by_owner: BTreeMap::new() };
+        for (at, live) in lives.iter().enumerate() {
+            let id = K::id(live);
+            if let Some(owner) = K::owner(live) {
+                found.by_owner.entry(owner).or_default().push((id.clone(), at));
+            }
+            found.by_id.entry(id).or_insert(at);
+        }
+        found
+    }
+
+    fn answer<K: Kind>(&self, lives: &[K::Live], lookup: &Lookup) -> Option<usize> {
+        match lookup {
+            Lookup::Id(id) => {
+                let known = self.by_id.get(id).copied();
+                known.or_else(|| lives.iter().position(|live| K::answers_to(live, id)))
+            }
+            Lookup::Owner { owner, except } => {
+                let theirs = self.by_owner.get(owner)?;
+                theirs.iter().find(|(id, _)| !except.contains(id)).map(|(_, at)| *at)
+            }
         }
     }
 }

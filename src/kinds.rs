@@ -5,6 +5,13 @@
 use crate::kind::AnyKind;
 
 pub mod acm_certificate;
+mod cloudfront;
+mod cloudfront_behavior;
+pub mod cloudfront_cache_policy;
+mod cloudfront_config;
+pub mod cloudfront_distribution;
+mod cloudfront_origin;
+pub mod cloudfront_origin_access_control;
 mod cloudtrail_selector;
 pub mod cloudtrail_trail;
 mod cloudwatch;
@@ -16,6 +23,8 @@ pub mod config_config_rule;
 pub mod config_configuration_recorder;
 pub mod config_delivery_channel;
 mod document;
+mod dynamodb_change;
+pub mod dynamodb_table;
 mod ec2;
 pub mod ec2_eip;
 pub mod ec2_flow_log;
@@ -44,6 +53,11 @@ pub mod eks_addon;
 pub mod eks_cluster;
 pub mod eks_nodegroup;
 pub mod eks_pod_identity_association;
+mod elasticache;
+mod elasticache_change;
+pub mod elasticache_parameter_group;
+pub mod elasticache_replication_group;
+pub mod elasticache_subnet_group;
 mod elbv2;
 mod elbv2_action;
 mod elbv2_condition;
@@ -52,6 +66,8 @@ pub mod elbv2_listener_rule;
 pub mod elbv2_load_balancer;
 pub mod elbv2_target_group;
 mod elbv2_transform;
+pub mod events_rule;
+mod events_target;
 pub mod guardduty_detector;
 mod iam;
 pub mod iam_instance_profile;
@@ -61,8 +77,16 @@ pub mod iam_role;
 pub mod iam_role_policy;
 pub mod kms_alias;
 pub mod kms_key;
+mod lambda;
+mod lambda_code;
+pub mod lambda_event_source_mapping;
+pub mod lambda_function;
+pub mod lambda_permission;
+mod lambda_settings;
 mod logs;
 pub mod logs_log_group;
+mod prefix;
+mod properties;
 mod rds;
 pub mod rds_db_instance;
 pub mod rds_db_parameter_group;
@@ -72,10 +96,29 @@ mod route53;
 pub mod route53_health_check;
 pub mod route53_hosted_zone;
 pub mod route53_record_set;
+mod s3;
+pub mod s3_bucket;
+pub mod s3_bucket_policy;
+mod s3_lifecycle;
+mod s3_notification;
+mod s3_parts;
+mod s3_replication;
+mod s3_settings;
+mod s3_website;
 mod scalar;
+mod secret_reference;
 mod secretsmanager;
 pub mod secretsmanager_rotation_schedule;
 pub mod secretsmanager_secret;
+mod shared_policy;
+mod sns;
+pub mod sns_subscription;
+pub mod sns_topic;
+pub mod sns_topic_policy;
+mod sqs;
+pub mod sqs_queue;
+pub mod sqs_queue_policy;
+pub mod ssm_parameter;
 mod tagging;
 mod wafv2;
 pub mod wafv2_ip_set;
@@ -83,16 +126,21 @@ pub mod wafv2_logging_configuration;
 mod wafv2_shape;
 pub mod wafv2_web_acl;
 pub mod wafv2_web_acl_association;
+mod zip;
 
 /// All kinds, alphabetical by name; a test keeps them so.
 pub static KINDS: &[&dyn AnyKind] = &[
     &acm_certificate::Certificate,
+    &cloudfront_cache_policy::CachePolicy,
+    &cloudfront_distribution::Distribution,
+    &cloudfront_origin_access_control::OriginAccessControl,
     &cloudtrail_trail::Trail,
     &cloudwatch_alarm::Alarm,
     &cloudwatch_dashboard::Dashboard,
     &config_config_rule::ConfigRule,
     &config_configuration_recorder::ConfigurationRecorder,
     &config_delivery_channel::DeliveryChannel,
+    &dynamodb_table::Table,
     &ec2_eip::Eip,
     &ec2_flow_log::FlowLog,
     &ec2_internet_gateway::InternetGateway,
@@ -117,10 +165,14 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &eks_cluster::Cluster,
     &eks_nodegroup::Nodegroup,
     &eks_pod_identity_association::PodIdentityAssociation,
+    &elasticache_parameter_group::ParameterGroup,
+    &elasticache_replication_group::ReplicationGroup,
+    &elasticache_subnet_group::SubnetGroup,
     &elbv2_listener::Listener,
     &elbv2_listener_rule::ListenerRule,
     &elbv2_load_balancer::LoadBalancer,
     &elbv2_target_group::TargetGroup,
+    &events_rule::Rule,
     &guardduty_detector::Detector,
     &iam_instance_profile::InstanceProfile,
     &iam_managed_policy::ManagedPolicy,
@@ -129,6 +181,9 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &iam_role_policy::RolePolicy,
     &kms_alias::Alias,
     &kms_key::Key,
+    &lambda_event_source_mapping::EventSourceMapping,
+    &lambda_function::Function,
+    &lambda_permission::Permission,
     &logs_log_group::Group,
     &rds_db_instance::Instance,
     &rds_db_parameter_group::ParameterGroup,
@@ -136,6 +191,14 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &route53_health_check::HealthCheck,
     &route53_hosted_zone::HostedZone,
     &route53_record_set::RecordSet,
+    &s3_bucket::Bucket,
+    &s3_bucket_policy::BucketPolicy,
+    &sns_subscription::Subscription,
+    &sns_topic::Topic,
+    &sns_topic_policy::TopicPolicy,
+    &sqs_queue::Queue,
+    &sqs_queue_policy::QueuePolicy,
+    &ssm_parameter::Parameter,
     &secretsmanager_rotation_schedule::RotationSchedule,
     &secretsmanager_secret::Secret,
     &wafv2_ip_set::IpSet,

@@ -1,11 +1,12 @@
 //! Stage 3: the observed side. Everything desired or recorded is looked up, grouped by kind and region, in as few calls
 //! as the APIs allow; a batch that the service refuses is split until the culprit is alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use crate::address::{Address, Owner};
+use crate::address::{Address, Owner, PhysicalId};
 use crate::fault::{Class, Fault};
 use crate::graph::{Existing, Graph, Node};
 use crate::kind::{AnyKind, Cloud, Compared, Lookup, Observed, Tagging, Wanted, reference};
@@ -48,8 +49,9 @@ pub async fn observe(
             groups.entry((kind.name(), region)).or_default().push((address, wanted));
         }
     };
+    let recorded = RecordedIds::of(state);
     for (address, record) in &state.resources {
-        let lookup = lookup_of_record(state, address, record);
+        let lookup = lookup_of_record(state, &recorded, address, record);
         // What is not desired any more should be as it was left.
         let spec = graph.nodes.get(address).map_or(&record.spec, |node| &node.spec);
         let compared = match record.status {
@@ -64,7 +66,7 @@ pub async fn observe(
     }
     for (address, node) in &graph.nodes {
         if !state.resources.contains_key(address) {
-            let lookup = lookup_of_node(graph, state, address, node);
+            let lookup = lookup_of_node(graph, state, &recorded, address, node);
             want(&node.kind, &node.region, address, lookup, Compared::with(&node.spec));
         }
     }
@@ -75,15 +77,28 @@ pub async fn observe(
 }
 
 /// How to find what is recorded: by its id, or, while its creation is open, by what the creation left.
-fn lookup_of_record(state: &State, address: &Address, record: &Record) -> Option<Lookup> {
-    match &record.id {
-        Some(id) => Some(Lookup::Id(id.clone())),
-        None => lookup_unknown(state, address, kinds::find(&record.kind)?, &record.spec),
+fn lookup_of_record(
+    state: &State,
+    recorded: &RecordedIds<'_>,
+    address: &Address,
+    record: &Record,
+) -> Option<Lookup> {
+    let Record { kind, region, id, spec, .. } = record;
+    if let Some(id) = id {
+        return Some(Lookup::Id(id.clone()));
     }
+    let owner = Owner { stack: state.stack.clone(), address: address.clone() };
+    lookup_unknown(owner, kinds::find(kind)?, spec, || recorded.of_kind(kind, region))
 }
 
 /// How to find what should be there and is not recorded: it may be ours all the same, if state was lost.
-fn lookup_of_node(graph: &Graph, state: &State, address: &Address, node: &Node) -> Option<Lookup> {
+fn lookup_of_node(
+    graph: &Graph,
+    state: &State,
+    recorded: &RecordedIds<'_>,
+    address: &Address,
+    node: &Node,
+) -> Option<Lookup> {
     debug_assert_eq!(graph.stack, state.stack);
     let former = graph.moved.get(address).and_then(|former| state.resources.get(former));
     let same = |former: &&Record| former.kind == node.kind && former.region == node.region;
@@ -94,16 +109,18 @@ fn lookup_of_node(graph: &Graph, state: &State, address: &Address, node: &Node) 
         state.resources.get(&reference.address)?.outputs.get(&reference.output).cloned()
     };
     let spec = reference::resolve(&node.spec, &known);
-    lookup_unknown(state, address, kinds::find(&node.kind)?, &spec)
+    let Node { kind, region, .. } = node;
+    let owner = Owner { stack: state.stack.clone(), address: address.clone() };
+    lookup_unknown(owner, kinds::find(kind)?, &spec, || recorded.of_kind(kind, region))
 }
 
 /// By the id that the spec determines, else by the owner tags; `None` where neither exists, which is only so while
 /// what the spec refers to does not exist either.
 pub(crate) fn lookup_unknown(
-    state: &State,
-    address: &Address,
+    owner: Owner,
     kind: &dyn AnyKind,
     spec: &serde_json::Value,
+    recorded: impl FnOnce() -> Arc<BTreeSet<PhysicalId>>,
 ) -> Option<Lookup> {
     if let Some(id) = kind.natural_id(spec) {
         return Some(Lookup::Id(id));
@@ -111,11 +128,27 @@ pub(crate) fn lookup_unknown(
     match kind.tagging() {
         Tagging::None => None,
         Tagging::List | Tagging::Map => {
-            let owner = Owner { stack: state.stack.clone(), address: address.clone() };
             // Both halves of a replacement carry the same owner tags; the recorded one is not the one looked for.
-            let except = state.resources.values().filter_map(|record| record.id.clone()).collect();
-            Some(Lookup::Owner { owner, except })
+            Some(Lookup::Owner { owner, except: recorded() })
         }
+    }
+}
+
+/// The ids that a state records, by kind and region: what is looked for by its owner tags is none of them.
+pub(crate) struct RecordedIds<'a>(BTreeMap<(&'a str, &'a str), Arc<BTreeSet<PhysicalId>>>);
+
+impl<'a> RecordedIds<'a> {
+    pub(crate) fn of(state: &'a State) -> Self {
+        let mut ids: BTreeMap<(&str, &str), BTreeSet<PhysicalId>> = BTreeMap::new();
+        for Record { kind, region, id, .. } in state.resources.values() {
+            ids.entry((kind, region)).or_default().extend(id.clone());
+        }
+        Self(ids.into_iter().map(|(of, ids)| (of, Arc::new(ids))).collect())
+    }
+
+    /// Shared: there is a lookup for each of thousands of resources.
+    pub(crate) fn of_kind(&self, kind: &str, region: &str) -> Arc<BTreeSet<PhysicalId>> {
+        self.0.get(&(kind, region)).cloned().unwrap_or_default()
     }
 }
 

@@ -110,12 +110,9 @@ pub fn plan(graph: &Graph, state: &State, observation: &Observation, origin: Ori
     for address in order::topological(graph.nodes.iter().map(|(at, node)| (at, &node.needs))) {
         planner.desired(address, &graph.nodes[address]);
     }
-    for (address, record) in &state.resources {
-        if !graph.nodes.contains_key(address) {
-            planner.removed(address, record);
-        }
-    }
-    let Planner { changes, conflicts, .. } = planner;
+    let removed = planner.removed();
+    let Planner { mut changes, conflicts, .. } = planner;
+    changes.extend(removed);
     let (steps, estimate) = schedule::schedule(&changes, state);
     Plan {
         format: FORMAT,
@@ -231,6 +228,9 @@ impl Planner<'_> {
         }
         let sides = diff::Sides { desired, observed: &observed.spec, record };
         change.fields = diff::differences(kind.fields(), sides);
+        if observed.readiness == Readiness::Unconfirmed {
+            change.fields.retain(|field| field.replaces);
+        }
         change.observed = Some(diff::owned_part(kind.fields(), sides));
         let replacing = change.fields.iter().filter(|field| field.replaces);
         let replacing: Vec<String> = replacing.map(|field| field.path.clone()).collect();
@@ -241,11 +241,13 @@ impl Planner<'_> {
                 let why = why.clone();
                 (self.replacement(kind, record, observed, desired), Reason::Failed { why })
             }
-            Readiness::Ready | Readiness::Pending(_) if !replacing.is_empty() => {
+            Readiness::Ready | Readiness::Unconfirmed | Readiness::Pending(_)
+                if !replacing.is_empty() =>
+            {
                 let reason = Reason::Replaces { fields: replacing };
                 (self.replacement(kind, record, observed, desired), reason)
             }
-            Readiness::Ready | Readiness::Pending(_) => match record {
+            Readiness::Ready | Readiness::Unconfirmed | Readiness::Pending(_) => match record {
                 _ if recorded_id.is_none() => (Action::Adopt, Reason::FoundOurs),
                 _ if !change.fields.is_empty() => (Action::Update, Reason::Differs),
                 Some(record) if record.status != Status::Stable => {
@@ -291,31 +293,46 @@ impl Planner<'_> {
         }
     }
 
-    fn removed(&mut self, address: &Address, record: &Record) {
-        let observed = self.observation.get(address);
-        let reason = match (observed, self.origin.intent) {
-            (None, _) => Reason::RemovedAndGone,
-            (Some(observed), _) if let Some(to) = self.moved_to(record, observed) => {
-                let fingerprint = Some(fingerprint(observed));
-                let gone = removal(record, None, Reason::Moved { to });
-                self.changes.insert(address.clone(), Change { fingerprint, ..gone });
-                return;
-            }
-            (Some(_), Intent::Destroy) => Reason::Destroy,
-            (Some(_), Intent::Apply) if replaced_base(address).is_some() => Reason::Replaced,
-            (Some(_), Intent::Apply) => Reason::Removed,
-        };
-        self.changes.insert(address.clone(), removal(record, observed, reason));
+    /// What becomes of the records that the blueprint does not ask for, once all that it asks for is decided.
+    fn removed(&self) -> BTreeMap<Address, Change> {
+        let standing = self.standing();
+        let records = self.state.resources.iter();
+        let removed = records.filter(|(address, _)| !self.graph.nodes.contains_key(*address));
+        removed
+            .map(|(address, record)| {
+                let observed = self.observation.get(address);
+                let moved_to = observed.and_then(|observed| {
+                    standing.get(&(record.kind.as_str(), record.region.as_str(), &observed.id))
+                });
+                let change = match (observed, moved_to, self.origin.intent) {
+                    (None, _, _) => removal(record, observed, Reason::RemovedAndGone),
+                    (Some(observed), Some(&to), _) => {
+                        let fingerprint = Some(fingerprint(observed));
+                        let gone = removal(record, None, Reason::Moved { to: to.clone() });
+                        Change { fingerprint, ..gone }
+                    }
+                    (Some(_), None, Intent::Destroy) => removal(record, observed, Reason::Destroy),
+                    (Some(_), None, Intent::Apply) if replaced_base(address).is_some() => {
+                        removal(record, observed, Reason::Replaced)
+                    }
+                    (Some(_), None, Intent::Apply) => removal(record, observed, Reason::Removed),
+                };
+                (address.clone(), change)
+            })
+            .collect()
     }
 
-    /// The address of the blueprint at which this very object stands from now on.
-    fn moved_to(&self, record: &Record, observed: &Observed) -> Option<Address> {
-        let same = |change: &Change| {
-            change.desired.is_some()
-                && change.id.as_ref() == Some(&observed.id)
-                && (&change.kind, &change.region) == (&record.kind, &record.region)
-        };
-        self.changes.iter().find(|(_, change)| same(change)).map(|(address, _)| address.clone())
+    /// The objects of the blueprint that are there, by kind, region and id, with the addresses at which they stand from
+    /// now on: the first, should there be several.
+    fn standing(&self) -> BTreeMap<(&str, &str, &PhysicalId), &Address> {
+        let mut standing = BTreeMap::new();
+        for (address, change) in &self.changes {
+            if let (Some(_), Some(id)) = (&change.desired, &change.id) {
+                let object = (change.kind.as_str(), change.region.as_str(), id);
+                standing.entry(object).or_insert(address);
+            }
+        }
+        standing
     }
 
     /// The value of a reference, if it is known now and will not change.

@@ -3,12 +3,14 @@
 //! What people read is a [`Display`](std::fmt::Display) with ANSI styles in it; whoever writes it strips them where
 //! they do not belong. What machines read is a versioned struct of its own, see `docs/json.md`.
 
+pub mod explain;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod human;
 pub mod json;
 pub mod progress;
 pub mod reference;
+pub mod schema;
 pub mod style;
 pub mod words;
 

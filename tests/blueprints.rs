@@ -292,8 +292,8 @@ async fn settle(
 ) {
     let cx = stack.aws.region(region);
     for _ in 0..400 {
-        let found =
-            kind.read(&cx, &[Wanted::uncompared(Lookup::Id(live.id.clone()))]).await.unwrap();
+        let wanted = [Wanted::uncompared(Lookup::Id(live.id.clone()))];
+        let found = kind.read(&cx, &wanted).await.unwrap();
         let settled = match &found[0] {
             None => deleted,
             Some(seen) => !deleted && seen.readiness == Readiness::Ready,

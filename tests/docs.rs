@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use platctl::report::reference;
+use platctl::report::{reference, schema};
 
 /// Every page that a person wrote.
 const PAGES: &[&str] = &["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/json.md"];
@@ -18,6 +18,11 @@ fn the_page_of_kinds_is_fresh() {
 #[test]
 fn the_page_of_the_blueprint_is_fresh() {
     is_fresh("docs/blueprint.md", &reference::blueprint());
+}
+
+#[test]
+fn the_schema_is_fresh() {
+    is_fresh("blueprints/blueprint.schema.json", &schema::blueprint());
 }
 
 #[test]
@@ -85,6 +90,7 @@ const PUBLIC: &[&str] = &[
     "example.com",
     "github.com",
     "insta.rs",
+    "json-schema.org",
 ];
 
 fn is_fresh(page: &str, fresh: &str) {

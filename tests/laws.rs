@@ -54,6 +54,7 @@ const LAWS: [(&str, &[&str]); 9] = [
 
 /// Properties whose names sound like secrets and hold none.
 const HARMLESS: &[(&str, &str)] = &[
+    ("AuthToken", "a reference to the secret: a value in clear does not decode"),
     ("GenerateSecretString", "a recipe: the service draws the secret and keeps it"),
     ("HttpTokens", "whether instances need a token to read their metadata"),
     ("ManageMasterUserPassword", "whether the service draws and keeps it"),

@@ -22,7 +22,7 @@ use crate::kind::{
     reference,
 };
 use crate::kinds;
-use crate::observe::lookup_unknown;
+use crate::observe::{RecordedIds, lookup_unknown};
 use crate::plan::{Change, Op, Plan, Step, StepId, diff, resolved};
 use crate::state::{Event, Record, Status};
 
@@ -82,6 +82,8 @@ struct Executor<'a> {
     dependents: Vec<Vec<StepId>>,
     begun: BTreeMap<StepId, Instant>,
     ended: BTreeSet<StepId>,
+    /// The ids that were recorded when it began, by kind and region.
+    recorded: BTreeMap<(&'a str, &'a str), Arc<BTreeSet<PhysicalId>>>,
     /// What is known of every resource, to substitute references.
     outputs: BTreeMap<Address, Outputs>,
     outcome: Outcome,
@@ -109,8 +111,14 @@ impl<'a> Executor<'a> {
         let ready = free.map(|id| (plan.steps[id].remaining, Reverse(id))).collect();
         let standing = plan.changes.iter().filter(|(_, change)| !change.action.makes_new());
         let outputs = standing.map(|(address, change)| (address.clone(), change.outputs.clone()));
+        let recorded = RecordedIds::of(state);
+        let of_kind = |change: &'a Change| {
+            let (kind, region) = (change.kind.as_str(), change.region.as_str());
+            ((kind, region), recorded.of_kind(kind, region))
+        };
         Self {
             plan,
+            recorded: plan.changes.values().map(of_kind).collect(),
             outputs: outputs.collect(),
             work: Work { cloud, state, journal, pace, progress },
             watch,
@@ -199,12 +207,22 @@ impl<'a> Executor<'a> {
             deletion: change.deletion,
         };
         self.record(address, &Event::CreateBegun { record: Box::new(record) })?;
+        let owner = Owner { stack: self.work.state.stack.clone(), address: address.clone() };
+        let recorded = || {
+            let known = self.recorded.get(&(change.kind.as_str(), change.region.as_str()));
+            let mut ids = known.cloned().unwrap_or_default();
+            // The old half may have been found just now.
+            if let Some(old) = change.id.as_ref().filter(|id| !ids.contains(*id)) {
+                Arc::make_mut(&mut ids).insert(old.clone());
+            }
+            ids
+        };
         let creation = Creation {
             cloud: Arc::clone(&self.work.cloud),
             kind,
             region: &change.region,
-            owner: Owner { stack: self.work.state.stack.clone(), address: address.clone() },
-            lookup: lookup_unknown(self.work.state, address, kind, &spec),
+            lookup: lookup_unknown(owner.clone(), kind, &spec, recorded),
+            owner,
             first: diff::without_late(kind.fields(), &spec),
             token,
             pace: self.work.pace,
@@ -475,13 +493,13 @@ impl<'a> Executor<'a> {
     fn outcome(mut self) -> Outcome {
         let interrupted = self.outcome.interrupted.is_some();
         let mut unreachable: BTreeMap<StepId, Address> = BTreeMap::new();
+        let failures = self.outcome.failed.iter();
+        let failed: BTreeSet<(&Address, Op)> = failures.map(|it| (&it.address, it.op)).collect();
         for (id, step) in self.plan.steps.iter().enumerate() {
             if self.ended.contains(&id) {
                 continue;
             }
-            let failed =
-                self.outcome.failed.iter().any(|f| f.address == step.address && f.op == step.op);
-            if failed {
+            if failed.contains(&(&step.address, step.op)) {
                 unreachable.insert(id, step.address.clone());
                 continue;
             }

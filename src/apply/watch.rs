@@ -197,7 +197,11 @@ impl Watcher {
             {
                 return Some(Ok(Some(observed)));
             }
-            (Goal::Ready, Readiness::Ready) => return Some(Ok(Some(observed))),
+            (Goal::Ready, Readiness::Ready | Readiness::Unconfirmed) => {
+                return Some(Ok(Some(observed)));
+            }
+            (Goal::Gone, Readiness::Unconfirmed) => return Some(Ok(None)),
+            (_, Readiness::Unconfirmed) => "unconfirmed".into(),
             (_, Readiness::Pending(state)) => state.to_string(),
             (_, Readiness::Deleting) => "being deleted".into(),
             (_, Readiness::Ready) => "there".into(),

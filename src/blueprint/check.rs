@@ -7,9 +7,9 @@ use super::Blueprint;
 use super::component::Component;
 use super::component::network::Tier;
 use super::node::Node;
-use super::reference::{ComponentType, Mention, Place};
+use super::reference::{ComponentType, Mention, Place, Reference};
 use super::value::{Name, Region};
-use crate::diagnostic::{Diagnostic, did_you_mean, listed};
+use crate::diagnostic::{Diagnostic, PROBLEMS_MAX, did_you_mean, listed, with_article};
 use crate::source::{Span, Spanned};
 
 /// Checks a decoded blueprint. Components that could not be decoded are absent from it but are
@@ -27,6 +27,7 @@ pub(crate) fn check(
         stack: known.stack,
         declared: here,
         home,
+        log_groups: BTreeMap::new(),
         problems: Vec::new(),
     };
     check.tags();
@@ -92,6 +93,10 @@ impl Declared {
     fn has(&self, component: ComponentType) -> bool {
         self.own.contains_key(&component)
     }
+
+    fn has_name(&self, component: ComponentType, name: &str) -> bool {
+        self.own.get(&component).is_some_and(|names| names.contains_key(name))
+    }
 }
 
 /// What a component's check sees, and where it reports.
@@ -103,6 +108,8 @@ pub struct Check<'a> {
     declared: &'a Declared,
     /// What is declared in the blueprint's own region.
     home: &'a Declared,
+    /// The names of the log groups so far, with the places to blame for them.
+    pub(crate) log_groups: BTreeMap<String, Span>,
     problems: Vec<Diagnostic>,
 }
 
@@ -162,6 +169,21 @@ impl Check<'_> {
         self.report(problem);
     }
 
+    /// What somebody uses must give permissions.
+    pub(crate) fn uses<'u>(
+        &mut self,
+        who: &str,
+        uses: impl IntoIterator<Item = &'u Spanned<Reference>>,
+    ) {
+        for reference in uses.into_iter().filter(|it| it.access.is_none()) {
+            let noun = with_article(reference.component.noun());
+            self.report(
+                Diagnostic::error(format!("{who} cannot use `{reference}`"))
+                    .at(reference.span, format!("{noun} gives no permissions")),
+            );
+        }
+    }
+
     /// Names are unique in an account, so the stack is part of them.
     pub(crate) fn name_length(&mut self, name: &str, at: Span, max: usize, what: &str) {
         let full = format!("{}-{name}", self.stack);
@@ -177,6 +199,9 @@ impl Check<'_> {
 
     fn resolve(&mut self, mention: &Mention) {
         let Mention { place, component, name, span } = mention;
+        if self.problems.len() > PROBLEMS_MAX {
+            return;
+        }
         let declared = match place {
             Place::Here => self.declared,
             Place::Home => self.home,
@@ -196,10 +221,10 @@ impl Check<'_> {
                 declared
             }
         };
-        let names: Vec<&str> = declared.names(*component).collect();
-        if names.contains(&name.as_str()) {
+        if declared.has_name(*component, name) {
             return;
         }
+        let names: Vec<&str> = declared.names(*component).collect();
         let noun = component.noun();
         let problem = Diagnostic::error(format!("no {noun} is called `{name}`"));
         let section = component.section();

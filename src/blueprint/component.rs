@@ -1,7 +1,13 @@
 //! The components: one file for each type, with its language, its defaults and its checks.
 
+pub mod alarm;
+pub mod audit;
+pub mod bucket;
+pub mod cache;
+pub mod cdn;
 pub mod certificate;
 pub mod cluster;
+pub mod dashboard;
 pub mod database;
 pub mod dns;
 pub mod existing;
@@ -10,10 +16,18 @@ pub mod identity;
 pub mod key;
 pub mod load_balancer;
 pub mod log;
+pub mod metric;
 pub mod network;
+pub mod parameter;
+pub mod queue;
 pub mod registry;
 pub mod resource;
+pub mod route;
 pub mod secret;
+pub mod security_group;
+pub mod service;
+pub mod table;
+pub mod topic;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -54,7 +68,8 @@ impl<C: Component> Decode for Named<C> {
     }
 
     fn shape() -> Shape {
-        Shape::Map { key: Box::new(<C::Name as Word>::shape()), value: Box::new(C::shape()) }
+        let name = <C::Name as Decode>::shape();
+        Shape::Map { key: Box::new(name), value: Box::new(C::shape()) }
     }
 
     fn absent() -> Option<Self> {

@@ -19,7 +19,7 @@ use super::shape::{Field, Shape};
 use crate::diagnostic::{Diagnostic, did_you_mean, listed};
 use crate::source::Span;
 
-pub(crate) use impls::decode_map;
+pub(crate) use impls::{decode_map, json};
 pub(crate) use schema::{key_of, schema};
 
 /// A type of the blueprint language.
@@ -56,6 +56,12 @@ pub(crate) trait Word: FromStr<Err = Invalid> + Display {
     const QUOTED: bool = false;
 
     fn shape() -> Shape;
+
+    /// A regular expression of ECMA 262 that every valid text matches, and few others do. Editors know it from the
+    /// schema; what is valid, the parser decides.
+    fn pattern() -> Option<String> {
+        None
+    }
 }
 
 /// Why a text is not a value of a type.

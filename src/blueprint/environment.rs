@@ -4,11 +4,11 @@ use super::expand;
 use super::node::{Entry, Mapping, Node, Value};
 use super::parse;
 use super::value::Name;
-use crate::diagnostic::{Diagnostic, did_you_mean, either, listed};
+use crate::diagnostic::{Diagnostic, PROBLEMS_MAX, did_you_mean, either, listed};
 use crate::source::{FileId, SourceMap, Span, Spanned};
 
 /// The keys that make a blueprint what it is; no environment can change them.
-const FIXED_KEYS: [&str; 4] = ["apiVersion", "kind", "name", "environments"];
+pub(crate) const FIXED_KEYS: [&str; 4] = ["apiVersion", "kind", "name", "environments"];
 
 /// The names of a blueprint's environments, in the order of the file.
 pub(crate) fn names(root: &Node) -> Vec<&str> {
@@ -55,9 +55,14 @@ pub(crate) fn check(root: &Node, problems: &mut Vec<Diagnostic>) {
     }
 }
 
+/// What an environment says.
+pub(crate) fn overlay<'n>(root: &'n Node, name: Option<&str>) -> Option<&'n Node> {
+    root.get("environments")?.get(name?)
+}
+
 /// Whether a problem is in the text of an environment, which then needs not be named.
 pub(crate) fn wrote(root: &Node, name: &str, problem: &Diagnostic) -> bool {
-    let overlay = root.get("environments").and_then(|it| it.get(name)).map(|it| it.span);
+    let overlay = overlay(root, Some(name)).map(|it| it.span);
     overlay.zip(problem.primary.as_ref()).is_some_and(|(overlay, label)| {
         overlay.file == label.span.file && overlay.range().contains(&label.span.range().start)
     })
@@ -185,7 +190,7 @@ pub(crate) fn merge(base: &mut Mapping, overlay: Mapping, problems: &mut Vec<Dia
     for Entry { key, value } in overlay.entries {
         match value.value {
             Value::Null => {
-                if base.remove(&key.value).is_none() {
+                if base.remove(&key.value).is_none() && problems.len() <= PROBLEMS_MAX {
                     problems.push(nothing_to_remove(base, &key));
                 }
             }

@@ -70,6 +70,13 @@ impl Node {
         self.mapping()?.get(key)
     }
 
+    /// Takes a key out of a mapping.
+    pub(crate) fn remove(&mut self, key: &str) {
+        if let Value::Mapping(mapping) = &mut self.value {
+            mapping.remove(key);
+        }
+    }
+
     /// The place of a part of a scalar's text; the whole scalar if escapes or folding moved it.
     pub(crate) fn part(&self, range: Range<usize>) -> Span {
         let Value::Scalar(scalar) = &self.value else { return self.span };

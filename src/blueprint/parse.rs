@@ -227,6 +227,7 @@ impl<'a, 'p> Builder<'a, 'p> {
     fn mapping(&mut self, style: StructureStyle, start: Span) -> Result<Node, Stop> {
         self.open(style, start);
         let mut mapping = Mapping::default();
+        let mut keys = BTreeMap::new();
         let mut last = None;
         let end = loop {
             let (event, span) = self.next()?;
@@ -240,13 +241,20 @@ impl<'a, 'p> Builder<'a, 'p> {
                 value.span = key.span;
             }
             last = Some(value.span);
-            self.insert(&mut mapping, key, value);
+            self.insert(&mut mapping, &mut keys, key, value);
         };
         let span = end.map_or(start, |end| start.to(end));
         Ok(Node { value: Value::Mapping(mapping), span })
     }
 
-    fn insert(&mut self, mapping: &mut Mapping, key: Node, value: Node) {
+    /// Adds an entry; `keys` are those that are there, with their places.
+    fn insert(
+        &mut self,
+        mapping: &mut Mapping,
+        keys: &mut BTreeMap<String, Span>,
+        key: Node,
+        value: Node,
+    ) {
         let problem = match key.value {
             Value::Scalar(Scalar { text, plain: true }) if text == "<<" => {
                 Diagnostic::error("merge keys are not part of YAML 1.2")
@@ -254,13 +262,14 @@ impl<'a, 'p> Builder<'a, 'p> {
                     .hint("Repeat the values, or put what differs under `environments`.")
             }
             Value::Scalar(Scalar { text, .. }) => {
-                let Some(first) = mapping.entry(&text) else {
+                let Some(first) = keys.get(&text) else {
+                    keys.insert(text.clone(), key.span);
                     let key = Spanned::new(text, key.span);
                     return mapping.entries.push(Entry { key, value });
                 };
                 Diagnostic::error(format!("duplicate key `{text}`"))
                     .at(key.span, "written again here")
-                    .also(first.key.span, "first written here")
+                    .also(*first, "first written here")
             }
             Value::Null => Diagnostic::error("a key is empty").at(key.span, "expected a word"),
             Value::Sequence(_) | Value::Mapping(_) => {

@@ -9,7 +9,7 @@ use super::component::Component;
 use super::decode::{Decode, Decoder, Invalid, Word, schema};
 use super::node::{Node, Value};
 use super::shape::Shape;
-use super::value::Name;
+use super::value::{NAME_PATTERN, Name};
 use crate::diagnostic::{Diagnostic, listed, with_article};
 use crate::source::Span;
 
@@ -22,6 +22,16 @@ schema! {
         Cluster = "cluster",
         /// A relational database.
         Database = "database",
+        /// A Redis or Valkey cache.
+        Cache = "cache",
+        /// A table of DynamoDB.
+        Table = "table",
+        /// A bucket of S3.
+        Bucket = "bucket",
+        /// A queue of SQS.
+        Queue = "queue",
+        /// A topic of SNS.
+        Topic = "topic",
         /// An application load balancer.
         LoadBalancer = "loadBalancer",
         /// A DNS zone.
@@ -34,6 +44,8 @@ schema! {
         Registry = "registry",
         /// A secret.
         Secret = "secret",
+        /// A plain value in Parameter Store.
+        Parameter = "parameter",
         /// An encryption key.
         Key = "key",
         /// A log group.
@@ -42,32 +54,100 @@ schema! {
         Identity = "identity",
         /// A resource of any kind.
         Resource = "resource",
+        /// A security group of its own.
+        SecurityGroup = "securityGroup",
+        /// A CloudFront distribution.
+        Cdn = "cdn",
+        /// An alarm of CloudWatch.
+        Alarm = "alarm",
+        /// A dashboard of CloudWatch.
+        Dashboard = "dashboard",
+        /// The audit of the account.
+        Audit = "audit",
+        /// An application on the cluster.
+        Service = "service",
     }
 }
 
+/// What the language knows of a type of component.
+struct Traits {
+    section: &'static str,
+    noun: &'static str,
+    /// What the components of the type are called by, which decides how others refer to them.
+    called_by: CalledBy,
+    accesses: &'static [Access],
+}
+
+enum CalledBy {
+    /// By nothing: there is at most one.
+    Only,
+    /// By a [`Name`], so that a [`Reference`] can name them.
+    Name,
+    /// By a domain name.
+    Domain,
+}
+
+const fn only(section: &'static str) -> Traits {
+    Traits { section, noun: section, called_by: CalledBy::Only, accesses: &[] }
+}
+
+const fn many(section: &'static str, noun: &'static str, accesses: &'static [Access]) -> Traits {
+    Traits { section, noun, called_by: CalledBy::Name, accesses }
+}
+
 impl ComponentType {
-    /// The key of the blueprint that holds the components of this type.
-    pub const fn section(self) -> &'static str {
+    const fn traits(self) -> Traits {
+        use Access::{
+            Connect, Decrypt, Encrypt, Publish, Pull, Push, Read, Receive, Secret, Send, Subscribe,
+            Write,
+        };
         match self {
-            Self::Network => "network",
-            Self::Cluster => "cluster",
-            Self::Database => "databases",
-            Self::LoadBalancer => "loadBalancers",
-            Self::Zone => "dns",
-            Self::Certificate => "certificates",
-            Self::Firewall => "firewalls",
-            Self::Registry => "registries",
-            Self::Secret => "secrets",
-            Self::Key => "keys",
-            Self::Log => "logs",
-            Self::Identity => "identities",
-            Self::Resource => "resources",
+            Self::Network => only("network"),
+            Self::Cluster => only("cluster"),
+            Self::Database => many("databases", "database", &[Connect, Secret]),
+            Self::Cache => many("caches", "cache", &[Connect]),
+            Self::Table => many("tables", "table", &[Read, Write]),
+            Self::Bucket => many("buckets", "bucket", &[Read, Write]),
+            Self::Queue => many("queues", "queue", &[Send, Receive]),
+            Self::Topic => many("topics", "topic", &[Publish, Subscribe]),
+            Self::LoadBalancer => many("loadBalancers", "load balancer", &[]),
+            Self::Zone => Traits { called_by: CalledBy::Domain, ..many("dns", "DNS zone", &[]) },
+            Self::Certificate => many("certificates", "certificate", &[]),
+            Self::Firewall => many("firewalls", "firewall", &[]),
+            Self::Registry => many("registries", "registry", &[Pull, Push]),
+            Self::Secret => many("secrets", "secret", &[Read, Write]),
+            Self::Parameter => many("parameters", "parameter", &[Read]),
+            Self::Key => many("keys", "key", &[Decrypt, Encrypt]),
+            Self::Log => many("logs", "log group", &[Write, Read]),
+            Self::Identity => many("identities", "identity", &[]),
+            Self::SecurityGroup => many("securityGroups", "security group", &[]),
+            Self::Cdn => many("cdn", "CDN", &[]),
+            Self::Alarm => many("alarms", "alarm", &[]),
+            Self::Dashboard => many("dashboards", "dashboard", &[]),
+            Self::Audit => only("audit"),
+            Self::Service => many("services", "service", &[]),
+            Self::Resource => many("resources", "resource", &[]),
         }
     }
 
-    /// Whether there is at most one, which has no name.
+    /// The key of the blueprint that holds the components of this type.
+    pub const fn section(self) -> &'static str {
+        self.traits().section
+    }
+
+    /// As a sentence has it: `load balancer`.
+    pub const fn noun(self) -> &'static str {
+        self.traits().noun
+    }
+
+    /// What a user of such a component may ask for; the first is meant when nothing is said.
+    pub const fn accesses(self) -> &'static [Access] {
+        self.traits().accesses
+    }
+
+    /// Whether there is at most one of them, at the section itself.
     pub const fn is_single(self) -> bool {
-        matches!(self, Self::Network | Self::Cluster)
+        matches!(self.traits().called_by, CalledBy::Only)
     }
 
     /// The key of `existing` that holds those that others own.
@@ -83,56 +163,34 @@ impl ComponentType {
         }
     }
 
-    /// As a sentence has it: `load balancer`.
-    pub const fn noun(self) -> &'static str {
-        match self {
-            Self::Network => "network",
-            Self::Cluster => "cluster",
-            Self::Database => "database",
-            Self::LoadBalancer => "load balancer",
-            Self::Zone => "DNS zone",
-            Self::Certificate => "certificate",
-            Self::Firewall => "firewall",
-            Self::Registry => "registry",
-            Self::Secret => "secret",
-            Self::Key => "key",
-            Self::Log => "log group",
-            Self::Identity => "identity",
-            Self::Resource => "resource",
-        }
-    }
-
-    /// What a user of such a component may ask for; the first is meant when nothing is said.
-    pub const fn accesses(self) -> &'static [Access] {
-        match self {
-            Self::Database => &[Access::Connect, Access::Secret],
-            Self::Secret => &[Access::Read, Access::Write],
-            Self::Registry => &[Access::Pull, Access::Push],
-            Self::Log => &[Access::Write, Access::Read],
-            Self::Key => &[Access::Decrypt, Access::Encrypt],
-            Self::Network
-            | Self::Cluster
-            | Self::LoadBalancer
-            | Self::Zone
-            | Self::Certificate
-            | Self::Firewall
-            | Self::Identity
-            | Self::Resource => &[],
-        }
+    /// The types that a [`Reference`] can name, in alphabetical order.
+    fn referable() -> Vec<Self> {
+        let named = |it: &Self| matches!(it.traits().called_by, CalledBy::Name);
+        let mut types: Vec<Self> = Self::ALL.iter().copied().filter(named).collect();
+        types.sort_by_key(|it| it.as_str());
+        types
     }
 }
 
 schema! {
     /// What a reference asks for.
     pub enum Access {
-        /// A network path, and for identities the permission to log in with IAM.
+        /// A network path, and what it takes to log in: permission to do so with IAM, or to read the token of a cache.
         Connect = "connect",
         /// To read the credentials that AWS keeps for it.
         Secret = "secret",
-        /// To read its values.
+        /// To read what it holds.
         Read = "read",
         /// To write to it.
         Write = "write",
+        /// To send messages.
+        Send = "send",
+        /// To receive messages and take them from the queue.
+        Receive = "receive",
+        /// To publish messages.
+        Publish = "publish",
+        /// To subscribe to its messages.
+        Subscribe = "subscribe",
         /// To pull images.
         Pull = "pull",
         /// To push and pull images.
@@ -170,7 +228,7 @@ impl FromStr for Reference {
         };
         let Some((component, name)) = path.split_once('.') else {
             return Err(Invalid::new("must be a type and a name with a dot between")
-                .hint(format!("Types are {}.", listed(REFERABLE))));
+                .hint(format!("Types are {}.", listed(ComponentType::referable()))));
         };
         let component = component_type(component)?;
         let name = name.parse()?;
@@ -182,29 +240,17 @@ impl FromStr for Reference {
     }
 }
 
-/// The types that a [`Reference`] can name: those whose components have a [`Name`].
-const REFERABLE: [ComponentType; 9] = [
-    ComponentType::Certificate,
-    ComponentType::Database,
-    ComponentType::Firewall,
-    ComponentType::Identity,
-    ComponentType::Key,
-    ComponentType::LoadBalancer,
-    ComponentType::Log,
-    ComponentType::Registry,
-    ComponentType::Secret,
-];
-
 fn component_type(text: &str) -> Result<ComponentType, Invalid> {
-    if let Some(found) = REFERABLE.into_iter().find(|it| it.as_str() == text) {
-        return Ok(found);
+    let known = ComponentType::referable();
+    if let Some(found) = known.iter().find(|it| it.as_str() == text) {
+        return Ok(*found);
     }
-    let types = format!("Types are {}.", listed(REFERABLE));
-    if let Some(plural) = REFERABLE.into_iter().find(|it| it.section() == text) {
+    let types = format!("Types are {}.", listed(&known));
+    if let Some(plural) = known.iter().find(|it| it.section() == text) {
         return Err(Invalid::new(format!("did you mean `{plural}`?")).hint(types));
     }
     let otherwise = format!("`{text}` is not a type of component");
-    Err(Invalid::unknown(text, REFERABLE.map(ComponentType::as_str), &otherwise).hint(types))
+    Err(Invalid::unknown(text, known.iter().map(|it| it.as_str()), &otherwise).hint(types))
 }
 
 fn access_of(component: ComponentType, text: &str) -> Result<Access, Invalid> {
@@ -232,7 +278,7 @@ impl Decode for Reference {
     }
 
     fn shape() -> Shape {
-        <Parsed as Word>::shape()
+        <Parsed as Decode>::shape()
     }
 }
 
@@ -257,12 +303,31 @@ impl Word for Parsed {
     fn shape() -> Shape {
         Shape::word("a reference", &["database.orders", "secret.api:read"])
     }
+
+    fn pattern() -> Option<String> {
+        let name = NAME_PATTERN;
+        let of_type = |it: ComponentType| match it.accesses() {
+            [] => format!("{it}\\.{name}"),
+            accesses => {
+                let accesses: Vec<&str> = accesses.iter().map(|access| access.as_str()).collect();
+                format!("{it}\\.{name}(:({}))?", accesses.join("|"))
+            }
+        };
+        let types: Vec<String> = ComponentType::referable().into_iter().map(of_type).collect();
+        Some(format!("^({})$", types.join("|")))
+    }
 }
 
 /// The plain name of a component whose type the place decides.
 pub struct Link<C: Component> {
     pub name: C::Name,
     component: PhantomData<fn() -> C>,
+}
+
+impl<C: Component> Link<C> {
+    pub(crate) fn to(name: C::Name) -> Self {
+        Self { name, component: PhantomData }
+    }
 }
 
 impl<C: Component> Decode for Link<C> {
@@ -284,17 +349,18 @@ impl<C: Component> Decode for Link<C> {
         }
         let name: C::Name = decoder.word(node)?;
         decoder.mention(C::TYPE, &name.to_string(), node.span);
-        Some(Self { name, component: PhantomData })
+        Some(Self::to(name))
     }
 
     fn shape() -> Shape {
-        Shape::word(format!("the name of {}", with_article(C::TYPE.noun())), &[])
+        let what = format!("the name of {}", with_article(C::TYPE.noun()));
+        Shape::word(what, &[]).parsed_as::<C::Name>()
     }
 }
 
 impl<C: Component> Clone for Link<C> {
     fn clone(&self) -> Self {
-        Self { name: self.name.clone(), component: PhantomData }
+        Self::to(self.name.clone())
     }
 }
 

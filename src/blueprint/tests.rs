@@ -13,23 +13,50 @@ network:
     public: [10.0.1.0/24, 10.0.2.0/24, 10.0.3.0/24]
     private: [10.0.11.0/24, 10.0.12.0/24, 10.0.13.0/24]
     data: [10.0.21.0/24, 10.0.22.0/24, 10.0.23.0/24]
+  endpoints: {sts: {}}
+  flowLogs: {}
 cluster:
   version: "1.31"
-  nodeGroups: {a: {instanceTypes: [m6i.large], size: 1}}
+  nodeGroups: {a: {instanceTypes: [m6i.large], size: 1}, b: {instanceTypes: [m6i.large], size: 1, disk: {}}}
   addons: {eks-pod-identity-agent: {}}
 databases: {a: {engine: postgres, version: "17", class: db.t4g.micro, storage: 20Gi}}
-loadBalancers: {a: {certificate: a, targets: {a: {port: 80}}}}
+loadBalancers:
+  a:
+    scheme: internet-facing
+    certificate: a
+    targets: {a: {port: 80}}
+    routes: [{paths: [/b], redirect: {path: /c}}, {paths: [/d], respond: {}}]
+    accessLogs: {}
+  b: {certificate: a, targets: {a: {port: 80}}}
+caches: {a: {engine: valkey, version: "8.0", nodeType: cache.t4g.micro}}
+tables:
+  a:
+    primaryKey: {partition: a, sort: b}
+    indexes: {abc: {partition: b}}
+    localIndexes: {def: {sort: c}}
+buckets: {a: {cors: [{origins: ["*"]}]}}
+queues: {a: {deadLetter: {}}}
+topics: {a: {subscribers: [{queue: a}, {email: a@example.com}, {https: "https://example.com"}]}}
 dns:
   example.com:
     records: {a: {alias: loadBalancer.a}, b: {type: TXT, values: [x]}}
     healthChecks: {a: {host: example.com}}
 certificates: {a: {domain: a.example.com, zone: example.com}}
-firewalls: {a: {rules: [{ruleSet: common}, {rate: 100}, {countries: [NO]}]}}
+firewalls: {a: {rules: [{ruleSet: common}, {rate: 100}, {countries: [NO]}], logging: {}}, b: {block: [192.0.2.0/24]}}
 registries: {a: {}}
 secrets: {a: {generate: {}}}
+parameters: {a: {value: a}}
 keys: {a: {}}
 logs: {a: {}}
 identities: {a: {serviceAccount: default/a}}
+securityGroups: {a: {ingress: [{from: cluster, port: 80}], egress: [{to: 10.0.0.0/8, port: 1..2}]}}
+cdn:
+  a: {origins: {a: {loadBalancer: a}, b: {domain: b.example.com}}, default: {origin: a, cache: {}},
+      errors: {"404": {page: /404.html}}, accessLogs: {}}
+alarms: {a: {of: database.a, metric: cpu, above: 80%}}
+dashboards: {a: {of: [database.a]}}
+audit: {trail: {logs: {}}, config: {}, threats: {}}
+services: {a: {image: a}}
 resources: {a: {type: "AWS::EC2::VPC"}}
 "#;
 
@@ -96,6 +123,7 @@ fn visit(shape: &Shape, seen: &mut impl FnMut(&Struct)) {
         | Shape::Choice { .. }
         | Shape::Boolean
         | Shape::Integer { .. }
+        | Shape::Overlay { .. }
         | Shape::Any => {}
     }
 }

@@ -2,7 +2,10 @@
 
 mod aws;
 mod bounded;
+mod data;
+mod image;
 mod kubernetes;
+mod measure;
 mod name;
 mod net;
 mod quantity;
@@ -12,24 +15,34 @@ mod version;
 
 pub use super::decode::Invalid;
 pub use aws::{
-    AccessPolicy, AddonName, AddonVersion, Arn, CountryCode, DatabaseIdentifier, IamAction,
-    InstanceType, LogGroupName, ParameterName, Region, RoleArn, SslPolicy, TagKey, Trusted,
-    ZoneName,
+    AccessPolicy, AddonName, AddonVersion, Arn, ConfigRuleName, CountryCode, DatabaseIdentifier,
+    DimensionName, EndpointService, GroupDescription, IamAction, InstanceType, LogGroupName,
+    ParameterName, Region, RoleArn, SslPolicy, TagKey, Trusted, ZoneName,
 };
-pub use bounded::{Days, Gib, Int, Seconds};
+pub use bounded::{Days, Gib, Int, Kib, Seconds};
+pub use data::{
+    Attribute, AttributeName, AttributeType, BucketName, CacheNodeType, EmailAddress, HttpsUrl,
+    ParameterPath,
+};
+pub use image::{Image, ImageVersion};
 pub use kubernetes::{LabelKey, LabelValue, ServiceAccount};
+pub use measure::{Measure, Unit};
+pub(crate) use name::NAME_PATTERN;
 pub use name::Name;
-pub use net::{Cidr, DomainName, HttpPath, Port, RecordName, StatusCodes};
+pub use net::{
+    Cidr, DomainName, HeaderName, HostPattern, HttpPath, PathPattern, Port, RecordName, RootObject,
+    StatusCodes,
+};
 pub use quantity::{Percent, Range, Size};
 pub use resource::{CloudId, KindName, Place, Properties, ResourceAddress};
 pub use time::{DailyWindow, Duration, OrNone, Retention, WeeklyWindow};
 pub use version::{KubernetesVersion, Version};
 
-/// Declares a string type: its name with article, examples, and what makes a text valid.
+/// Declares a string type: its name with article, examples, what makes a text valid, and the pattern of valid texts.
 macro_rules! word {
     (
         $(#[doc = $doc:literal])*
-        pub struct $name:ident($what:literal, $examples:expr, $check:expr);
+        pub struct $name:ident($what:literal, $examples:expr, $check:expr $(, $pattern:expr)?);
     ) => {
         $(#[doc = $doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +73,10 @@ macro_rules! word {
             fn shape() -> $crate::blueprint::shape::Shape {
                 $crate::blueprint::shape::Shape::word($what, &$examples)
             }
+
+            $(fn pattern() -> Option<String> {
+                Some(format!("^({})$", $pattern))
+            })?
         }
     };
 }

@@ -15,20 +15,23 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(ui: &Ui, args: &Args) -> Result<Exit, CommandError> {
-    let view = ui.view(1.0);
     match &args.kind {
         None if ui.is_json() => ui.document(&json::kinds(KINDS.iter().copied())),
-        None => ui.print(human::kinds(KINDS, view)),
-        Some(name) => {
-            let kind = find(name)?;
-            if ui.is_json() {
-                ui.document(&json::kinds([kind]));
-            } else {
-                ui.print(human::kind(kind, view));
-            }
-        }
+        None => ui.print(human::kinds(KINDS, ui.view(1.0))),
+        Some(name) => show(ui, name)?,
     }
     Ok(Exit::Done)
+}
+
+/// One kind in full.
+pub(crate) fn show(ui: &Ui, name: &str) -> Result<(), CommandError> {
+    let kind = find(name)?;
+    if ui.is_json() {
+        ui.document(&json::kinds([kind]));
+    } else {
+        ui.print(human::kind(kind, ui.view(1.0)));
+    }
+    Ok(())
 }
 
 /// The kind of that name, whatever its case, with or without the provider in front.

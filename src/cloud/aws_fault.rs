@@ -108,6 +108,11 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     ("InvalidParameterValue", "iam instance profile", Class::NotYet),
     ("InvalidParameterValue", "enhanced_monitoring", Class::NotYet),
     ("InvalidParameterValueException", "cannot be assumed", Class::NotYet),
+    ("InvalidParameterValueException", "role does not have permissions", Class::NotYet),
+    ("InvalidParameterValueException", "ensure the role can perform", Class::NotYet),
+    // SQS and SNS say nothing more of a policy whose principal they do not know.
+    ("InvalidAttributeValue", "parameter policy", Class::NotYet),
+    ("InvalidParameter", "principalnotfound", Class::NotYet),
     ("MalformedPolicyDocument", "invalid principal", Class::NotYet),
     ("MalformedPolicyDocumentException", "invalid principal", Class::NotYet),
     ("InvalidRequestException", "scheduled for deletion", Class::Busy),
@@ -133,6 +138,12 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     ("ResourceInUseException", "in progress", Class::Busy),
     // Flow logs: the bucket's policy does not let the delivery write.
     ("400", "access denied", Class::Denied),
+    // DynamoDB: the table or one of its indexes is in the middle of another change.
+    ("ResourceInUseException", "being created", Class::Busy),
+    ("ResourceInUseException", "being updated", Class::Busy),
+    ("ResourceInUseException", "being deleted", Class::Busy),
+    ("LimitExceededException", "simultaneously", Class::Busy),
+    ("ValidationException", "modified multiple times within a fixed interval", Class::Busy),
     // A key that is scheduled for deletion counts as gone.
     ("KMSInvalidStateException", "pending deletion", Class::NotFound),
     // Route 53 has one code for all that is wrong with a change of records.
@@ -149,6 +160,14 @@ const BY_MESSAGE: &[(&str, &str, Class)] = &[
     // CloudTrail's answer while a fresh role or its policy is not known everywhere.
     ("InvalidCloudWatchLogsLogGroupArnException", "access denied", Class::NotYet),
     ("InvalidCloudWatchLogsRoleArnException", "access denied", Class::NotYet),
+    // Lambda says "conflict" of names that are taken and of functions that are being changed.
+    ("ResourceConflictException", "exist", Class::Exists),
+    // SNS takes the creation of a topic that is there for a look, unless it would be another one.
+    ("InvalidParameter", "topic already exists", Class::Exists),
+    ("InvalidParameter", "subscription already exists", Class::Exists),
+    // S3 looks whether a queue, topic or function lets it in, and whether principals exist: both may be young.
+    ("InvalidArgument", "unable to validate the following destination", Class::NotYet),
+    ("MalformedPolicy", "invalid principal", Class::NotYet),
 ];
 
 const BY_CODE: &[(&str, Class)] = &[
@@ -188,10 +207,22 @@ const BY_CODE: &[(&str, Class)] = &[
     ("InvalidDBSubnetGroupStateFault", Class::InUse),
     ("InvalidDBParameterGroupState", Class::InUse),
     ("InvalidDBParameterGroupStateFault", Class::InUse),
+    ("InvalidCacheParameterGroupState", Class::InUse),
+    ("InvalidCacheClusterState", Class::Busy),
+    ("InvalidReplicationGroupState", Class::Busy),
+    ("InvalidUserGroupState", Class::Busy),
+    // ElastiCache: as many replicas as asked for are there.
+    ("NoOperationFault", Class::Stale),
+    // DynamoDB: a table is fresh.
+    ("ContinuousBackupsUnavailableException", Class::Busy),
+    // Systems Manager, of the parameter whose tags are asked for, and of two changes of one parameter at once.
+    ("InvalidResourceId", Class::NotFound),
+    ("TooManyUpdates", Class::Busy),
     ("InvalidDBInstanceState", Class::Busy),
     ("InvalidDBInstanceStateFault", Class::Busy),
     ("IncorrectState", Class::Busy),
     ("OperationAbortedException", Class::Busy),
+    ("ResourceConflictException", Class::Busy),
     ("ConcurrentModification", Class::Stale),
     ("ConcurrentModificationException", Class::Stale),
     ("WAFOptimisticLockException", Class::Stale),
@@ -224,15 +255,41 @@ const BY_CODE: &[(&str, Class)] = &[
     ("WAFLimitsExceededException", Class::Quota),
     ("EntityAlreadyExists", Class::Exists),
     ("BucketAlreadyOwnedByYou", Class::Exists),
+    // Objects do not go by themselves: waiting does not help.
+    ("BucketNotEmpty", Class::Invalid),
+    ("OperationAborted", Class::Busy),
+    // CloudFront: disabling takes its time.
+    ("DistributionNotDisabled", Class::Busy),
+    ("InvalidIfMatchVersion", Class::Stale),
+    ("PreconditionFailed", Class::Stale),
     ("ResourceExistsException", Class::Exists),
     ("ConflictingDomainExists", Class::Exists),
     ("DuplicateListener", Class::Exists),
     ("DuplicateLoadBalancerName", Class::Exists),
     ("DuplicateTargetGroupName", Class::Exists),
+    ("TooManyBuckets", Class::Quota),
+    ("TooManyCachePolicies", Class::Quota),
+    ("TooManyDistributions", Class::Quota),
     ("TooManyListeners", Class::Quota),
     ("TooManyLoadBalancers", Class::Quota),
     ("TooManyTargetGroups", Class::Quota),
     ("NoSuchEntity", Class::NotFound),
+    ("NoSuchDistribution", Class::NotFound),
+    ("NoSuchOriginAccessControl", Class::NotFound),
+    ("NoSuchCachePolicy", Class::NotFound),
+    ("NoSuchResource", Class::NotFound),
+    ("NoSuchBucket", Class::NotFound),
+    ("NoSuchBucketPolicy", Class::NotFound),
+    ("NoSuchConfiguration", Class::NotFound),
+    ("NoSuchCORSConfiguration", Class::NotFound),
+    ("NoSuchLifecycleConfiguration", Class::NotFound),
+    ("NoSuchPublicAccessBlockConfiguration", Class::NotFound),
+    ("NoSuchTagSet", Class::NotFound),
+    ("NoSuchWebsiteConfiguration", Class::NotFound),
+    ("ObjectLockConfigurationNotFoundError", Class::NotFound),
+    ("OwnershipControlsNotFoundError", Class::NotFound),
+    ("ReplicationConfigurationNotFoundError", Class::NotFound),
+    ("ServerSideEncryptionConfigurationNotFoundError", Class::NotFound),
     ("NoSuchHostedZone", Class::NotFound),
     ("NoSuchHealthCheck", Class::NotFound),
     ("NatGatewayNotFound", Class::NotFound),
@@ -253,11 +310,17 @@ const BY_ENDING: &[(&str, Class)] = &[
     ("Throttling", Class::Throttled),
     ("Throttled", Class::Throttled),
     ("AlreadyExists", Class::Exists),
+    ("NameExists", Class::Exists),
     (".Duplicate", Class::Exists),
     ("Duplicate", Class::Exists),
     ("AlreadyInUse", Class::Exists),
     ("AlreadyAssociated", Class::Exists),
     ("NotFound", Class::NotFound),
+    // SQS, under its old names, which its replies still have.
+    (".NonExistentQueue", Class::NotFound),
+    ("QueueDoesNotExist", Class::NotFound),
+    // The name of a deleted queue is blocked for 60 seconds.
+    ("QueueDeletedRecently", Class::Busy),
     (".Malformed", Class::Invalid),
     ("LimitExceeded", Class::Quota),
     ("QuotaExceeded", Class::Quota),
@@ -285,6 +348,7 @@ fn service_name(name: &str) -> &str {
     match name {
         "elasticloadbalancingv2" => "elasticloadbalancing",
         "cloudwatchlogs" => "logs",
+        "eventbridge" => "events",
         "resourcegroupstagging" => "tagging",
         other => other,
     }
@@ -349,6 +413,9 @@ mod tests {
             ("TooManyLoadBalancers", Class::Quota),
             ("TargetGroupNotFound", Class::NotFound),
             ("RepositoryPolicyNotFoundException", Class::NotFound),
+            ("CacheSubnetGroupInUse", Class::InUse),
+            ("InvalidCacheParameterGroupState", Class::InUse),
+            ("InvalidReplicationGroupState", Class::Busy),
             ("DependencyViolation", Class::InUse),
             ("VpcLimitExceeded", Class::Quota),
             ("UnauthorizedOperation", Class::Denied),
@@ -356,10 +423,30 @@ mod tests {
             ("TrailAlreadyExistsException", Class::Exists),
             ("ResourceNotFound", Class::NotFound),
             ("LimitExceeded", Class::Quota),
+            ("AWS.SimpleQueueService.NonExistentQueue", Class::NotFound),
+            ("AWS.SimpleQueueService.QueueDeletedRecently", Class::Busy),
+            ("QueueAlreadyExists", Class::Exists),
+            ("NotFound", Class::NotFound),
+            ("NoSuchLifecycleConfiguration", Class::NotFound),
+            ("BucketAlreadyExists", Class::Exists),
+            ("BucketNotEmpty", Class::Invalid),
+            ("OriginAccessControlInUse", Class::InUse),
+            ("DistributionNotDisabled", Class::Busy),
             ("SomethingNew", Class::Invalid),
         ] {
             assert_eq!(classify(Some(code), "", 400), class, "{code}");
         }
+    }
+
+    #[test]
+    fn a_table_takes_one_change_at_a_time() {
+        let message =
+            "Attempt to change a resource which is still in use: Table is being updated: a";
+        assert_eq!(classify(Some("ResourceInUseException"), message, 400), Class::Busy);
+        let message = "Only 1 online index can be created or deleted simultaneously per table";
+        assert_eq!(classify(Some("LimitExceededException"), message, 400), Class::Busy);
+        let message = "Table already exists: a";
+        assert_eq!(classify(Some("ResourceInUseException"), message, 400), Class::Exists);
     }
 
     #[test]
@@ -438,6 +525,22 @@ mod tests {
                 "InvalidCloudWatchLogsLogGroupArnException",
                 "Check the log group ARN: CloudTrail can't validate it.",
                 Class::Invalid,
+            ),
+            ("ResourceConflictException", "Function already exist: api", Class::Exists),
+            (
+                "ResourceConflictException",
+                "The operation cannot be performed at this time. An update is in progress for resource: api",
+                Class::Busy,
+            ),
+            (
+                "InvalidParameterValueException",
+                "The provided execution role does not have permissions to call ReceiveMessage on SQS",
+                Class::NotYet,
+            ),
+            (
+                "InvalidParameter",
+                "Invalid parameter: Tags Reason: Topic already exists with different tags",
+                Class::Exists,
             ),
         ] {
             assert_eq!(classify(Some(code), message, 400), class, "{message}");

@@ -2,7 +2,8 @@
 //! construction. A throttle that comes anyway halves the bucket's refill, which then recovers slowly.
 //!
 //! Figures: the services' documented quotas (EC2 "Request throttling", Elastic Load Balancing "API throttling",
-//! Route 53 "Maximums on API requests", Secrets Manager and EKS quotas). Where a service publishes none, we start at
+//! Route 53 "Maximums on API requests", Secrets Manager, Lambda and EKS quotas). S3 takes 5500 reads a second for each
+//! prefix of keys and says nothing of configurations; a small part of that. Where a service publishes none, we start at
 //! 10 / 5 for mutating and 20 / 10 for reading actions and adapt.
 
 use std::collections::BTreeMap;
@@ -77,10 +78,14 @@ const RULES: &[Rule] = &[
     rule("ec2 write", "ec2", &[], 50.0, 5.0),
     rule("elb read", "elasticloadbalancing", READS, 40.0, 10.0),
     rule("elb write", "elasticloadbalancing", &[], 10.0, 3.0),
+    rule("lambda function", "lambda", &["GetFunction"], 100.0, 100.0),
+    rule("lambda policy", "lambda", &["GetPolicy"], 15.0, 15.0),
+    rule("lambda", "lambda", &[], 15.0, 15.0),
     rule("route53", "route53", &[], 5.0, 5.0),
     rule("secrets list", "secretsmanager", &["List"], 100.0, 100.0),
     rule("secrets read", "secretsmanager", READS, 10_000.0, 10_000.0),
     rule("secrets write", "secretsmanager", &[], 50.0, 50.0),
+    rule("s3 read", "s3", READS, 100.0, 100.0),
     rule("any read", "", READS, 20.0, 10.0),
     rule("any write", "", &[], 10.0, 5.0),
 ];

@@ -17,21 +17,44 @@ use crate::graph::{Added, Builder, Graph};
 use crate::kind::Ref;
 use crate::source::Spanned;
 
+mod alarm;
+mod audit;
+mod bucket;
+mod cache;
+mod cdn;
 mod certificate;
 mod cluster;
+mod dashboard;
 mod database;
+mod delivery;
 mod dns;
+mod endpoint;
 mod existing;
 mod firewall;
+mod flow_log;
+mod grants;
 mod identity;
 mod key;
+mod key_use;
 mod load_balancer;
 mod log;
+mod log_bucket;
+mod metric;
 mod network;
+mod parameter;
+mod path;
 mod problem;
+mod queue;
 mod registry;
 mod resource;
+mod route;
 mod secret;
+mod security_group;
+mod service;
+mod table;
+#[cfg(test)]
+mod tests;
+mod topic;
 
 /// What policies must name and no blueprint says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,11 +65,14 @@ pub struct Account {
     pub partition: String,
 }
 
+/// Stands for an account where none is asked: no real one has this id.
+pub const PLACEHOLDER_ACCOUNT: &str = "000000000000";
+
 impl Account {
     /// Stands for an account where none is known: compiling needs one, what it finds wrong does not depend on it.
     pub fn placeholder(blueprint: &Blueprint) -> Self {
         let partition = blueprint.region.partition().into();
-        Self { id: "123456789012".into(), partition }
+        Self { id: PLACEHOLDER_ACCOUNT.into(), partition }
     }
 }
 
@@ -91,6 +117,9 @@ fn part(blueprint: &Blueprint, account: &Account, builder: Builder) -> Builder {
     compiler.builder
 }
 
+/// Where CloudFront looks for certificates and web ACLs, and where its metrics are, wherever the rest of a stack is.
+const EDGE_REGION: &str = "us-east-1";
+
 /// `CreateRole` in the API reference.
 const ROLE_NAME_MAX: usize = 64;
 
@@ -110,9 +139,19 @@ impl Compiler<'_> {
         if let Some(network) = &blueprint.network {
             self.network(network);
         }
+        self.every(
+            ComponentType::SecurityGroup,
+            &blueprint.security_groups,
+            Self::own_security_group,
+        );
         self.every(ComponentType::Key, &blueprint.keys, Self::key);
         self.every(ComponentType::Log, &blueprint.logs, Self::log);
         self.every(ComponentType::Secret, &blueprint.secrets, Self::secret);
+        self.every(ComponentType::Parameter, &blueprint.parameters, Self::parameter);
+        self.every(ComponentType::Queue, &blueprint.queues, Self::queue);
+        self.every(ComponentType::Topic, &blueprint.topics, Self::topic);
+        self.every(ComponentType::Table, &blueprint.tables, Self::table);
+        self.every(ComponentType::Bucket, &blueprint.buckets, Self::bucket);
         self.every(ComponentType::Registry, &blueprint.registries, Self::registry);
         self.every(ComponentType::Zone, &blueprint.dns, Self::zone);
         self.every(ComponentType::Certificate, &blueprint.certificates, Self::certificate);
@@ -121,8 +160,16 @@ impl Compiler<'_> {
             self.cluster(cluster);
         }
         self.every(ComponentType::Database, &blueprint.databases, Self::database);
+        self.every(ComponentType::Cache, &blueprint.caches, Self::cache);
         self.every(ComponentType::LoadBalancer, &blueprint.load_balancers, Self::load_balancer);
+        self.every(ComponentType::Alarm, &blueprint.alarms, Self::alarm);
+        self.every(ComponentType::Dashboard, &blueprint.dashboards, Self::dashboard);
+        if let Some(audit) = &blueprint.audit {
+            self.audit(audit);
+        }
+        self.every(ComponentType::Cdn, &blueprint.cdn, Self::cdn);
         self.every(ComponentType::Identity, &blueprint.identities, Self::identity);
+        self.every(ComponentType::Service, &blueprint.services, Self::service);
         self.every(ComponentType::Resource, &blueprint.resources, Self::resource);
     }
 
@@ -210,7 +257,11 @@ impl Compiler<'_> {
     /// A security group without rules of its own: each rule is a resource, so that it can refer to other groups, and
     /// whatever else appears in the group is drift. Without a name of ours a replacement can stand beside the old one.
     fn security_group(&mut self, component: &str, name: &str, description: &str) -> Address {
-        let address = Address::of(component, "security-group");
+        self.security_group_at(&Address::of(component, "security-group"), name, description)
+    }
+
+    /// The same at an address of the caller's choice.
+    fn security_group_at(&mut self, address: &Address, name: &str, description: &str) -> Address {
         let spec = json!({
             "GroupDescription": description,
             "VpcId": vpc_id(),
@@ -218,8 +269,8 @@ impl Compiler<'_> {
             "SecurityGroupEgress": [],
             "Tags": self.name_tag(name),
         });
-        self.add(&address, "AWS::EC2::SecurityGroup", spec);
-        address
+        self.add(address, "AWS::EC2::SecurityGroup", spec);
+        address.clone()
     }
 
     /// The addresses of the network.

@@ -1,7 +1,8 @@
 //! What is observed of a resource, as data.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,6 +17,9 @@ pub type Outputs = BTreeMap<String, String>;
 #[serde(rename_all = "lowercase")]
 pub enum Readiness {
     Ready,
+    /// Works once a person outside has confirmed it. Nobody waits for that; until then it can neither be read in full,
+    /// nor changed, nor deleted: the service drops it by itself.
+    Unconfirmed,
     /// On its way; the text is the service's own word for the state (`CREATING`).
     Pending(Cow<'static, str>),
     /// Will never work as it is; the text is the service's reason. Replaced by the next apply.
@@ -30,7 +34,17 @@ pub enum Lookup {
     /// By the id that was recorded, or that the spec determines.
     Id(PhysicalId),
     /// By its owner tags. `except` are ids known to be another generation: the half of a replacement that must go.
-    Owner { owner: Owner, except: Vec<PhysicalId> },
+    Owner { owner: Owner, except: Arc<BTreeSet<PhysicalId>> },
+}
+
+impl Lookup {
+    /// The id of a lookup by id.
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Self::Id(id) => Some(id.as_str()),
+            Self::Owner { .. } => None,
+        }
+    }
 }
 
 /// What an observed object is compared with. By default nothing, which asks whether it is there, whose it is, and whether

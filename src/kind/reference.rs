@@ -111,7 +111,7 @@ pub(super) fn mask(spec: &Value) -> (Value, BTreeMap<String, Value>) {
 }
 
 /// Whether a text was made from one that stands for an open value.
-pub(super) fn is_masked(text: &str) -> bool {
+pub(crate) fn is_masked(text: &str) -> bool {
     text.contains(MASK)
 }
 

@@ -2,7 +2,6 @@
 
 use aws_sdk_cloudwatch::types::Tag;
 
-use super::reply::present;
 use crate::cloud::Cx;
 use crate::cloud::tags::{TagChange, Tags};
 use crate::fault::Fault;
@@ -10,16 +9,11 @@ use crate::fault::Fault;
 /// Objects that are read at once.
 pub(super) const READS_MAX: usize = 16;
 
-/// The tags of one object; `None` if it is gone.
-pub(super) async fn tags_of(cx: &Cx, arn: &str) -> Result<Option<Tags>, Fault> {
-    let ask = cx.cloudwatch.list_tags_for_resource().resource_arn(arn);
-    let tags = present(ask.send().await)?.map(|reply| reply.tags.unwrap_or_default());
-    let pairs = |tags: Vec<Tag>| {
-        Tags::read(
-            tags.into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))),
-        )
-    };
-    Ok(tags.map(pairs))
+/// The tags of one object.
+pub(super) async fn tags_of(cx: &Cx, arn: String) -> Result<Tags, Fault> {
+    let reply = cx.cloudwatch.list_tags_for_resource().resource_arn(arn).send().await?;
+    let pair = |tag: Tag| Some((tag.key?, tag.value.unwrap_or_default()));
+    Ok(Tags::read(reply.tags.unwrap_or_default().into_iter().filter_map(pair)))
 }
 
 /// Tags of a create call.

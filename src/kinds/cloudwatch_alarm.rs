@@ -11,7 +11,7 @@ use super::cloudwatch_metric::{
     ActionConfiguration, Dimension, EvaluationCriteria, EvaluationWindow, MetricDataQuery,
     WarmUpConfiguration, dimensions, sdk_dimensions,
 };
-use super::reply::{collect, gone};
+use super::reply::{collect, gone, present};
 use super::scalar::Number;
 use super::tagging;
 use crate::address::{Owner, PhysicalId};
@@ -213,7 +213,9 @@ impl Kind for Alarm {
     async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
         let Live { alarm, tags: indexed } = live;
         let arn = alarm.alarm_arn.clone().required("alarm ARN")?;
-        let tags = tagging::confirmed(indexed, &compared, tags_of(cx, &arn)).await?;
+        let tags =
+            tagging::confirmed(indexed, &compared, async { present(tags_of(cx, arn).await) })
+                .await?;
         Ok(tags.map(|tags| Live { alarm, tags }))
     }
 

@@ -138,7 +138,7 @@ async fn get(cx: &Cx, name: &str) -> Result<Option<GetDashboardOutput>, Fault> {
 async fn live(cx: &Cx, name: String) -> Result<Option<Live>, Fault> {
     let Some(dashboard) = get(cx, &name).await? else { return Ok(None) };
     let arn = dashboard.dashboard_arn.clone().required("dashboard ARN")?;
-    Ok(tags_of(cx, &arn).await?.map(|tags| Live { dashboard, tags }))
+    Ok(present(tags_of(cx, arn).await)?.map(|tags| Live { dashboard, tags }))
 }
 
 #[cfg(test)]

@@ -2,17 +2,16 @@
 
 use aws_sdk_config::types::Tag;
 
-use super::reply::{collect, present};
+use super::reply::collect;
 use crate::cloud::Cx;
 use crate::cloud::tags::{TagChange, Tags};
 use crate::fault::Fault;
 
-/// The tags of one object; `None` if it is gone.
-pub(super) async fn tags_of(cx: &Cx, arn: &str) -> Result<Option<Tags>, Fault> {
+/// The tags of one object.
+pub(super) async fn tags_of(cx: &Cx, arn: String) -> Result<Tags, Fault> {
     let pages = cx.config.list_tags_for_resource().resource_arn(arn).into_paginator();
-    let tags = present(collect(pages.items().send()).await)?;
     let pair = |tag: Tag| Some((tag.key?, tag.value.unwrap_or_default()));
-    Ok(tags.map(|tags| Tags::read(tags.into_iter().filter_map(pair))))
+    Ok(Tags::read(collect(pages.items().send()).await?.into_iter().filter_map(pair)))
 }
 
 /// Tags of a create call.

@@ -186,7 +186,8 @@ impl Kind for ConfigRule {
             Lookup::Owner { .. } => None,
         });
         let rules = find(cx, &names.collect()).await?;
-        let arns: Vec<_> = rules.iter().filter_map(|rule| rule.config_rule_arn.clone()).collect();
+        let arns: Vec<String> =
+            rules.iter().filter_map(|rule| rule.config_rule_arn.clone()).collect();
         let names = rules.iter().filter_map(|rule| rule.config_rule_name.clone()).collect();
         let (mut tags, mut compliance) =
             try_join!(tagging::tags_of(cx, &arns), compliance_of(cx, names))?;
@@ -206,7 +207,8 @@ impl Kind for ConfigRule {
     async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
         let Live { rule, compliance, tags: indexed, .. } = live;
         let arn = rule.config_rule_arn.clone().required("rule ARN")?;
-        let tags = tagging::confirmed(indexed, &compared, tags_of(cx, &arn));
+        let tags =
+            tagging::confirmed(indexed, &compared, async { present(tags_of(cx, arn).await) });
         let is_policy = rule.source().is_some_and(|it| it.owner == types::Owner::CustomPolicy);
         let policy = async {
             if !is_policy || !compared.has("Source") {

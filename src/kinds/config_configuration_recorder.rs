@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{retag, tag_list, tags_of};
 use super::reply::gone;
+use super::reply::present;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
@@ -149,7 +150,7 @@ impl Kind for ConfigurationRecorder {
     async fn read(cx: &Cx, _: &[Lookup]) -> Result<Vec<Live>, Fault> {
         let Some(recorder) = find(cx).await? else { return Ok(Vec::new()) };
         let arn = recorder.arn.clone().required("recorder ARN")?;
-        let tags = tags_of(cx, &arn).await?;
+        let tags = present(tags_of(cx, arn).await)?;
         Ok(tags.map(|tags| Live { recorder, tags }).into_iter().collect())
     }
 

@@ -26,6 +26,13 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     Value::deserialize(deserializer).map(parsed)
 }
 
+/// For `deserialize_with`, of a property that may be left out.
+pub(super) fn deserialize_some<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Value>, D::Error> {
+    Ok(Option::<Value>::deserialize(deserializer)?.map(parsed))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -2,6 +2,7 @@
 //! names are stored in lower case. Each has one canonical form, so that "as asked" reads back equal.
 
 use std::ops::Deref;
+use std::str::FromStr;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -11,6 +12,11 @@ use serde_json::Value;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Number(pub i32);
+
+/// A whole number of up to 64 bits: bytes, seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(super) struct Long(pub(super) i64);
 
 /// A text: `"404"` or `404`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -30,13 +36,13 @@ impl LowerCase {
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        let number = match &value {
-            Value::Number(number) => number.as_i64().and_then(|number| i32::try_from(number).ok()),
-            Value::String(digits) => digits.parse().ok(),
-            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-        };
-        number.map(Self).ok_or_else(|| D::Error::custom(format!("expected a number, got {value}")))
+        whole(deserializer).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Long {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        whole(deserializer).map(Self)
     }
 }
 
@@ -90,6 +96,18 @@ impl Deref for LowerCase {
     }
 }
 
+fn whole<'de, D: Deserializer<'de>, N: TryFrom<i64> + FromStr>(
+    deserializer: D,
+) -> Result<N, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    let number = match &value {
+        Value::Number(number) => number.as_i64().and_then(|number| N::try_from(number).ok()),
+        Value::String(digits) => digits.parse().ok(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    number.ok_or_else(|| D::Error::custom(format!("expected a number, got {value}")))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{from_value, json, to_value};
@@ -100,6 +118,8 @@ mod tests {
     fn a_scalar_has_one_canonical_form() {
         let number = |value| to_value(from_value::<Number>(value).unwrap()).unwrap();
         assert_eq!((number(json!("5432")), number(json!(5432))), (json!(5432), json!(5432)));
+        let long = |value| from_value::<Long>(value).unwrap().0;
+        assert_eq!((long(json!("5000000000")), long(json!(5))), (5_000_000_000, 5));
         let text = |value| to_value(from_value::<Text>(value).unwrap()).unwrap();
         assert_eq!((text(json!("404")), text(json!(404))), (json!("404"), json!("404")));
         let lower = from_value::<LowerCase>(json!("Orders-DB")).unwrap();
@@ -110,6 +130,7 @@ mod tests {
     fn what_is_no_such_scalar_is_refused() {
         assert!(from_value::<Number>(json!("many")).is_err());
         assert!(from_value::<Number>(json!(1.5)).is_err());
+        assert!(from_value::<Number>(json!(5_000_000_000_i64)).is_err());
         assert!(from_value::<Text>(json!(true)).is_err());
     }
 }

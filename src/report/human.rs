@@ -1,6 +1,7 @@
 //! Reports for people.
 
 mod drift;
+mod explain;
 mod field;
 mod listing;
 mod outcome;
@@ -11,6 +12,7 @@ mod wrap;
 mod tests;
 
 pub use drift::drift;
+pub use explain::{component, key, overview, resource};
 pub use listing::{calls, kind, kinds, record, records};
 pub use outcome::outcome;
 pub use plan::{plan, summary};

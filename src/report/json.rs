@@ -2,12 +2,14 @@
 //! documents them with examples.
 
 mod events;
+mod explain;
 mod listing;
 mod plan;
 
 use serde::Serialize;
 
 pub use events::{event, summary};
+pub use explain::{explain_component, explain_key, explain_language, explain_resource};
 pub use listing::{kinds, record, records};
 pub use plan::{PlanV1, drift, plan, planned};
 

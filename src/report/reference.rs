@@ -198,17 +198,20 @@ fn parts(shape: &Shape, depth: usize, out: &mut Formatter<'_>) -> fmt::Result {
         | Shape::Choice { .. }
         | Shape::Boolean
         | Shape::Integer { .. }
+        | Shape::Overlay { .. }
         | Shape::Any => Ok(()),
     }
 }
 
 /// What may stand there, with its article.
-fn phrase(shape: &Shape) -> String {
+pub(crate) fn phrase(shape: &Shape) -> String {
     match shape {
-        Shape::Word(Word { what, examples }) if what.starts_with('`') || examples.is_empty() => {
+        Shape::Word(Word { what, examples, .. })
+            if what.starts_with('`') || examples.is_empty() =>
+        {
             what.clone()
         }
-        Shape::Word(Word { what, examples }) => format!("{what} such as {}", either(*examples)),
+        Shape::Word(Word { what, examples, .. }) => format!("{what} such as {}", either(*examples)),
         Shape::Choice { values, .. } => match values.as_slice() {
             [Choice { value, .. }] => format!("always `{value}`"),
             _ => "one of these words".into(),
@@ -225,17 +228,18 @@ fn phrase(shape: &Shape) -> String {
             all.dedup();
             all.join(", or ")
         }
+        Shape::Overlay { .. } => "what differs from the rest".into(),
         Shape::Any => "anything".into(),
     }
 }
 
 /// The first sentence of a documentation.
-fn summary(doc: &str) -> &str {
+pub(crate) fn summary(doc: &str) -> &str {
     doc.split_inclusive(". ").next().unwrap_or_default().trim()
 }
 
 /// A doc comment on one line.
-fn sentence(doc: &str) -> String {
+pub(crate) fn sentence(doc: &str) -> String {
     doc.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -244,7 +248,7 @@ fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }
 
-fn capital(text: &str) -> String {
+pub(crate) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

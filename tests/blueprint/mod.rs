@@ -3,12 +3,15 @@
 //! A first line `#! env=dev set=network.nat=single` selects; without `env`, every environment is
 //! checked as by `platctl validate`.
 
+mod schema;
+
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use platctl::blueprint::value::DomainName;
 use platctl::blueprint::{self, Selection, Validated};
-use platctl::diagnostic::Colour;
+use platctl::diagnostic::{Colour, PROBLEMS_MAX};
 use platctl::graph::compile;
 use proptest::prelude::*;
 
@@ -110,6 +113,30 @@ fn overlays_change_what_they_say_and_nothing_else() {
     assert_eq!(load("prod", &same).hash, prod.hash);
 }
 
+#[test]
+fn a_text_with_thousands_of_problems_is_explained_in_a_moment() {
+    let head = "apiVersion: platctl.dev/v1\nkind: Blueprint\nname: a\nregion: eu-west-1\n";
+    let lines = |line: &dyn Fn(usize) -> String| (0..3_000).map(line).collect::<String>();
+    let keys = lines(&|at| format!("  k{at}: {{}}\n"));
+    for rest in [
+        format!("network:\n{keys}environments: {{dev: {{}}, prod: {{}}}}\n"),
+        format!("keys:\n{keys}logs:\n{}", lines(&|at| format!("  l{at}: {{key: x{at}}}\n"))),
+        format!("keys:\n{}", "  a: {}\n".repeat(3_000)),
+        format!(
+            "keys:\n{keys}environments:\n  dev:\n    keys:\n{}",
+            lines(&|at| format!("      x{at}: null\n"))
+        ),
+    ] {
+        let begun = Instant::now();
+        let loaded = blueprint::validate_bytes(FILE, format!("{head}{rest}").as_bytes(), &[]);
+        assert!(loaded.has_errors() && loaded.diagnostics.len() <= PROBLEMS_MAX + 1);
+        let last = loaded.diagnostics.last().unwrap();
+        assert_eq!(last.summary, "there are more problems than these 100");
+        // It takes milliseconds; minutes were the alternative.
+        assert!(begun.elapsed() < Duration::from_secs(20), "{rest:.20}: {:?}", begun.elapsed());
+    }
+}
+
 /// Loads a case as its first line says, and compiles it.
 fn load(bytes: &[u8]) -> Validated {
     let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -158,21 +185,62 @@ fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
 
 /// A change to a text: cut a part out and put something else there.
 fn mutated(text: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
-    const WORDS: [&str; 16] = [
-        "", ":", "- ", "\n", "\t", "{", "}", "[", "]", "\"", "null", "&a ", "*a", "!x ", "\u{0}",
-        "é🦀",
+    const WORDS: [&str; 24] = [
+        "", ":", "- ", "\n", "\t", "{", "}", "[", "]", "\"", "'", "null", "&a ", "*a", "!x ",
+        "\u{0}", "é🦀", "|\n", ">-\n ", "#", "---\n", "<<: ", "? ", "\u{feff}",
     ];
     let bytes = text.as_bytes().to_vec();
-    let edit = (0..bytes.len(), 0usize..40, proptest::sample::select(WORDS.to_vec()));
-    proptest::collection::vec(edit, 1..4).prop_map(move |edits| {
-        let mut bytes = bytes.clone();
-        for (at, length, word) in edits {
-            let at = at.min(bytes.len());
-            let end = (at + length).min(bytes.len());
-            bytes.splice(at..end, word.bytes());
+    let lines = text.lines().count();
+    let edit = prop_oneof![
+        (0..bytes.len(), 0usize..40, proptest::sample::select(WORDS.to_vec()))
+            .prop_map(|(at, length, word)| Edit::Splice(at, length, word)),
+        (0..bytes.len(), 0u32..8).prop_map(|(at, bit)| Edit::Flip(at, bit)),
+        (0..lines).prop_map(Edit::DropLine),
+        (0..lines).prop_map(Edit::RepeatLine),
+        (0..lines, 0..lines).prop_map(|(one, other)| Edit::SwapLines(one, other)),
+    ];
+    proptest::collection::vec(edit, 1..4)
+        .prop_map(move |edits| edits.into_iter().fold(bytes.clone(), |bytes, edit| edit.of(bytes)))
+}
+
+/// A change to a text. Places beyond its end are at its end.
+#[derive(Debug, Clone, Copy)]
+enum Edit {
+    /// Cuts bytes out and puts a word there.
+    Splice(usize, usize, &'static str),
+    /// Changes one bit of a byte.
+    Flip(usize, u32),
+    DropLine(usize),
+    RepeatLine(usize),
+    SwapLines(usize, usize),
+}
+
+impl Edit {
+    fn of(self, mut bytes: Vec<u8>) -> Vec<u8> {
+        let mut lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+        let last = lines.len().saturating_sub(1);
+        match self {
+            Self::Splice(at, length, word) => {
+                let at = at.min(bytes.len());
+                let end = (at + length).min(bytes.len());
+                bytes.splice(at..end, word.bytes());
+                return bytes;
+            }
+            Self::Flip(at, bit) => {
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte ^= 1 << bit;
+                }
+                return bytes;
+            }
+            _ if lines.is_empty() => {}
+            Self::DropLine(at) => {
+                lines.remove(at.min(last));
+            }
+            Self::RepeatLine(at) => lines.insert(at.min(last), lines[at.min(last)]),
+            Self::SwapLines(one, other) => lines.swap(one.min(last), other.min(last)),
         }
-        bytes
-    })
+        lines.concat()
+    }
 }
 
 proptest! {
@@ -202,6 +270,11 @@ fn explained(bytes: &[u8]) -> Result<(), TestCaseError> {
     for loaded in [selected.into(), blueprint::validate_bytes(FILE, bytes, &[])] {
         rendered(&loaded);
         for diagnostic in &loaded.diagnostics {
+            for label in diagnostic.primary.iter().chain(&diagnostic.secondary) {
+                let text = loaded.sources.file(label.span.file).text();
+                let inside = text.get(label.span.range()).is_some();
+                prop_assert!(inside, "{:?} lies outside: {}", label, diagnostic.summary);
+            }
             let json = diagnostic.to_json(&loaded.sources);
             prop_assert!(json.line.is_none_or(|line| line >= 1));
             prop_assert!(json.end_line >= json.line);

@@ -1,5 +1,7 @@
 //! The real binary, in what needs no cloud.
 
+mod explain;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -79,7 +81,7 @@ impl Ended {
 }
 
 /// Every command, for sweeps.
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 20] = [
     "",
     "init",
     "validate",
@@ -90,7 +92,9 @@ const COMMANDS: [&str; 18] = [
     "state",
     "state list",
     "state show",
+    "explain",
     "kinds",
+    "schema",
     "sandbox",
     "sandbox start",
     "sandbox stop",

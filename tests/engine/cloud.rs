@@ -279,7 +279,7 @@ impl World {
             (Readiness::Pending(_), 0 | 1) => object.readiness = Readiness::Ready,
             (Readiness::Deleting, 0 | 1) => drop(self.objects.remove(&key)),
             (Readiness::Pending(_) | Readiness::Deleting, _) => object.reads_left -= 1,
-            (Readiness::Ready | Readiness::Failed(_), _) => {}
+            (Readiness::Ready | Readiness::Unconfirmed | Readiness::Failed(_), _) => {}
         }
         Some(seen)
     }

@@ -268,6 +268,26 @@ async fn patiently<F: Future<Output = Result<(), platctl::fault::Fault>>>(
     panic!("it never passed");
 }
 
+/// A mail address confirms when a person likes: neither its creation nor the destruction of its topic waits for that.
+#[test]
+fn what_is_not_confirmed_holds_nobody_up() {
+    with_sandbox(|server| async move {
+        let stack = TestStack::new(&server, "unconfirmed").await;
+        let topic = Address::of("alarms", "topic");
+        let arn = platctl::kind::Ref::new(&topic, "TopicArn").to_value();
+        let mail = json!({
+            "TopicArn": arn, "Protocol": "email", "Endpoint": "ops@example.com",
+            "FilterPolicy": {"kind": ["alarm"]},
+        });
+        let mut builder = stack.builder();
+        builder.add(topic, "AWS::SNS::Topic", json!({"TopicName": "conf-alarms"}));
+        builder.add(Address::of("alarms", "mail"), "AWS::SNS::Subscription", mail);
+        let graph = builder.build().unwrap();
+        stack.apply(&graph).await;
+        stack.destroy(&graph).await;
+    });
+}
+
 /// A test for each fixture, and the list of them.
 macro_rules! kinds {
     ($($file:ident),* $(,)?) => {
@@ -282,6 +302,44 @@ macro_rules! kinds {
 }
 
 include!("list.rs");
+
+/// What costs a call of its own for each object is asked for if somebody compares it.
+#[test]
+fn reads_ask_for_what_is_compared() {
+    with_sandbox(|server| async move {
+        let stack = TestStack::new(&server, "reads").await;
+        let mut builder = stack.builder();
+        let versions = json!({"Status": "Enabled"});
+        let rule = json!({"Status": "Enabled", "ExpirationInDays": 1});
+        for (role, spec) in [
+            ("kept", json!({"BucketName": "reads-kept", "VersioningConfiguration": versions})),
+            (
+                "short",
+                json!({"BucketName": "reads-short", "LifecycleConfiguration": {"Rules": [rule]}}),
+            ),
+        ] {
+            builder.add(Address::of("reads", role), "AWS::S3::Bucket", spec);
+        }
+        let graph = builder.build().unwrap();
+        stack.apply(&graph).await;
+        let calls = || stack.aws.calls().snapshot().remove("s3").unwrap();
+        let before = calls();
+        stack.observe(&graph).await;
+        let since = |(action, count): (String, u64)| {
+            let new = count - before.get(&action).copied().unwrap_or_default();
+            (new > 0).then_some((action, new))
+        };
+        let expected = [
+            ("GetBucketLifecycleConfiguration", 1),
+            ("GetBucketTagging", 2),
+            ("GetBucketVersioning", 1),
+            ("ListBuckets", 1),
+        ];
+        let made: Vec<(String, u64)> = calls().into_iter().filter_map(since).collect();
+        assert_eq!(made, expected.map(|(action, count)| (action.to_owned(), count)));
+        stack.destroy(&graph).await;
+    });
+}
 
 #[test]
 fn every_kind_has_a_fixture_and_every_fixture_is_run() {

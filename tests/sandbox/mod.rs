@@ -99,6 +99,21 @@ async fn the_extension_does_what_it_says_of_endpoints_and_rules() {
 }
 
 #[tokio::test]
+async fn the_extension_does_what_it_says_of_messaging() {
+    check_extension("test_messaging").await;
+}
+
+#[tokio::test]
+async fn the_extension_does_what_it_says_of_buckets_and_distributions() {
+    check_extension("test_s3_cloudfront").await;
+}
+
+#[tokio::test]
+async fn the_extension_does_what_it_says_of_stores() {
+    check_extension("test_stores").await;
+}
+
+#[tokio::test]
 async fn the_extension_does_what_it_says_of_what_watches() {
     check_extension("test_watching").await;
 }

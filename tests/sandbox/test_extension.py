@@ -30,6 +30,7 @@ DURATIONS = {
     kind: {"create": 90, "update": 90, "delete": 90}
     for kind in (
         "AWS::CertificateManager::Certificate",
+        "AWS::CloudFront::Distribution",
         "AWS::EC2::NatGateway",
         "AWS::EC2::VPC",
         "AWS::EC2::VPCEndpoint",

@@ -40,6 +40,11 @@ impl Certificate {
     pub fn names(&self) -> impl Iterator<Item = &Spanned<DomainName>> {
         std::iter::once(&self.domain).chain(&self.alternatives)
     }
+
+    /// Whether it proves this name.
+    pub fn is_for(&self, name: &DomainName) -> bool {
+        self.names().any(|own| own.covers(name))
+    }
 }
 
 impl Component for Certificate {

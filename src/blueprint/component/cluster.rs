@@ -123,8 +123,8 @@ schema! {
         pub size: Spanned<Range<Int<0, 450>>>,
         /// The number of nodes to start with; the smallest if nothing is said.
         pub desired: Option<Spanned<Int<0, 450>>>,
-        /// The root volume of each node.
-        pub disk: Gib<20, 16_384> = "50Gi",
+        /// The volume of each node: its size, or its size with type and key.
+        pub disk: Spanned<Disk> = "50Gi",
         /// How the nodes are paid for.
         pub capacity: Capacity = "on-demand",
         /// The machine image. Graviton instances need an `ARM_64` one.
@@ -135,6 +135,61 @@ schema! {
         pub taints: Vec<Taint>,
         /// The tier of the nodes.
         pub subnets: Spanned<Tier> = "private",
+    }
+}
+
+/// The volume of each node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Disk {
+    pub size: DiskSize,
+    /// What only a launch template can say.
+    pub settings: Option<DiskSettings>,
+}
+
+/// The size of a node's volume.
+pub type DiskSize = Gib<20, 16_384>;
+
+schema! {
+    /// The volume of each node, encrypted.
+    pub struct DiskSettings("a disk") {
+        /// Its size.
+        pub size: DiskSize = "50Gi",
+        /// Its type.
+        pub r#type: DiskType = "gp3",
+        /// How many operations it does in a second; what the type does at its usual price if nothing is said.
+        pub iops: Option<Spanned<Int<100, 64_000>>>,
+        /// The key that encrypts it; AWS's own if nothing is said.
+        pub key: Option<Spanned<Link<Key>>>,
+    }
+}
+
+schema! {
+    /// A type of volumes.
+    pub enum DiskType {
+        /// An SSD for most purposes.
+        Gp3 = "gp3",
+        /// An SSD whose speed grows with its size.
+        Gp2 = "gp2",
+        /// An SSD with as many operations in a second as asked for.
+        Io2 = "io2",
+    }
+}
+
+impl Decode for Disk {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        match &node.value {
+            Value::Mapping(_) => {
+                let settings = DiskSettings::decode(node, decoder)?;
+                Some(Self { size: settings.size, settings: Some(settings) })
+            }
+            Value::Null | Value::Scalar(_) | Value::Sequence(_) => {
+                DiskSize::decode(node, decoder).map(|size| Self { size, settings: None })
+            }
+        }
+    }
+
+    fn shape() -> Shape {
+        Shape::Either(vec![<DiskSize as Decode>::shape(), DiskSettings::shape()])
     }
 }
 
@@ -182,6 +237,10 @@ schema! {
 impl AmiType {
     pub fn is_arm(self) -> bool {
         self.as_str().contains("ARM_64")
+    }
+
+    pub fn is_bottlerocket(self) -> bool {
+        self.as_str().starts_with("BOTTLEROCKET")
     }
 }
 
@@ -377,6 +436,9 @@ fn check_node_group(group: &NodeGroup, check: &mut Check<'_>) {
             );
         }
     }
+    if let Some(settings) = &group.disk.settings {
+        check_disk(settings, group.disk.span, check);
+    }
     let range = group.size.value;
     if range.max.get() == 0 {
         check.report(
@@ -390,5 +452,37 @@ fn check_node_group(group: &NodeGroup, check: &mut Check<'_>) {
                 .at(desired.span, "outside the range")
                 .also(group.size.span, "the range"),
         );
+    }
+}
+
+/// The limits of `Iops` of `AWS::EC2::LaunchTemplate`.
+fn check_disk(disk: &DiskSettings, at: Span, check: &mut Check<'_>) {
+    let (least, most) = match disk.r#type {
+        DiskType::Gp3 => (3_000, 16_000),
+        DiskType::Io2 => (100, 64_000),
+        DiskType::Gp2 => {
+            if let Some(iops) = disk.iops {
+                check.report(
+                    Diagnostic::error("the speed of a `gp2` volume follows from its size")
+                        .at(iops.span, "not used")
+                        .hint("Take a `gp3` volume, which is cheaper."),
+                );
+            }
+            return;
+        }
+    };
+    match disk.iops {
+        Some(iops) if !(least..=most).contains(&iops.get()) => check.report(
+            Diagnostic::error(format!(
+                "a `{}` volume has no {iops} operations a second",
+                disk.r#type
+            ))
+            .at(iops.span, format!("must be between {least} and {most}")),
+        ),
+        None if disk.r#type == DiskType::Io2 => check.report(
+            Diagnostic::error("an `io2` volume needs the number of operations a second")
+                .at(at, "`iops` is missing"),
+        ),
+        Some(_) | None => {}
     }
 }

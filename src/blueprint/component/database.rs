@@ -10,7 +10,7 @@ use crate::blueprint::decode::schema;
 use crate::blueprint::reference::{ComponentType, FarLink, Link};
 use crate::blueprint::value::{
     DailyWindow, DatabaseIdentifier, Days, Gib, InstanceType, Int, Name, ParameterName, Port,
-    Range, Version, WeeklyWindow,
+    Range, Retention, Version, WeeklyWindow,
 };
 use crate::diagnostic::{Diagnostic, listed};
 use crate::source::{Span, Spanned};
@@ -44,13 +44,15 @@ schema! {
         pub parameters: BTreeMap<ParameterName, Parameter>,
         /// The logs to send to CloudWatch; those that the engine always writes if nothing is said.
         pub logs: Option<Vec<Spanned<DatabaseLog>>>,
+        /// How long these logs are kept.
+        pub log_retention: Retention = "30d",
         /// How often to change the master password; RDS does it every 7 days if nothing is said.
         pub rotation: Option<Spanned<Days<1, 1000>>>,
         /// Keeps query statistics in Performance Insights.
         pub insights: bool = "true",
         /// How often the operating system is measured.
         pub monitoring: Monitoring = "60s",
-        /// The key that encrypts storage, backups and the password; AWS's own if nothing is said.
+        /// The key that encrypts storage, backups, logs and the password; AWS's own if nothing is said.
         pub key: Option<Spanned<Link<Key>>>,
         /// The tier of its network interfaces.
         pub subnets: Spanned<Tier> = "data",

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::Component;
+use super::cdn::Cdn;
 use crate::blueprint::check::Check;
 use crate::blueprint::decode::{Decode, Decoder, schema};
 use crate::blueprint::node::Node;
 use crate::blueprint::reference::{ComponentType, Reference};
 use crate::blueprint::shape::Shape;
-use crate::blueprint::value::{DomainName, HttpPath, Int, Name, Port, RecordName, Seconds};
+use crate::blueprint::value::{DomainName, HttpPath, Int, Name, Port, RecordName, Region, Seconds};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::source::{Span, Spanned};
 
@@ -26,14 +27,47 @@ schema! {
     }
 }
 
-/// A record: an alias of an AWS resource, or values of a type.
+/// A record: one answer to everybody, or one of several.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Record {
+    One(Answer),
+    Failover(Failover),
+    Weighted(Weighted),
+    Latency(Latency),
+}
+
+impl Decode for Record {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        if node.get("failover").is_some() {
+            Failover::decode(node, decoder).map(Self::Failover)
+        } else if node.get("weighted").is_some() {
+            Weighted::decode(node, decoder).map(Self::Weighted)
+        } else if node.get("latency").is_some() {
+            Latency::decode(node, decoder).map(Self::Latency)
+        } else {
+            Answer::decode(node, decoder).map(Self::One)
+        }
+    }
+
+    fn shape() -> Shape {
+        Shape::Either(vec![
+            Alias::shape(),
+            Values::shape(),
+            Failover::shape(),
+            Weighted::shape(),
+            Latency::shape(),
+        ])
+    }
+}
+
+/// What a record answers: an alias of an AWS resource, or values of a type.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
     Alias(Alias),
     Values(Values),
 }
 
-impl Decode for Record {
+impl Decode for Answer {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
         if node.get("alias").is_some() {
             Alias::decode(node, decoder).map(Self::Alias)
@@ -55,11 +89,55 @@ impl Decode for Record {
 }
 
 schema! {
+    /// One answer, and another while that one is not well.
+    pub struct Failover("a failover record") {
+        /// The answers.
+        pub failover: Spanned<FailoverAnswers>,
+    }
+}
+
+schema! {
+    /// One answer, and another while that one is not well.
+    pub struct FailoverAnswers("a failover") {
+        /// The answer while it is well: it needs a health check, or an alias whose health is evaluated.
+        pub primary: Spanned<Answer>,
+        /// The answer while the primary one is not.
+        pub secondary: Spanned<Answer>,
+    }
+}
+
+schema! {
+    /// Several answers that share the requests.
+    pub struct Weighted("a weighted record") {
+        /// The answers, each under a name of your choice.
+        pub weighted: Spanned<BTreeMap<Name, WeightedAnswer>>,
+    }
+}
+
+schema! {
+    /// An answer to a share of the requests.
+    pub struct WeightedAnswer("a weighted answer") {
+        /// How many requests get it, beside the weights of the others.
+        pub weight: Int<0, 255>,
+        /// The answer.
+        pub to: Spanned<Answer>,
+    }
+}
+
+schema! {
+    /// To everybody the answer of the region that is quickest to reach.
+    pub struct Latency("a latency record") {
+        /// The answers by the regions in which what they point to stands.
+        pub latency: Spanned<BTreeMap<Region, Spanned<Answer>>>,
+    }
+}
+
+schema! {
     /// A name for an AWS resource, at no cost and also at the zone itself.
     pub struct Alias("an alias record") {
-        /// The load balancer to point to.
+        /// The load balancer or CDN to point to.
         pub alias: Spanned<Reference>,
-        /// Answers only while the load balancer has healthy targets.
+        /// Answers only while a load balancer has healthy targets.
         pub evaluate_health: bool = "true",
         /// Answers only while this health check of the zone is well.
         pub health_check: Option<Spanned<Name>>,
@@ -163,11 +241,48 @@ impl HealthCheck {
 }
 
 impl Record {
+    /// All its answers.
+    pub fn answers(&self) -> Vec<&Answer> {
+        match self {
+            Self::One(answer) => vec![answer],
+            Self::Failover(Failover { failover }) => {
+                vec![&failover.primary.value, &failover.secondary.value]
+            }
+            Self::Weighted(Weighted { weighted }) => {
+                weighted.values().map(|answer| &answer.to.value).collect()
+            }
+            Self::Latency(Latency { latency }) => {
+                latency.values().map(|answer| &answer.value).collect()
+            }
+        }
+    }
+}
+
+impl Answer {
     pub fn health_check(&self) -> Option<&Spanned<Name>> {
         match self {
             Self::Alias(alias) => alias.health_check.as_ref(),
             Self::Values(values) => values.health_check.as_ref(),
         }
+    }
+
+    /// The type of the record that gives it; an alias gives addresses.
+    pub fn record_type(&self) -> RecordType {
+        match self {
+            Self::Alias(_) => RecordType::A,
+            Self::Values(values) => values.r#type.value,
+        }
+    }
+
+    /// Whether Route 53 can know that it is not well.
+    fn can_fail(&self) -> bool {
+        let evaluated = match self {
+            Self::Alias(alias) => {
+                alias.evaluate_health && alias.alias.component == ComponentType::LoadBalancer
+            }
+            Self::Values(_) => false,
+        };
+        evaluated || self.health_check().is_some()
     }
 }
 
@@ -185,7 +300,7 @@ impl Component for Zone {
             check.needs_network("a private zone", self.private.span);
         }
         for (record_name, record) in &self.records {
-            self.check_record(record_name, record, check);
+            self.check_record(name, record_name, record, check);
         }
         for health_check in self.health_checks.values() {
             check_health_check(health_check, check);
@@ -194,8 +309,59 @@ impl Component for Zone {
 }
 
 impl Zone {
-    fn check_record(&self, name: &RecordName, record: &Spanned<Record>, check: &mut Check<'_>) {
-        if let Some(wanted) = record.health_check()
+    fn check_record(
+        &self,
+        zone: &DomainName,
+        name: &RecordName,
+        record: &Spanned<Record>,
+        check: &mut Check<'_>,
+    ) {
+        for answer in record.answers() {
+            self.check_answer(zone, name, answer, check);
+        }
+        let types: Vec<RecordType> =
+            record.answers().into_iter().map(Answer::record_type).collect();
+        if let Some(other) = types.iter().find(|it| **it != types[0]) {
+            check.report(
+                Diagnostic::error("the answers of a record must have one type")
+                    .at(record.span, format!("has answers of type {} and {other}", types[0])),
+            );
+        }
+        match &record.value {
+            Record::One(_) => {}
+            Record::Failover(Failover { failover }) if failover.primary.can_fail() => {}
+            Record::Failover(Failover { failover }) => check.report(
+                Diagnostic::error("the primary answer never fails")
+                    .at(failover.primary.span, "its health is not known")
+                    .hint("Give it a `healthCheck`."),
+            ),
+            Record::Weighted(Weighted { weighted }) => {
+                if weighted.values().all(|answer| answer.weight.get() == 0) {
+                    check.report(
+                        Diagnostic::error("no answer gets a request")
+                            .at(weighted.span, "needs an answer with a weight above 0"),
+                    );
+                }
+            }
+            Record::Latency(Latency { latency }) => {
+                if latency.is_empty() {
+                    check.report(
+                        Diagnostic::error("a latency record needs an answer")
+                            .at(latency.span, "names no region"),
+                    );
+                }
+            }
+        }
+    }
+
+    fn check_answer(
+        &self,
+        zone: &DomainName,
+        name: &RecordName,
+        answer: &Answer,
+        check: &mut Check<'_>,
+    ) {
+        if let Some(wanted) = answer.health_check()
             && !self.health_checks.contains_key(&wanted.value)
         {
             let names = || self.health_checks.keys().map(Name::as_str);
@@ -206,19 +372,34 @@ impl Zone {
             let problem = Diagnostic::error(format!("no health check is called `{wanted}`"));
             check.report(problem.at(wanted.span, label));
         }
-        match &record.value {
-            Record::Alias(alias) => {
-                let Reference { component, name, access: _ } = &alias.alias.value;
-                if *component != ComponentType::LoadBalancer {
-                    check.report(
-                        Diagnostic::error(format!("`{component}.{name}` cannot have an alias"))
-                            .at(alias.alias.span, "not a load balancer")
-                            .hint("Point to one, as in `loadBalancer.public`."),
-                    );
-                }
-            }
-            Record::Values(values) => check_values(name, values, check),
+        match answer {
+            Answer::Alias(alias) => check_alias(&name.within(zone), alias, check),
+            Answer::Values(values) => check_values(name, values, check),
         }
+    }
+}
+
+fn check_alias(full_name: &DomainName, alias: &Alias, check: &mut Check<'_>) {
+    let Reference { component, name, access: _ } = &alias.alias.value;
+    match component {
+        ComponentType::LoadBalancer => {}
+        ComponentType::Cdn => {
+            let cdn = check.blueprint.cdn.get(name);
+            let knows = |cdn: &&Spanned<Cdn>| cdn.aliases.iter().any(|it| it.covers(full_name));
+            if let Some(cdn) = cdn.filter(|cdn| !knows(cdn)) {
+                check.report(
+                    Diagnostic::error(format!("CDN `{name}` does not answer to `{full_name}`"))
+                        .at(alias.alias.span, "clients would be refused")
+                        .also(cdn.span, "the CDN")
+                        .hint(format!("Add `{full_name}` to its `aliases`.")),
+                );
+            }
+        }
+        _ => check.report(
+            Diagnostic::error(format!("`{component}.{name}` cannot have an alias"))
+                .at(alias.alias.span, "neither a load balancer nor a CDN")
+                .hint("Point to one, as in `loadBalancer.public`."),
+        ),
     }
 }
 

@@ -1,4 +1,5 @@
-//! `firewalls`: web ACLs of AWS WAF.
+//! `firewalls`: web ACLs of AWS WAF. What uses one decides where it stands: load balancers need it in their region,
+//! CDNs at the edge.
 
 use super::Component;
 use crate::blueprint::check::Check;
@@ -6,30 +7,55 @@ use crate::blueprint::decode::{Decode, Decoder, schema};
 use crate::blueprint::node::{Node, Value};
 use crate::blueprint::reference::ComponentType;
 use crate::blueprint::shape::Shape;
-use crate::blueprint::value::{CountryCode, Int, Name};
+use crate::blueprint::value::{Cidr, CountryCode, HeaderName, Int, Name, Retention};
 use crate::diagnostic::{Diagnostic, listed};
 use crate::source::{Span, Spanned};
 
 schema! {
-    /// A web ACL. Its rules are asked in the order in which they are written.
+    /// A web ACL. It asks its lists of addresses first, then its rules in the order in which they are written.
     pub struct Firewall("a firewall") {
-        /// What it can protect.
-        pub scope: Spanned<Scope> = "regional",
+        /// Addresses that are refused whatever they ask for.
+        pub block: Vec<Spanned<Cidr>>,
+        /// Addresses that pass without being asked any rule.
+        pub allow: Vec<Spanned<Cidr>>,
         /// What happens to requests that no rule matches.
         pub default: Verdict = "allow",
         /// Names of rule sets, or rules of your own.
-        pub rules: Spanned<Vec<Spanned<Rule>>>,
+        pub rules: Spanned<Vec<Spanned<Rule>>> = "[]",
+        /// Keeps a record of requests in CloudWatch.
+        pub logging: Option<FirewallLogging>,
     }
 }
 
 schema! {
-    /// What a firewall can protect.
-    pub enum Scope {
-        /// Load balancers and other resources of the region.
-        Regional = "regional",
-        /// CloudFront distributions.
-        Cloudfront = "cloudfront",
+    /// A record of the requests that a firewall judged.
+    pub struct FirewallLogging("a firewall's logging") {
+        /// Which requests.
+        pub requests: LoggedRequests = "all",
+        /// How long the record is kept.
+        pub retention: Retention = "30d",
+        /// The headers whose values are left out, because they hold secrets.
+        pub redact: Vec<HeaderName> = "[authorization, cookie]",
     }
+}
+
+schema! {
+    /// Which requests a firewall records.
+    pub enum LoggedRequests {
+        /// All.
+        All = "all",
+        /// Those that it refused, and those that a rule on trial counted.
+        Matched = "matched",
+    }
+}
+
+/// Where a web ACL stands. Nobody writes it: it follows from what uses the firewall.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// In the region, for load balancers.
+    Regional,
+    /// At the edge, for CDNs.
+    Edge,
 }
 
 schema! {
@@ -168,11 +194,63 @@ schema! {
     }
 }
 
+/// `RedactedFields` of `PutLoggingConfiguration`, and what a list of addresses may hold.
+const REDACTED_MAX: usize = 100;
+const ADDRESSES_MAX: usize = 10_000;
+
 impl Component for Firewall {
     const TYPE: ComponentType = ComponentType::Firewall;
     type Name = Name;
 
-    fn check(&self, _name: &Name, _at: Span, check: &mut Check<'_>) {
+    fn check(&self, _name: &Name, at: Span, check: &mut Check<'_>) {
+        self.check_addresses(check);
+        self.check_rules(check);
+        if self.block.is_empty() && self.allow.is_empty() && self.rules.is_empty() {
+            check.report(
+                Diagnostic::error("a firewall needs a rule or a list of addresses")
+                    .at(at, "judges nothing"),
+            );
+        }
+        if let Some(logging) = &self.logging
+            && logging.redact.len() > REDACTED_MAX
+        {
+            check.report(
+                Diagnostic::error(format!("WAF leaves out at most {REDACTED_MAX} headers"))
+                    .at(at, format!("names {}", logging.redact.len())),
+            );
+        }
+    }
+}
+
+impl Firewall {
+    fn check_addresses(&self, check: &mut Check<'_>) {
+        for list in [&self.block, &self.allow] {
+            for range in list.iter().filter(|range| range.value == Cidr::ANYWHERE) {
+                check.report(
+                    Diagnostic::error("WAF takes no list of all addresses")
+                        .at(range.span, "matches everything")
+                        .hint("Set `default` instead."),
+                );
+            }
+            if let Some(over) = list.get(ADDRESSES_MAX) {
+                check.report(
+                    Diagnostic::error(format!("a list holds at most {ADDRESSES_MAX} addresses"))
+                        .at(over.span, "one too many"),
+                );
+            }
+        }
+        for allowed in &self.allow {
+            if let Some(blocked) = self.block.iter().find(|it| it.contains(allowed.value)) {
+                check.report(
+                    Diagnostic::error(format!("`{allowed}` is allowed and blocked"))
+                        .at(allowed.span, "never passes: `block` is asked first")
+                        .also(blocked.span, "blocked here"),
+                );
+            }
+        }
+    }
+
+    fn check_rules(&self, check: &mut Check<'_>) {
         let mut seen: Vec<Spanned<RuleSet>> = Vec::new();
         for rule in &self.rules.value {
             match &rule.value {

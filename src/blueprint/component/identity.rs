@@ -6,7 +6,7 @@ use crate::blueprint::component::cluster::POD_IDENTITY_AGENT;
 use crate::blueprint::decode::schema;
 use crate::blueprint::reference::{Access, ComponentType, Reference};
 use crate::blueprint::value::{Arn, IamAction, Name, Seconds, ServiceAccount, Trusted};
-use crate::diagnostic::{Diagnostic, with_article};
+use crate::diagnostic::Diagnostic;
 use crate::source::{Span, Spanned};
 
 schema! {
@@ -112,18 +112,8 @@ impl Identity {
     }
 
     fn check_permissions(&self, check: &mut Check<'_>) {
+        check.uses("an identity", &self.uses);
         for reference in &self.uses {
-            if reference.access.is_none() {
-                check.report(
-                    Diagnostic::error(format!("an identity cannot use `{reference}`")).at(
-                        reference.span,
-                        format!(
-                            "{} gives no permissions",
-                            with_article(reference.component.noun())
-                        ),
-                    ),
-                );
-            }
             if let Some(Access::Connect) = reference.access
                 && self.service_account.is_none()
             {

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use super::Component;
 use super::certificate::Certificate;
-use super::firewall::{Firewall, Scope};
+use super::firewall::Firewall;
 use super::network::Tier;
+use super::route::{self, Destination, Route};
 use crate::blueprint::check::Check;
 use crate::blueprint::decode::schema;
 use crate::blueprint::reference::{ComponentType, Link};
-use crate::blueprint::value::{Cidr, HttpPath, Int, Name, Port, Seconds, SslPolicy, StatusCodes};
-use crate::diagnostic::{Diagnostic, did_you_mean, listed};
+use crate::blueprint::value::{
+    Cidr, Days, HttpPath, Int, Name, PathPattern, Port, Seconds, SslPolicy, StatusCodes,
+};
+use crate::diagnostic::{Diagnostic, listed};
 use crate::source::{Span, Spanned};
 
 schema! {
@@ -36,8 +39,20 @@ schema! {
         pub deletion_protection: bool = "true",
         /// Where requests go.
         pub targets: Spanned<BTreeMap<Name, Spanned<Target>>>,
-        /// The target of requests that no rule sends elsewhere; needed when there are several.
-        pub default: Option<Spanned<Name>>,
+        /// The target of requests that no route sends elsewhere, or several with their weights; needed when there are several.
+        pub default: Option<Spanned<Destination>>,
+        /// Which requests go where.
+        pub routes: Vec<Spanned<Route>>,
+        /// Keeps a line about every request in a bucket.
+        pub access_logs: Option<AccessLogs>,
+    }
+}
+
+schema! {
+    /// A line about every request, in a bucket of their own.
+    pub struct AccessLogs("access logs") {
+        /// How long they are kept.
+        pub retention: Days<1, 3_650> = "90d",
     }
 }
 
@@ -115,10 +130,10 @@ impl LoadBalancer {
         }
     }
 
-    /// The target of requests that no rule sends elsewhere.
-    pub fn default_target(&self) -> Option<&Name> {
-        let only = || self.targets.keys().next();
-        self.default.as_ref().map(|name| &name.value).or_else(only)
+    /// Where requests go that no route sends elsewhere.
+    pub fn default(&self) -> Option<Destination> {
+        let only = || self.targets.keys().next().cloned().map(Destination::One);
+        self.default.as_ref().map(|it| it.value.clone()).or_else(only)
     }
 }
 
@@ -142,7 +157,7 @@ impl Component for LoadBalancer {
         self.check_tier(check);
         self.check_protocol(at, check);
         self.check_targets(check);
-        self.check_firewall(check);
+        self.check_routes(check);
     }
 }
 
@@ -188,21 +203,12 @@ impl LoadBalancer {
                     .at(self.targets.span, "no target"),
             ),
             None if self.targets.len() > 1 => check.report(
-                Diagnostic::error("which target answers when no rule matches is not said")
+                Diagnostic::error("which target answers when no route matches is not said")
                     .at(self.targets.span, format!("has {} targets", self.targets.len()))
                     .hint(format!("Set `default` to one of {}.", listed(names()))),
             ),
-            Some(default) if !self.targets.contains_key(&default.value) => {
-                let label = match did_you_mean(default.as_str(), names()) {
-                    Some(name) => format!("did you mean `{name}`?"),
-                    None => format!("the targets are {}", listed(names())),
-                };
-                check.report(
-                    Diagnostic::error(format!("no target is called `{default}`"))
-                        .at(default.span, label),
-                );
-            }
-            None | Some(_) => {}
+            Some(default) => route::check_destination(default, self, check),
+            None => {}
         }
         for target in self.targets.values() {
             let Health { interval, timeout, path: _, healthy: _, unhealthy: _, matcher: _ } =
@@ -217,16 +223,23 @@ impl LoadBalancer {
         }
     }
 
-    fn check_firewall(&self, check: &mut Check<'_>) {
-        let Some(link) = &self.firewall else { return };
-        let firewall = check.blueprint.firewalls.get(&link.name);
-        if let Some(firewall) = firewall.filter(|it| it.scope.value != Scope::Regional) {
-            let scope = firewall.scope;
-            check.report(
-                Diagnostic::error(format!("firewall `{link}` cannot protect a load balancer"))
-                    .at(link.span, "needs a regional firewall")
-                    .also(scope.span, format!("its scope is {scope}")),
-            );
+    fn check_routes(&self, check: &mut Check<'_>) {
+        let mut seen: Vec<(Vec<&str>, Option<&str>, Span)> = Vec::new();
+        for route in &self.routes {
+            route.check(route.span, self, check);
+            let mut hosts: Vec<&str> = route.hosts.iter().map(|it| it.as_str()).collect();
+            hosts.sort_unstable();
+            for path in route.paths() {
+                let path = path.map(PathPattern::as_str);
+                if let Some((.., first)) = seen.iter().find(|it| it.0 == hosts && it.1 == path) {
+                    check.report(
+                        Diagnostic::error("two routes match the same requests")
+                            .at(route.span, "never asked")
+                            .also(*first, "matches them, too"),
+                    );
+                }
+                seen.push((hosts.clone(), path, route.span));
+            }
         }
     }
 }

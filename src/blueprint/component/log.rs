@@ -49,16 +49,16 @@ impl Component for LogGroup {
 
     fn check(&self, name: &Name, at: Span, check: &mut Check<'_>) {
         let mine = self.group_name(check.stack, name);
-        let earlier = check.blueprint.logs.iter().take_while(|(it, _)| *it != name);
-        let same = earlier.into_iter().find(|(it, log)| log.group_name(check.stack, it) == mine);
-        if let Some((_, other)) = same {
-            let span = self.name.as_ref().map_or(at, |it| it.span);
-            let first = other.name.as_ref().map_or(other.span, |it| it.span);
-            check.report(
+        let span = self.name.as_ref().map_or(at, |it| it.span);
+        match check.log_groups.get(&mine) {
+            Some(&first) => check.report(
                 Diagnostic::error(format!("two log groups are called `{mine}`"))
                     .at(span, "named again")
                     .also(first, "first named here"),
-            );
+            ),
+            None => {
+                check.log_groups.insert(mine, span);
+            }
         }
     }
 }

@@ -1,14 +1,15 @@
-//! `network`: one VPC, its subnets in tiers, and how they reach the internet.
+//! `network`: one VPC, its subnets in tiers, how they reach the internet and AWS, and what passed.
 
 use std::collections::BTreeMap;
 
 use super::Component;
+use super::key::Key;
 use crate::blueprint::check::Check;
 use crate::blueprint::decode::{Decode, Decoder, schema};
 use crate::blueprint::node::{Node, Value};
-use crate::blueprint::reference::ComponentType;
+use crate::blueprint::reference::{ComponentType, Link};
 use crate::blueprint::shape::Shape;
-use crate::blueprint::value::{Cidr, Int, Name, Region, ZoneName};
+use crate::blueprint::value::{Cidr, EndpointService, Int, Name, Region, Retention, ZoneName};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Span, Spanned};
 
@@ -25,6 +26,10 @@ schema! {
         pub nat: Spanned<Nat> = "per-zone",
         /// The network ACLs: a second defence beside security groups.
         pub acls: Acls = "tiered",
+        /// Ways to services of AWS that stay inside the network: their names, or names with settings.
+        pub endpoints: Endpoints,
+        /// Records which connections were made and refused.
+        pub flow_logs: Option<FlowLogs>,
     }
 }
 
@@ -59,6 +64,136 @@ schema! {
         Tiered = "tiered",
         /// The VPC's default, which admits everything.
         None = "none",
+    }
+}
+
+/// The endpoints of a network by the services that they lead to.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Endpoints(pub BTreeMap<EndpointService, Spanned<Endpoint>>);
+
+impl Decode for Endpoints {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let Value::Sequence(_) = &node.value else {
+            return BTreeMap::decode(node, decoder).map(Self);
+        };
+        let mut endpoints: BTreeMap<EndpointService, Spanned<Endpoint>> = BTreeMap::new();
+        for service in Vec::<Spanned<EndpointService>>::decode(node, decoder)? {
+            if let Some(first) = endpoints.get(&service.value) {
+                decoder.report(
+                    Diagnostic::error(format!("`{service}` has two endpoints"))
+                        .at(service.span, "named again")
+                        .also(first.span, "first named here"),
+                );
+            }
+            let endpoint = Spanned::new(Endpoint::usual(service.span), service.span);
+            endpoints.insert(service.value, endpoint);
+        }
+        Some(Self(endpoints))
+    }
+
+    fn shape() -> Shape {
+        Shape::Either(vec![
+            Vec::<EndpointService>::shape(),
+            BTreeMap::<EndpointService, Endpoint>::shape(),
+        ])
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Self::default())
+    }
+}
+
+schema! {
+    /// A way to a service of AWS that does not leave the network.
+    pub struct Endpoint("an endpoint") {
+        /// How it is reached; by routes for `s3` and `dynamodb`, by addresses for all others if nothing is said.
+        pub r#type: Option<Spanned<EndpointType>>,
+        /// The tier of its addresses.
+        pub subnets: Spanned<Tier> = "private",
+        /// What may be done through it, as IAM writes it; everything if nothing is said.
+        pub policy: Option<serde_json::Value>,
+    }
+}
+
+schema! {
+    /// How an endpoint is reached.
+    pub enum EndpointType {
+        /// By routes, at no cost: `s3` and `dynamodb` alone.
+        Gateway = "gateway",
+        /// By addresses in the network to which the service's usual name leads.
+        Interface = "interface",
+    }
+}
+
+impl Endpoint {
+    /// What stands for a service of which only the name was written.
+    fn usual(at: Span) -> Self {
+        Self { r#type: None, subnets: Spanned::new(Tier::Private, at), policy: None }
+    }
+
+    pub fn endpoint_type(&self, service: &EndpointService) -> EndpointType {
+        match &self.r#type {
+            Some(endpoint_type) => endpoint_type.value,
+            None if service.has_gateway() => EndpointType::Gateway,
+            None => EndpointType::Interface,
+        }
+    }
+}
+
+schema! {
+    /// A record of the connections in the network.
+    pub struct FlowLogs("flow logs") {
+        /// Which connections are recorded.
+        pub traffic: Traffic = "all",
+        /// Where the records go.
+        pub to: FlowLogTarget = "logs",
+        /// How long they are kept.
+        pub retention: Retention = "30d",
+        /// How much time one record sums up.
+        pub every: FlowLogInterval = "10m",
+        /// The key that encrypts them; AWS's own if nothing is said.
+        pub key: Option<Spanned<Link<Key>>>,
+    }
+}
+
+schema! {
+    /// Which connections are recorded.
+    pub enum Traffic {
+        /// All.
+        All = "all",
+        /// Those that were let through.
+        Accept = "accept",
+        /// Those that were refused.
+        Reject = "reject",
+    }
+}
+
+schema! {
+    /// Where records of connections go.
+    pub enum FlowLogTarget {
+        /// To a log group of CloudWatch, where they can be searched.
+        Logs = "logs",
+        /// To a bucket of their own, where they cost less.
+        S3 = "s3",
+    }
+}
+
+schema! {
+    /// How much time one record of connections sums up.
+    pub enum FlowLogInterval {
+        /// One minute.
+        Minutes1 = "1m",
+        /// Ten minutes.
+        Minutes10 = "10m",
+    }
+}
+
+impl FlowLogInterval {
+    pub const fn seconds(self) -> u32 {
+        match self {
+            Self::Minutes1 => 60,
+            Self::Minutes10 => 600,
+        }
     }
 }
 
@@ -120,6 +255,7 @@ impl Component for Network {
         self.check_zones(check);
         self.check_addresses(check);
         self.check_nat(check);
+        self.check_endpoints(check);
     }
 }
 
@@ -207,6 +343,31 @@ impl Network {
                     .also(self.nat.span, "asks for NAT")
                     .hint("Add `public` subnets, or set `nat: none`."),
             );
+        }
+    }
+
+    fn check_endpoints(&self, check: &mut Check<'_>) {
+        for (service, endpoint) in &self.endpoints.0 {
+            match (endpoint.endpoint_type(service), &endpoint.r#type) {
+                (EndpointType::Gateway, Some(asked)) if !service.has_gateway() => check.report(
+                    Diagnostic::error(format!("`{service}` has no gateway endpoint"))
+                        .at(asked.span, "only S3 and DynamoDB have one")
+                        .hint("Leave out `type`, or set it to `interface`."),
+                ),
+                (EndpointType::Interface, _) => {
+                    check.tier_has_zones(&endpoint.subnets, 1, "an endpoint needs subnets");
+                }
+                (EndpointType::Gateway, _) => {}
+            }
+            if let Some(policy) = &endpoint.policy
+                && !policy["Statement"].is_array()
+            {
+                check.report(
+                    Diagnostic::error(format!("the policy of `{service}` has no `Statement`"))
+                        .at(endpoint.span, "allows nothing")
+                        .hint("Write the policy as IAM does, with a list at `Statement`."),
+                );
+            }
         }
     }
 }

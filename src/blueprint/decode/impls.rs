@@ -14,7 +14,7 @@ impl<T: Word> Decode for T {
     }
 
     fn shape() -> Shape {
-        <T as Word>::shape()
+        <T as Word>::shape().parsed_as::<T>()
     }
 }
 
@@ -128,7 +128,8 @@ impl<K: Word + Ord, V: Decode> Decode for BTreeMap<K, V> {
     }
 
     fn shape() -> Shape {
-        Shape::Map { key: Box::new(K::shape()), value: Box::new(V::shape()) }
+        let key = <K as Decode>::shape();
+        Shape::Map { key: Box::new(key), value: Box::new(V::shape()) }
     }
 
     fn absent() -> Option<Self> {
@@ -169,7 +170,8 @@ impl Decode for serde_json::Value {
     }
 }
 
-fn json(node: &Node) -> serde_json::Value {
+/// A tree as JSON, each plain scalar as what YAML takes it for.
+pub(crate) fn json(node: &Node) -> serde_json::Value {
     match &node.value {
         Value::Null => serde_json::Value::Null,
         Value::Scalar(scalar) => match scalar.resolve() {

@@ -19,8 +19,11 @@ word! {
             return Ok(());
         }
         Err(Invalid::unknown(text, KNOWN_REGIONS, "regions are named like `eu-west-1`"))
-    });
+    }, REGION);
 }
+
+/// What a [`Region`] matches.
+const REGION: &str = "[a-z]{2}(-[a-z]+){1,2}-[0-9]";
 
 /// The regions open in November 2026, for suggestions only.
 const KNOWN_REGIONS: [&str; 38] = [
@@ -102,7 +105,7 @@ word! {
     pub struct ZoneName("an availability zone", ["eu-west-1a"], |text| {
         let region = text.strip_suffix(|c: char| c.is_ascii_lowercase()).unwrap_or_default();
         ensure(region.parse::<Region>().is_ok(), "must be a region and a letter")
-    });
+    }, format!("{REGION}[a-z]"));
 }
 
 impl ZoneName {
@@ -164,7 +167,15 @@ impl Word for Arn {
     fn shape() -> Shape {
         Shape::word("an ARN", &["arn:aws:iam::123456789012:role/admin"])
     }
+
+    fn pattern() -> Option<String> {
+        Some(format!("^arn:aws{ARN_PART}*:{ARN_PART}+:{ARN_PART}*:{ARN_ACCOUNT}:[!-~]+$"))
+    }
 }
+
+/// A character of what stands between the colons of an [`Arn`].
+const ARN_PART: &str = "[!-9;-~]";
+const ARN_ACCOUNT: &str = "([0-9]{12}|aws)?";
 
 word! {
     /// The ARN of an IAM user or role.
@@ -172,7 +183,7 @@ word! {
         let arn: Arn = text.parse()?;
         let principal = arn.resource().starts_with("role/") || arn.resource().starts_with("user/");
         ensure(arn.service() == "iam" && principal, "not the ARN of an IAM role or user")
-    });
+    }, format!("arn:aws{ARN_PART}*:iam:{ARN_PART}*:{ARN_ACCOUNT}:(role|user)/[!-~]*"));
 }
 
 word! {
@@ -186,7 +197,7 @@ word! {
             && family.chars().chain(size.chars()).all(lower)
             && !size.is_empty();
         ensure(valid, "must be a family and a size with a dot between")
-    });
+    }, r"(db\.)?[a-z][a-z-]*[0-9][a-z0-9-]*\.[a-z0-9-]+");
 }
 
 impl InstanceType {
@@ -209,7 +220,7 @@ word! {
     pub struct AddonName("the name of an add-on", ["vpc-cni", "coredns"], |text| {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         characters(text, 1, 100, allowed, "letters, digits, `-` and `_`")
-    });
+    }, "[A-Za-z0-9_-]{1,100}");
 }
 
 word! {
@@ -218,7 +229,7 @@ word! {
         ensure(text.starts_with('v') && text.contains('.'), "versions of add-ons start with `v`")?;
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '+');
         characters(text, 1, 100, allowed, "letters, digits, `-`, `.` and `_`")
-    });
+    }, r"(?!.{101})v[A-Za-z0-9_+-]*\.[A-Za-z0-9._+-]*");
 }
 
 word! {
@@ -228,7 +239,8 @@ word! {
         |text| {
             ensure(text.starts_with("AmazonEKS"), "names of access policies start with `AmazonEKS`")?;
             characters(text, 1, 128, |c| c.is_ascii_alphanumeric(), "letters and digits")
-        }
+        },
+        "AmazonEKS[A-Za-z0-9]{0,119}"
     );
 }
 
@@ -238,7 +250,7 @@ word! {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
         characters(text, 1, 63, allowed, "letters, digits and `_`")?;
         ensure(text.starts_with(|c: char| c.is_ascii_alphabetic()), "must start with a letter")
-    });
+    }, "[A-Za-z][A-Za-z0-9_]{0,62}");
 }
 
 word! {
@@ -246,7 +258,7 @@ word! {
     pub struct ParameterName("a parameter name", ["rds.force_ssl"], |text| {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
         characters(text, 1, 255, allowed, "letters, digits, `_`, `-` and `.`")
-    });
+    }, "[A-Za-z0-9_.-]{1,255}");
 }
 
 word! {
@@ -267,7 +279,7 @@ word! {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "_-/.#".contains(c);
         characters(text, 1, 512, allowed, "letters, digits and `_-/.#`")?;
         ensure(!text.starts_with("aws/"), "names that start with `aws/` are reserved")
-    });
+    }, "(?!aws/)[A-Za-z0-9_/.#-]{1,512}");
 }
 
 word! {
@@ -276,7 +288,76 @@ word! {
         ensure(text.starts_with("ELBSecurityPolicy-"), "must start with `ELBSecurityPolicy-`")?;
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
         characters(text, 1, 100, allowed, "letters, digits and hyphens")
+    }, "ELBSecurityPolicy-[A-Za-z0-9-]{0,82}");
+}
+
+word! {
+    /// A dimension of a metric.
+    pub struct DimensionName("a dimension", ["InstanceId"], |text| {
+        let allowed = |c: char| c.is_ascii_graphic() && c != ':';
+        characters(text, 1, 255, allowed, "printable ASCII characters without spaces")
     });
+}
+
+word! {
+    /// A rule that AWS Config has, by the name in its list of managed rules.
+    pub struct ConfigRuleName("a rule of AWS Config", ["encrypted-volumes", "iam-user-mfa-enabled"], |text| {
+        if text.contains('_') || text.chars().any(|c| c.is_ascii_uppercase()) {
+            let kebab = text.to_lowercase().replace('_', "-");
+            return Err(Invalid::new("must be lower-case words with hyphens")
+                .hint(format!("Write `{kebab}`.")));
+        }
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        characters(text, 1, 80, allowed, "lower-case letters, digits and hyphens")
+    });
+}
+
+/// The rules whose identifiers are not their names in capitals: *List of AWS Config Managed Rules*.
+const RULE_IDENTIFIERS: [(&str, &str); 5] = [
+    ("cloudtrail-enabled", "CLOUD_TRAIL_ENABLED"),
+    ("ec2-instances-in-vpc", "INSTANCES_IN_VPC"),
+    ("multi-region-cloudtrail-enabled", "MULTI_REGION_CLOUD_TRAIL_ENABLED"),
+    ("restricted-common-ports", "RESTRICTED_INCOMING_TRAFFIC"),
+    ("restricted-ssh", "INCOMING_SSH_DISABLED"),
+];
+
+impl ConfigRuleName {
+    /// What AWS Config identifies it by.
+    pub fn identifier(&self) -> String {
+        let other = RULE_IDENTIFIERS.iter().find(|(name, _)| *name == self.0);
+        other.map_or_else(
+            || self.0.to_uppercase().replace('-', "_"),
+            |(_, identifier)| (*identifier).to_owned(),
+        )
+    }
+}
+
+word! {
+    /// What a security group or one of its rules is for, in the characters that EC2 takes.
+    pub struct GroupDescription("a description", ["pods of the shop"], |text| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(c);
+        characters(text, 1, 255, allowed, "letters, digits, spaces and `._-:/()#,@[]+=&;{}!$*`")
+    });
+}
+
+word! {
+    /// A service that has an endpoint, by the end of the endpoint service's name.
+    pub struct EndpointService("a service", ["s3", "ecr.api", "secretsmanager"], |text| {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_".contains(c);
+        if let Some(rest) = text.strip_prefix("com.amazonaws.") {
+            let service = rest.split_once('.').map_or(rest, |(_, service)| service);
+            return Err(Invalid::new("only the end of the name is needed")
+                .hint(format!("Write `{service}`.")));
+        }
+        characters(text, 1, 64, allowed, "lower-case letters, digits and `.-_`")
+    });
+}
+
+impl EndpointService {
+    /// Whether it has an endpoint that is reached by routes.
+    pub fn has_gateway(&self) -> bool {
+        matches!(self.0.as_str(), "s3" | "dynamodb")
+    }
 }
 
 word! {
@@ -284,7 +365,7 @@ word! {
     pub struct CountryCode("a country code", ["DE", "NO"], |text| {
         let capitals = text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());
         ensure(capitals, "must be two capital letters")
-    });
+    }, "[A-Z]{2}");
 }
 
 word! {
@@ -301,7 +382,7 @@ word! {
         ensure(domain, "must end with `.amazonaws.com`")?;
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
         characters(text, 1, 128, allowed, "lower-case letters, digits, hyphens and dots")
-    });
+    }, r"account|(?!.{129})[a-z0-9.-]*\.amazonaws\.com(\.cn)?");
 }
 
 /// How a trust list spells the account itself.
@@ -326,7 +407,7 @@ word! {
         characters(service, 1, 64, lower, "lower-case letters, digits and hyphens")?;
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '*' || c == '?';
         characters(action, 1, 128, allowed, "letters, digits, `*` and `?`")
-    });
+    }, r"\*|[a-z0-9-]{1,64}:[A-Za-z0-9*?]{1,128}");
 }
 
 #[cfg(test)]

@@ -102,6 +102,10 @@ macro_rules! bounded {
                 let (min, max) = (Self(MIN), Self(MAX));
                 Shape::word(format!(concat!($noun, " between `{}` and `{}`"), min, max), &[])
             }
+
+            fn pattern() -> Option<String> {
+                $base::pattern()
+            }
         }
     };
 }
@@ -114,6 +118,11 @@ bounded! {
 bounded! {
     /// A duration in seconds.
     pub struct Seconds(Duration, |it| Some(it.seconds), "s", "seconds", "a duration");
+}
+
+bounded! {
+    /// A size of whole KiB.
+    pub struct Kib(Size, Size::as_kib, "Ki", "whole `Ki`", "a size");
 }
 
 bounded! {

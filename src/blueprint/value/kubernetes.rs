@@ -36,6 +36,10 @@ impl Word for ServiceAccount {
     fn shape() -> Shape {
         Shape::word("a service account", &["default/api"])
     }
+
+    fn pattern() -> Option<String> {
+        Some(format!(r"^(?![^/]{{64}}){DNS_LABEL}/{DNS_LABEL}(\.{DNS_LABEL})*$"))
+    }
 }
 
 word! {
@@ -50,13 +54,18 @@ word! {
         }
         ensure(!name.is_empty(), "is empty")?;
         label_name(name)
-    });
+    }, format!(r"({DNS_LABEL}(\.{DNS_LABEL})*/)?{LABEL_NAME}"));
 }
 
 word! {
     /// The value of a Kubernetes label or taint; may be empty.
-    pub struct LabelValue("a label value", ["backend"], label_name);
+    pub struct LabelValue("a label value", ["backend"], label_name, format!("({LABEL_NAME})?"));
 }
+
+/// What [`label_name`] accepts besides nothing.
+const LABEL_NAME: &str = "[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?";
+/// What [`dns_label`] accepts, but for its length.
+const DNS_LABEL: &str = "[a-z0-9]([a-z0-9-]*[a-z0-9])?";
 
 fn label_name(text: &str) -> Result<(), Invalid> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');

@@ -4,8 +4,11 @@ use crate::blueprint::value::{characters, ensure, word};
 word! {
     /// The name of a blueprint, an environment or a component: 1 to 40 lower-case letters, digits
     /// and single hyphens, the first a letter, so that every AWS service accepts it.
-    pub struct Name("a name", ["orders", "birthday-api"], check_name);
+    pub struct Name("a name", ["orders", "birthday-api"], check_name, NAME_PATTERN);
 }
+
+/// What a [`Name`] matches, to be part of other patterns.
+pub(crate) const NAME_PATTERN: &str = "(?![a-z0-9-]{41})[a-z][a-z0-9]*(-[a-z0-9]+)*";
 
 fn check_name(text: &str) -> Result<(), Invalid> {
     if text.chars().any(|c| c.is_ascii_uppercase() || c == '_' || c == ' ') {

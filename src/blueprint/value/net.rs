@@ -5,6 +5,7 @@ use ipnet::Ipv4Net;
 
 use crate::blueprint::decode::{Invalid, Word};
 use crate::blueprint::shape::Shape;
+use crate::blueprint::value::bounded::whole_number;
 use crate::blueprint::value::{Int, characters, ensure, word};
 
 /// A TCP port.
@@ -54,6 +55,10 @@ impl FromStr for Cidr {
             return Err(Invalid::new("only IPv4 ranges are supported"));
         }
         let net: Ipv4Net = text.parse().map_err(|_| Invalid::new("not an IPv4 range"))?;
+        if net.to_string() != text {
+            return Err(Invalid::new("a number starts with a zero")
+                .hint(format!("Write `{net}`: some tools read a leading zero as octal.")));
+        }
         if net != net.trunc() {
             return Err(Invalid::new("has bits set beyond its prefix")
                 .hint(format!("The range that contains it is `{}`.", net.trunc())));
@@ -66,14 +71,28 @@ impl Word for Cidr {
     fn shape() -> Shape {
         Shape::word("an address range", &["10.0.0.0/16"])
     }
+
+    fn pattern() -> Option<String> {
+        let octet = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
+        Some(format!(r"^{octet}(\.{octet}){{3}}/(3[0-2]|[12]?[0-9])$"))
+    }
 }
 
 word! {
     /// A domain name in lower case without a final dot; `*` may stand for its first label.
-    pub struct DomainName("a domain name", ["api.example.com"], check_domain);
+    pub struct DomainName(
+        "a domain name", ["api.example.com"], check_domain,
+        format!(r"(?!.{{254}})(\*|{LABEL})(\.{LABEL})+")
+    );
 }
 
 impl DomainName {
+    /// Whether a certificate for this name, which may have a wildcard, is one for the other.
+    pub fn covers(&self, other: &DomainName) -> bool {
+        let rest = |name: &DomainName| name.0.split_once('.').map(|(_, rest)| rest.to_owned());
+        self == other || (self.is_wildcard() && rest(self) == rest(other))
+    }
+
     /// Whether this is the other name or one below it.
     pub fn is_within(&self, zone: &DomainName) -> bool {
         self.as_str()
@@ -100,6 +119,9 @@ fn check_domain(text: &str) -> Result<(), Invalid> {
     labels.split('.').try_for_each(check_label)
 }
 
+/// What [`check_label`] accepts.
+const LABEL: &str = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?";
+
 fn check_label(label: &str) -> Result<(), Invalid> {
     ensure(!label.is_empty(), "has an empty label")?;
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
@@ -112,7 +134,7 @@ word! {
     pub struct RecordName("a record name", ["@", "api", "*.dev"], |text| match text {
         "@" | "*" => Ok(()),
         _ => text.strip_prefix("*.").unwrap_or(text).split('.').try_for_each(check_label),
-    });
+    }, format!(r"@|(\*|{LABEL})(\.{LABEL})*"));
 }
 
 impl RecordName {
@@ -131,19 +153,65 @@ word! {
         ensure(text.starts_with('/'), "must start with `/`")?;
         let allowed = |c: char| c.is_ascii_graphic();
         characters(text, 1, 1024, allowed, "printable ASCII characters without spaces")
+    }, "/[!-~]{0,1023}");
+}
+
+word! {
+    /// A pattern for paths of URLs: `*` stands for any characters, `?` for one.
+    pub struct PathPattern("a path pattern", ["/api/*", "/login"], |text| {
+        ensure(text.starts_with(['/', '*']), "must start with `/` or `*`")?;
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.$/~\"'@:+&*?".contains(c);
+        characters(text, 1, 128, allowed, "letters, digits and `_-.$/~\"'@:+&*?`")
+    });
+}
+
+impl PathPattern {
+    /// How exactly it says which paths are meant: whether it names one, and the characters before
+    /// its first wildcard.
+    pub fn precision(&self) -> (bool, usize) {
+        let literal = self.0.find(['*', '?']);
+        (literal.is_none(), literal.unwrap_or(self.0.len()))
+    }
+}
+
+word! {
+    /// The object that is answered for `/`, without a slash at its beginning.
+    pub struct RootObject("an object", ["index.html"], |text| {
+        if let Some(rest) = text.strip_prefix('/') {
+            return Err(Invalid::new("begins with a slash").hint(format!("Write `{rest}`.")));
+        }
+        let allowed = |c: char| c.is_ascii_graphic();
+        characters(text, 1, 255, allowed, "printable ASCII characters without spaces")
+    });
+}
+
+word! {
+    /// The name of an HTTP header, which case does not tell apart.
+    pub struct HeaderName("a header", ["authorization", "x-api-key"], |text| {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
+        characters(text, 1, 64, allowed, "lower-case letters, digits, `-` and `_`")
+    });
+}
+
+word! {
+    /// A pattern for host names: `*` stands for any characters, `?` for one.
+    pub struct HostPattern("a host pattern", ["api.example.com", "*.example.com"], |text| {
+        ensure(text.contains('.'), "needs at least two labels")?;
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.*?".contains(c);
+        characters(text, 1, 128, allowed, "lower-case letters, digits, `-`, `.`, `*` and `?`")
     });
 }
 
 word! {
     /// The HTTP status codes that count as healthy: codes and ranges, separated by commas.
     pub struct StatusCodes("a list of status codes", ["200", "200-299", "200,204"], |text| {
-        let code = |text: &str| text.parse::<u16>().ok().filter(|it| (200..=499).contains(it));
+        let code = |text: &str| whole_number(text).ok().filter(|it| (200..=499).contains(it));
         let valid = text.split(',').all(|part| match part.split_once('-') {
             Some((from, to)) => code(from).zip(code(to)).is_some_and(|(from, to)| from <= to),
             None => code(part).is_some(),
         });
         ensure(valid, "must be codes or ranges between 200 and 499")
-    });
+    }, "[2-4][0-9][0-9](-[2-4][0-9][0-9])?(,[2-4][0-9][0-9](-[2-4][0-9][0-9])?)*");
 }
 
 #[cfg(test)]
@@ -156,7 +224,16 @@ mod tests {
     fn address_ranges() {
         assert_round_trip::<Cidr>("10.0.0.0/16");
         assert_eq!("0.0.0.0/0".parse(), Ok(Cidr::ANYWHERE));
-        for bad in ["", "10.0.0.0", "10.0.0.0/33", "10.0.1.0/16", "::/0", "10.0.0/8"] {
+        for bad in [
+            "",
+            "10.0.0.0",
+            "10.0.0.0/33",
+            "10.0.1.0/16",
+            "::/0",
+            "10.0.0/8",
+            "010.0.0.0/16",
+            "10.0.0.0/08",
+        ] {
             assert!(bad.parse::<Cidr>().is_err(), "{bad}");
         }
         let cidr = |text: &str| text.parse::<Cidr>().unwrap();
@@ -183,7 +260,7 @@ mod tests {
         for good in ["200", "200-299", "200,202-204"] {
             assert!(good.parse::<StatusCodes>().is_ok(), "{good}");
         }
-        for bad in ["", "99", "200-", "299-200", "200;201"] {
+        for bad in ["", "99", "200-", "299-200", "200;201", "+200", "0200"] {
             assert!(bad.parse::<StatusCodes>().is_err(), "{bad}");
         }
     }
@@ -202,6 +279,8 @@ mod tests {
             let _ = text.parse::<RecordName>();
             let _ = text.parse::<HttpPath>();
             let _ = text.parse::<StatusCodes>();
+            let _ = text.parse::<PathPattern>().map(|it| it.precision());
+            let _ = text.parse::<HostPattern>();
         }
     }
 }

@@ -21,6 +21,11 @@ impl Size {
         Self { bytes: gib << 30 }
     }
 
+    /// In KiB; `None` if it is not a whole number of them.
+    pub fn as_kib(self) -> Option<u64> {
+        self.bytes.is_multiple_of(1 << 10).then_some(self.bytes >> 10)
+    }
+
     /// In GiB, which is what AWS counts volumes in; `None` if it is not a whole number of them.
     pub fn as_gib(self) -> Option<u64> {
         self.bytes.is_multiple_of(1 << 30).then_some(self.bytes >> 30)
@@ -54,6 +59,18 @@ impl Word for Size {
     fn shape() -> Shape {
         Shape::word("a size", &["20Gi", "1Ti"])
     }
+
+    fn pattern() -> Option<String> {
+        Some(format!("^{SIZE}$"))
+    }
+}
+
+/// What a [`Size`] matches.
+const SIZE: &str = "(0|[1-9][0-9]*)(Ki|Mi|Gi|Ti)";
+
+/// What a [`Range`] of values that match `one` matches.
+fn range_of(one: &str) -> String {
+    format!(r"^({one}|\s*{one}\s*\.\.\s*{one}\s*)$")
 }
 
 /// From a smallest to a largest value, both included: `2..10`. A single value is both.
@@ -101,11 +118,19 @@ impl<const MIN: u32, const MAX: u32> Word for Range<Gib<MIN, MAX>> {
         let what = format!("{} or a range of them", Gib::<MIN, MAX>::shape().describe());
         Shape::word(what, &["20Gi", "20Gi..1Ti"])
     }
+
+    fn pattern() -> Option<String> {
+        Some(range_of(SIZE))
+    }
 }
 
 impl<const MIN: u32, const MAX: u32> Word for Range<Int<MIN, MAX>> {
     fn shape() -> Shape {
         Shape::word("a number or a range of numbers", &["3", "2..10"])
+    }
+
+    fn pattern() -> Option<String> {
+        Some(range_of("(0|[1-9][0-9]*)"))
     }
 }
 
@@ -142,6 +167,10 @@ impl FromStr for Percent {
 impl Word for Percent {
     fn shape() -> Shape {
         Shape::word("a percentage", &["70%"])
+    }
+
+    fn pattern() -> Option<String> {
+        Some("^(100|[1-9]?[0-9])%$".to_owned())
     }
 }
 

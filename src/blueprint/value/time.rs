@@ -2,9 +2,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::bounded::{amount, in_largest_unit};
-use crate::blueprint::decode::{Decode, Decoder, Invalid, Word};
+use crate::blueprint::decode::{self, Decode, Decoder, Invalid};
 use crate::blueprint::node::{Node, Value};
-use crate::blueprint::shape::Shape;
+use crate::blueprint::shape::{Shape, Word};
 use crate::diagnostic::listed;
 
 /// A length of time in whole seconds. Printed in the largest unit that divides it.
@@ -60,9 +60,13 @@ impl FromStr for Duration {
     }
 }
 
-impl Word for Duration {
+impl decode::Word for Duration {
     fn shape() -> Shape {
         Shape::word("a duration", &["30s", "5m", "4h", "30d"])
+    }
+
+    fn pattern() -> Option<String> {
+        Some("^(0|[1-9][0-9]*)[smhd]$".to_owned())
     }
 }
 
@@ -93,7 +97,14 @@ impl<T: Decode> Decode for OrNone<T> {
     }
 
     fn shape() -> Shape {
-        Shape::Either(vec![T::shape(), Shape::word("`none`", &["none"])])
+        let none = Word {
+            what: "`none`".to_owned(),
+            examples: &["none"],
+            pattern: Some("^none$".to_owned()),
+            accepts: |text| text == "none",
+            quoted: false,
+        };
+        Shape::Either(vec![T::shape(), Shape::Word(none)])
     }
 }
 
@@ -138,15 +149,20 @@ impl FromStr for Retention {
     }
 }
 
-impl Word for Retention {
+impl decode::Word for Retention {
     fn shape() -> Shape {
         Shape::word("a retention", &["7d", "30d", "90d", "365d"])
+    }
+
+    fn pattern() -> Option<String> {
+        <Duration as decode::Word>::pattern()
     }
 }
 
 /// The days of a week as RDS spells them.
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const MINUTES_PER_DAY: u32 = 24 * 60;
+const MINUTES_PER_WEEK: u32 = 7 * MINUTES_PER_DAY;
 /// RDS refuses shorter windows, for backups and for maintenance.
 const WINDOW_MINUTES_MIN: u32 = 30;
 
@@ -158,9 +174,14 @@ pub struct DailyWindow {
 }
 
 impl DailyWindow {
+    /// How long it is.
+    pub fn minutes(self) -> u32 {
+        (self.end + MINUTES_PER_DAY - self.start) % MINUTES_PER_DAY
+    }
+
     /// Whether the two have a minute in common on any day.
     pub fn overlaps(self, weekly: WeeklyWindow) -> bool {
-        let length = (self.end + MINUTES_PER_DAY - self.start) % MINUTES_PER_DAY;
+        let length = self.minutes();
         (0..7).any(|day| {
             let start = day * MINUTES_PER_DAY + self.start;
             weekly.contains(start) || (0..length).any(|minute| weekly.contains(start + minute))
@@ -188,9 +209,13 @@ impl FromStr for DailyWindow {
     }
 }
 
-impl Word for DailyWindow {
+impl decode::Word for DailyWindow {
     fn shape() -> Shape {
         Shape::word("a daily window", &["02:00-03:00"])
+    }
+
+    fn pattern() -> Option<String> {
+        Some(format!("^{CLOCK}-{CLOCK}$"))
     }
 }
 
@@ -202,10 +227,13 @@ pub struct WeeklyWindow {
 }
 
 impl WeeklyWindow {
+    /// How long it is.
+    pub fn minutes(self) -> u32 {
+        (self.end + MINUTES_PER_WEEK - self.start) % MINUTES_PER_WEEK
+    }
+
     fn contains(self, minute: u32) -> bool {
-        const WEEK: u32 = 7 * MINUTES_PER_DAY;
-        let length = (self.end + WEEK - self.start) % WEEK;
-        (minute + WEEK - self.start) % WEEK < length
+        (minute + MINUTES_PER_WEEK - self.start) % MINUTES_PER_WEEK < self.minutes()
     }
 }
 
@@ -231,20 +259,27 @@ impl FromStr for WeeklyWindow {
         };
         let (start, end) = text.split_once('-').ok_or_else(shape)?;
         let (start, end) = (at(start).ok_or_else(shape)?, at(end).ok_or_else(shape)?);
-        let week = 7 * MINUTES_PER_DAY;
-        let length = (end + week - start) % week;
-        if !(WINDOW_MINUTES_MIN..=MINUTES_PER_DAY).contains(&length) {
+        let window = Self { start, end };
+        if !(WINDOW_MINUTES_MIN..=MINUTES_PER_DAY).contains(&window.minutes()) {
             return Err(Invalid::new("must be between 30 minutes and 24 hours long"));
         }
-        Ok(Self { start, end })
+        Ok(window)
     }
 }
 
-impl Word for WeeklyWindow {
+impl decode::Word for WeeklyWindow {
     fn shape() -> Shape {
         Shape::word("a weekly window", &["sun:03:00-sun:04:00"])
     }
+
+    fn pattern() -> Option<String> {
+        let day = WEEKDAYS.join("|");
+        Some(format!("^({day}):{CLOCK}-({day}):{CLOCK}$"))
+    }
 }
+
+/// What [`time`] accepts.
+const CLOCK: &str = "([01][0-9]|2[0-3]):[0-5][0-9]";
 
 /// The minute of the day of `hh:mm`.
 fn time(text: &str) -> Option<u32> {

@@ -45,6 +45,10 @@ impl Word for Version {
     fn shape() -> Shape {
         Shape::word("a version", &["\"16\"", "\"18.1\"", "\"8.0.40\""])
     }
+
+    fn pattern() -> Option<String> {
+        Some(r"^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){0,3}$".to_owned())
+    }
 }
 
 /// A Kubernetes minor version, such as `1.31`.
@@ -82,6 +86,10 @@ impl Word for KubernetesVersion {
 
     fn shape() -> Shape {
         Shape::word("a Kubernetes version", &["\"1.31\""])
+    }
+
+    fn pattern() -> Option<String> {
+        Some(r"^1\.(0|[1-9][0-9]*)$".to_owned())
     }
 }
 

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Compiler, get, identity, key, pod_identity_trust, trust};
+use super::{Compiler, endpoint, get, identity, key, pod_identity_trust, trust};
 use crate::address::Address;
 use crate::blueprint::component::cluster::{
-    AccessEntry, Addon, Authentication, Capacity, Cluster, NodeGroup, PublicAccess,
+    AccessEntry, Addon, Authentication, Capacity, Cluster, DiskSettings, NodeGroup, PublicAccess,
 };
 use crate::blueprint::component::network::{Nat, Tier};
 use crate::blueprint::value::{AddonName, Name};
@@ -139,6 +139,8 @@ impl Compiler<'_> {
     }
 
     fn node_group(&mut self, name: &Name, group: &NodeGroup, role: &Address, before: &[Address]) {
+        let template =
+            group.disk.settings.as_ref().map(|disk| self.launch_template(name, group, disk));
         let types: Vec<&str> = group.instance_types.iter().map(|it| it.as_str()).collect();
         let labels: serde_json::Map<String, Value> = group
             .labels
@@ -168,7 +170,11 @@ impl Compiler<'_> {
                 Capacity::OnDemand => "ON_DEMAND",
                 Capacity::Spot => "SPOT",
             },
-            "DiskSize": group.disk.get(),
+            "DiskSize": template.is_none().then(|| group.disk.size.get()),
+            "LaunchTemplate": template.as_ref().map(|template| json!({
+                "Id": get(template, "LaunchTemplateId"),
+                "Version": get(template, "LatestVersionNumber"),
+            })),
             // The desired size is the autoscaler's, unless the blueprint says one.
             "ScalingConfig": {
                 "MinSize": group.size.min.get(),
@@ -187,10 +193,49 @@ impl Compiler<'_> {
             .after_all(&exits);
     }
 
-    /// The routes by which a tier reaches the internet.
+    /// What EKS cannot say of nodes by itself. Their image, their types and how they join stay EKS's.
+    fn launch_template(&mut self, name: &Name, group: &NodeGroup, disk: &DiskSettings) -> Address {
+        let ebs = |size: Option<u32>| {
+            json!({
+                "VolumeSize": size,
+                "VolumeType": disk.r#type.as_str(),
+                "Iops": disk.iops.as_ref().filter(|_| size.is_some()).map(|iops| iops.get()),
+                "Encrypted": true,
+                "KmsKeyId": key::arn(disk.key.as_ref()),
+                "DeleteOnTermination": true,
+            })
+        };
+        let size = Some(disk.size.get());
+        // Bottlerocket keeps itself on its first volume, and what pods need on the second.
+        let volumes = if group.ami.is_bottlerocket() {
+            vec![("/dev/xvda", None), ("/dev/xvdb", size)]
+        } else {
+            vec![("/dev/xvda", size)]
+        };
+        let volumes: Vec<Value> = volumes
+            .into_iter()
+            .map(|(device, size)| json!({"DeviceName": device, "Ebs": ebs(size)}))
+            .collect();
+        let spec = json!({
+            "LaunchTemplateName": self.name(format!("node-{name}")),
+            "LaunchTemplateData": {
+                "BlockDeviceMappings": volumes,
+                // Two hops, so that pods with a network of their own reach it; tokens, so that a request that was
+                // tricked out of a pod does not.
+                "MetadataOptions": {
+                    "HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 2,
+                },
+            },
+        });
+        let address = at(&format!("launch-template/{name}"));
+        self.add(&address, "AWS::EC2::LaunchTemplate", spec);
+        address
+    }
+
+    /// What a tier reaches AWS through: its routes to the internet, and the endpoints in the network.
     fn exits(&self, tier: Tier) -> Vec<Address> {
         let network = self.blueprint.network.as_ref();
-        match (tier, network.map(|network| network.nat.value)) {
+        let mut exits = match (tier, network.map(|network| network.nat.value)) {
             (Tier::Public, Some(_)) => vec![Address::of("network", "route/public-internet")],
             (Tier::Private, Some(Nat::PerZone | Nat::Single)) => {
                 let count = network.map_or(0, |network| network.subnets_of(tier).len());
@@ -202,7 +247,9 @@ impl Compiler<'_> {
                     .collect()
             }
             (Tier::Private, Some(Nat::None)) | (Tier::Data, _) | (_, None) => Vec::new(),
-        }
+        };
+        exits.extend(network.into_iter().flat_map(|network| endpoint::addresses(network)));
+        exits
     }
 
     fn addon(&mut self, name: &AddonName, addon: &Addon, after: &[Address]) {

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Compiler, cluster, get, key, trust};
+use super::{Compiler, get, key, trust};
 use crate::address::Address;
-use crate::blueprint::component::database::{Database, Peer};
+use crate::blueprint::component::database::Database;
 use crate::blueprint::reference::{Access, ComponentType, FarLink};
 use crate::blueprint::value::Name;
 use crate::kind::DeletionPolicy;
@@ -21,7 +21,8 @@ impl Compiler<'_> {
         self.add(&subnets, "AWS::RDS::DBSubnetGroup", spec);
         let parameters = self.parameter_group(name, database);
         let group = self.security_group(&component, name.as_str(), &format!("database {name}"));
-        self.peers(name, database, &group);
+        let peers = self.peers(ComponentType::Database, name, database.from.as_deref());
+        self.ingress(&component, &group, database.port(), &peers);
         let monitoring = self.monitoring_role(name, database);
 
         let shared = json!({
@@ -41,7 +42,7 @@ impl Compiler<'_> {
             "MonitoringRoleArn": monitoring.as_ref().map(|at| get(at, "Arn")),
             "EnableCloudwatchLogsExports":
                 database.logs().iter().map(|log| log.as_str()).collect::<Vec<_>>(),
-            "EnableIAMDatabaseAuthentication": self.is_entered_with_iam(name),
+            "EnableIAMDatabaseAuthentication": self.is_used(ComponentType::Database, name, Access::Connect),
             "PreferredMaintenanceWindow": database.maintenance_window.as_ref().map(ToString::to_string),
         });
         let own = match &database.replica_of {
@@ -51,22 +52,27 @@ impl Compiler<'_> {
         let policy =
             if database.final_snapshot { DeletionPolicy::Snapshot } else { DeletionPolicy::Delete };
         let source = database.replica_of.as_ref().map(|source| far_address(source));
+        let groups = self.database_logs(&component, database, &self.name(name), "log-group");
         self.add(&address(name), "AWS::RDS::DBInstance", with(&shared, own))
             .deletion(policy)
             .after_all(&monitoring)
+            .after_all(&groups)
             .after_all(&source);
         for number in 1..=database.replicas.get() {
+            let identifier = self.name(format!("{name}-replica-{number}"));
+            let role = format!("replica-log-group/{number}");
+            let groups = self.database_logs(&component, database, &identifier, &role);
             let replica = with(
                 &shared,
                 json!({
-                    "DBInstanceIdentifier": self.name(format!("{name}-replica-{number}")),
+                    "DBInstanceIdentifier": identifier,
                     "SourceDBInstanceIdentifier": get(&address(name), "DBInstanceIdentifier"),
                     "MultiAZ": false,
                     "DeletionProtection": database.deletion_protection,
                 }),
             );
-            let at = Address::of(&component, &format!("replica/{number}"));
-            self.add(&at, "AWS::RDS::DBInstance", replica).after(&address(name));
+            let at = replica_address(name, number);
+            self.add(&at, "AWS::RDS::DBInstance", replica).after(&address(name)).after_all(&groups);
         }
         if let Some(every) = &database.rotation {
             let spec = json!({
@@ -118,6 +124,28 @@ impl Compiler<'_> {
         })
     }
 
+    /// The log groups of an instance, which RDS would make without an end to their retention.
+    fn database_logs(
+        &mut self,
+        component: &str,
+        database: &Database,
+        identifier: &str,
+        role: &str,
+    ) -> Vec<Address> {
+        let mut groups = Vec::new();
+        for log in database.logs() {
+            let spec = json!({
+                "LogGroupName": format!("/aws/rds/instance/{identifier}/{log}"),
+                "RetentionInDays": database.log_retention.days,
+                "KmsKeyId": key::arn(database.key.as_ref()),
+            });
+            let at = Address::of(component, &format!("{role}/{log}"));
+            self.add(&at, "AWS::Logs::LogGroup", spec);
+            groups.push(at);
+        }
+        groups
+    }
+
     fn parameter_group(&mut self, name: &Name, database: &Database) -> Option<Address> {
         if database.parameters.is_empty() {
             return None;
@@ -140,23 +168,6 @@ impl Compiler<'_> {
         Some(address)
     }
 
-    fn peers(&mut self, name: &Name, database: &Database, group: &Address) {
-        let port = database.port();
-        for peer in database.peers() {
-            let source = match peer {
-                Peer::Cluster if !self.blueprint.has_cluster() => continue,
-                Peer::Cluster => get(&cluster::address(), "ClusterSecurityGroupId"),
-            };
-            let spec = json!({
-                "GroupId": get(group, "GroupId"), "IpProtocol": "tcp", "FromPort": port, "ToPort": port,
-                "SourceSecurityGroupId": source,
-                "Description": format!("from the {peer}"),
-            });
-            let at = Address::of(&component(name), &format!("ingress/{peer}"));
-            self.add(&at, "AWS::EC2::SecurityGroupIngress", spec);
-        }
-    }
-
     fn monitoring_role(&mut self, name: &Name, database: &Database) -> Option<Address> {
         if database.monitoring.seconds() == 0 {
             return None;
@@ -171,16 +182,6 @@ impl Compiler<'_> {
         });
         self.add(&address, "AWS::IAM::Role", spec);
         Some(address)
-    }
-
-    /// Whether an identity logs in with IAM.
-    fn is_entered_with_iam(&self, name: &Name) -> bool {
-        let mut uses = self.blueprint.identities.values().flat_map(|identity| &identity.uses);
-        uses.any(|used| {
-            used.component == ComponentType::Database
-                && used.name == *name
-                && used.access == Some(Access::Connect)
-        })
     }
 }
 
@@ -198,6 +199,14 @@ pub(super) fn address(name: &Name) -> Address {
 
 fn far_address(link: &FarLink<Database>) -> Address {
     Address::of(&format!("{}{}", link.scope(), component(&link.name)), "instance")
+}
+
+pub(super) fn replica_address(name: &Name, number: u32) -> Address {
+    Address::of(&component(name), &format!("replica/{number}"))
+}
+
+pub(super) fn security_group(name: &Name) -> Address {
+    Address::of(&component(name), "security-group")
 }
 
 fn component(name: &Name) -> String {

@@ -2,9 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Compiler, get, load_balancer, vpc_id};
+use super::{Compiler, cdn, get, load_balancer, vpc_id};
 use crate::address::Address;
-use crate::blueprint::component::dns::{Alias, HealthCheck, HealthCheckType, Record, Values, Zone};
+use crate::blueprint::component::dns::{
+    Alias, Answer, Failover, HealthCheck, HealthCheckType, Latency, Record, Values, Weighted, Zone,
+};
+use crate::blueprint::reference::{ComponentType, Reference};
 use crate::blueprint::value::{DomainName, Name};
 
 impl Compiler<'_> {
@@ -29,32 +32,107 @@ impl Compiler<'_> {
             self.add(&health_check_address(domain, name), "AWS::Route53::HealthCheck", spec);
         }
         for (name, record) in &zone.records {
-            let name = name.within(domain);
-            let (record_type, target) = match &record.value {
-                Record::Alias(alias) => ("A".to_owned(), alias_target(alias)),
-                Record::Values(values) => (values.r#type.to_string(), plain(values)),
-            };
-            let mut spec = json!({
-                "HostedZoneId": get(&address(domain), "Id"),
-                "Name": absolute(name.as_str()),
-                "Type": record_type,
-            });
-            merge(&mut spec, target);
-            if let Some(check) = record.health_check() {
+            self.record(domain, &name.within(domain), &record.value);
+        }
+    }
+
+    fn record(&mut self, domain: &DomainName, name: &DomainName, record: &Record) {
+        match record {
+            Record::One(answer) => {
                 // Route 53 takes health checks only of records with a routing policy; one weighted record behaves as a
                 // simple one, and another one can join it.
-                let check = health_check_address(domain, check);
-                let weighted = json!({
-                    "HealthCheckId": get(&check, "HealthCheckId"),
-                    "SetIdentifier": self.blueprint.stack,
-                    "Weight": 100,
-                });
-                merge(&mut spec, weighted);
+                let policy = answer
+                    .health_check()
+                    .map(|_| json!({"SetIdentifier": self.blueprint.stack, "Weight": 100}));
+                self.answer(
+                    domain,
+                    name,
+                    answer,
+                    answer.record_type().as_str(),
+                    None,
+                    policy.clone(),
+                );
+                if is_cdn(answer) {
+                    self.answer(domain, name, answer, "AAAA", None, policy);
+                }
             }
-            let role = format!("record/{}-{record_type}", name.as_str().replace('*', "wildcard"));
-            let at = Address::of(&component(domain), &role);
-            self.add(&at, "AWS::Route53::RecordSet", spec);
+            Record::Failover(Failover { failover }) => {
+                let roles = [
+                    ("primary", "PRIMARY", &failover.primary),
+                    ("secondary", "SECONDARY", &failover.secondary),
+                ];
+                for (set, role, answer) in roles {
+                    self.one_of(domain, name, answer, set, json!({"Failover": role}));
+                }
+            }
+            Record::Weighted(Weighted { weighted }) => {
+                for (set, answer) in weighted.iter() {
+                    let policy = json!({"Weight": answer.weight.get()});
+                    self.one_of(domain, name, &answer.to, set.as_str(), policy);
+                }
+            }
+            Record::Latency(Latency { latency }) => {
+                for (region, answer) in latency.iter() {
+                    let policy = json!({"Region": region.as_str()});
+                    self.one_of(domain, name, answer, region.as_str(), policy);
+                }
+            }
         }
+    }
+
+    /// One of several answers, told apart by `set`.
+    fn one_of(
+        &mut self,
+        domain: &DomainName,
+        name: &DomainName,
+        answer: &Answer,
+        set: &str,
+        mut policy: Value,
+    ) {
+        merge(&mut policy, json!({"SetIdentifier": set}));
+        self.answer(domain, name, answer, answer.record_type().as_str(), Some(set), Some(policy));
+    }
+
+    fn answer(
+        &mut self,
+        domain: &DomainName,
+        name: &DomainName,
+        answer: &Answer,
+        record_type: &str,
+        set: Option<&str>,
+        policy: Option<Value>,
+    ) {
+        let mut spec = json!({
+            "HostedZoneId": get(&address(domain), "Id"),
+            "Name": absolute(name.as_str()),
+            "Type": record_type,
+            "HealthCheckId": answer
+                .health_check()
+                .map(|check| get(&health_check_address(domain, check), "HealthCheckId")),
+        });
+        merge(
+            &mut spec,
+            match answer {
+                Answer::Alias(alias) => alias_target(alias),
+                Answer::Values(values) => plain(values),
+            },
+        );
+        merge(&mut spec, policy.unwrap_or_default());
+        let mut role = format!("record/{}-{record_type}", name.as_str().replace('*', "wildcard"));
+        if let Some(set) = set {
+            role = format!("{role}/{set}");
+        }
+        self.add(&Address::of(&component(domain), &role), "AWS::Route53::RecordSet", spec);
+    }
+}
+
+/// The zone in which the names of all distributions stand: `AliasTarget` in CloudFormation's reference.
+const CLOUDFRONT_ZONE: &str = "Z2FDTNDATAQYW2";
+
+fn is_cdn(answer: &Answer) -> bool {
+    match answer {
+        Answer::Alias(alias) => alias.alias.component == ComponentType::Cdn,
+        Answer::Values(_) => false,
     }
 }
 
@@ -79,7 +157,16 @@ fn health_check(check: &HealthCheck) -> Value {
 }
 
 fn alias_target(alias: &Alias) -> Value {
-    let target = load_balancer::address(&alias.alias.name);
+    let Reference { component, name, access: _ } = &alias.alias.value;
+    if *component == ComponentType::Cdn {
+        // Distributions tell nothing of their health.
+        return json!({"AliasTarget": {
+            "DNSName": get(&cdn::address(name), "DomainName"),
+            "HostedZoneId": CLOUDFRONT_ZONE,
+            "EvaluateTargetHealth": false,
+        }});
+    }
+    let target = load_balancer::address(name);
     json!({"AliasTarget": {
         "DNSName": get(&target, "DNSName"),
         "HostedZoneId": get(&target, "CanonicalHostedZoneID"),

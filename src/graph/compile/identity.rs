@@ -1,13 +1,10 @@
-//! An IAM role: who may assume it, and the permissions that follow from what it uses.
+//! An IAM role: who may assume it, and what it allows.
 
 use serde_json::{Value, json};
 
-use super::{
-    Compiler, cluster, database, get, key, log, pod_identity_trust, registry, secret, trust,
-};
+use super::{Compiler, cluster, get, pod_identity_trust, trust};
 use crate::address::Address;
 use crate::blueprint::component::identity::{Identity, Via};
-use crate::blueprint::reference::{Access, ComponentType, Reference};
 use crate::blueprint::value::{Name, ServiceAccount};
 use crate::kind::reference::join;
 
@@ -26,8 +23,7 @@ impl Compiler<'_> {
         });
         self.add(&role, "AWS::IAM::Role", spec);
 
-        let mut statements: Vec<Value> = Vec::new();
-        identity.uses.iter().for_each(|used| self.permit(used, &mut statements));
+        let mut statements = self.grants(&identity.uses);
         statements.extend(identity.statements.iter().map(|statement| {
             let texts = |list: &[crate::source::Spanned<String>]| -> Vec<String> {
                 list.iter().map(|it| it.value.clone()).collect()
@@ -38,23 +34,9 @@ impl Compiler<'_> {
                 "Condition": statement.when,
             })
         }));
-        if !statements.is_empty() {
-            let spec = json!({
-                "RoleName": get(&role, "RoleName"),
-                "PolicyName": name.as_str(),
-                "PolicyDocument": {"Version": "2012-10-17", "Statement": statements},
-            });
-            self.add(&Address::of(&component, "policy"), "AWS::IAM::RolePolicy", spec);
-        }
+        self.role_policy(&component, &role, name, statements);
         if let (Some(account), true) = (&identity.service_account, by_pod_identity) {
-            let spec = json!({
-                "ClusterName": get(&cluster::address(), "Name"),
-                "Namespace": account.namespace,
-                "ServiceAccount": account.name,
-                "RoleArn": get(&role, "Arn"),
-            });
-            let at = Address::of(&component, "pod-identity");
-            self.add(&at, "AWS::EKS::PodIdentityAssociation", spec);
+            self.pod_identity(&component, account, &role);
         }
     }
 
@@ -80,100 +62,6 @@ impl Compiler<'_> {
                 policy
             }
             (None, _) => named.unwrap_or_default(),
-        }
-    }
-
-    /// The statements that allow one use, least privilege.
-    fn permit(&self, used: &Reference, statements: &mut Vec<Value>) {
-        let name = &used.name;
-        let allow = |actions: &[&str], resources: Value| json!({"Effect": "Allow", "Action": actions, "Resource": resources});
-        let decrypt = |key: Option<Value>| key.map(|arn| allow(&["kms:Decrypt"], arn));
-        match (used.component, used.access) {
-            (ComponentType::Secret, access) => {
-                let arn = get(&secret::address(name), "Id");
-                let key = self.blueprint.secrets.get(name).and_then(|it| key::arn(it.key.as_ref()));
-                if access == Some(Access::Write) {
-                    statements.push(allow(
-                        &["secretsmanager:PutSecretValue", "secretsmanager:DescribeSecret"],
-                        arn,
-                    ));
-                    let encrypt = |arn| allow(&["kms:GenerateDataKey", "kms:Decrypt"], arn);
-                    statements.extend(key.map(encrypt));
-                } else {
-                    statements.push(allow(
-                        &["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
-                        arn,
-                    ));
-                    statements.extend(decrypt(key));
-                }
-            }
-            (ComponentType::Database, Some(Access::Secret)) => {
-                let arn = get(&database::address(name), "MasterUserSecret.SecretArn");
-                statements.push(allow(
-                    &["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
-                    arn,
-                ));
-                let key =
-                    self.blueprint.databases.get(name).and_then(|it| key::arn(it.key.as_ref()));
-                statements.extend(decrypt(key));
-            }
-            (ComponentType::Database, _) => {
-                // The database user of an identity has its own name, not the master's.
-                let prefix = self.arn("rds-db", self.builder.region(), "dbuser:");
-                let id = get(&database::address(name), "DbiResourceId");
-                statements.push(allow(&["rds-db:connect"], join([json!(prefix), id, json!("/*")])));
-            }
-            (ComponentType::Registry, access) => {
-                statements.push(allow(&["ecr:GetAuthorizationToken"], json!("*")));
-                let mut actions = vec![
-                    "ecr:BatchCheckLayerAvailability",
-                    "ecr:BatchGetImage",
-                    "ecr:GetDownloadUrlForLayer",
-                ];
-                if access == Some(Access::Push) {
-                    actions.extend([
-                        "ecr:CompleteLayerUpload",
-                        "ecr:InitiateLayerUpload",
-                        "ecr:PutImage",
-                        "ecr:UploadLayerPart",
-                    ]);
-                }
-                statements.push(allow(&actions, get(&registry::address(name), "Arn")));
-            }
-            (ComponentType::Log, access) => {
-                let arn = get(&log::address(name), "Arn");
-                let actions: &[&str] = if access == Some(Access::Read) {
-                    &[
-                        "logs:DescribeLogStreams",
-                        "logs:FilterLogEvents",
-                        "logs:GetLogEvents",
-                        "logs:StartQuery",
-                    ]
-                } else {
-                    &["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
-                };
-                statements.push(allow(actions, arn));
-            }
-            (ComponentType::Key, access) => {
-                let arn = get(&key::address(name), "Arn");
-                let actions: &[&str] = if access == Some(Access::Encrypt) {
-                    &["kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey*", "kms:DescribeKey"]
-                } else {
-                    &["kms:Decrypt", "kms:DescribeKey"]
-                };
-                statements.push(allow(actions, arn));
-            }
-            (
-                ComponentType::Network
-                | ComponentType::Cluster
-                | ComponentType::LoadBalancer
-                | ComponentType::Zone
-                | ComponentType::Certificate
-                | ComponentType::Firewall
-                | ComponentType::Identity
-                | ComponentType::Resource,
-                _,
-            ) => {}
         }
     }
 }

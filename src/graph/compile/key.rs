@@ -18,7 +18,7 @@ impl Compiler<'_> {
             "EnableKeyRotation": rotation.is_some(),
             "RotationPeriodInDays": rotation,
             "PendingWindowInDays": key.pending_window.get(),
-            "KeyPolicy": self.key_policy(key),
+            "KeyPolicy": self.key_policy(name, key),
             "Tags": self.name_tag(name),
         });
         self.add(&address, "AWS::KMS::Key", spec);
@@ -29,9 +29,9 @@ impl Compiler<'_> {
         self.add(&Address::of(&component(name), "alias"), "AWS::KMS::Alias", alias);
     }
 
-    /// The account decides through IAM who may use the key; CloudWatch Logs needs to be named, because it acts for
-    /// nobody of the account.
-    fn key_policy(&self, key: &Key) -> Value {
+    /// The account decides through IAM who may use the key; services need to be named that act for nobody of the account:
+    /// CloudWatch Logs, and what delivers to queues and topics.
+    fn key_policy(&self, name: &Name, key: &Key) -> Value {
         let root = self.arn("iam", "", "root");
         let mut statements = vec![json!({
             "Sid": "Account", "Effect": "Allow", "Principal": {"AWS": root}, "Action": "kms:*", "Resource": "*",
@@ -62,6 +62,18 @@ impl Compiler<'_> {
                 "kms:EncryptionContext:aws:logs:arn": self.arn("logs", region, "log-group:*"),
             }},
         }));
+        let senders = self.senders_with_key(name);
+        if !senders.is_empty() {
+            statements.push(json!({
+                "Sid": "Deliveries",
+                "Effect": "Allow",
+                "Principal": {"Service": senders},
+                "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+                "Resource": "*",
+                "Condition": {"StringEquals": {"aws:SourceAccount": self.account.id}},
+            }));
+        }
+        statements.extend(self.key_statements(name));
         json!({"Version": "2012-10-17", "Statement": statements})
     }
 }

@@ -1,11 +1,12 @@
-//! An application load balancer: its security group, targets and listeners.
+//! An application load balancer: its security group, targets, listeners and routes.
 
 use serde_json::{Value, json};
 
-use super::{Compiler, certificate, cluster, firewall, get, short_hash, vpc_id};
+use super::log_bucket::LogBucket;
+use super::{Compiler, certificate, cluster, firewall, get, route, short_hash, vpc_id};
 use crate::address::Address;
 use crate::blueprint::component::load_balancer::{
-    LoadBalancer, Protocol, Scheme, Target, TargetType,
+    AccessLogs, LoadBalancer, Protocol, Scheme, Target, TargetType,
 };
 use crate::blueprint::component::network::Tier;
 use crate::blueprint::value::Name;
@@ -36,6 +37,16 @@ impl Compiler<'_> {
             Scheme::InternetFacing => ("internet-facing", Tier::Public),
             Scheme::Internal => ("internal", Tier::Private),
         };
+        let logs = balancer.access_logs.as_ref().map(|logs| self.access_logs(name, logs));
+        let mut attributes = vec![
+            attribute("deletion_protection.enabled", balancer.deletion_protection.to_string()),
+            attribute("idle_timeout.timeout_seconds", balancer.idle_timeout.get().to_string()),
+            attribute("routing.http.drop_invalid_header_fields.enabled", "true"),
+        ];
+        if let Some(logs) = &logs {
+            attributes.push(attribute("access_logs.s3.enabled", "true"));
+            attributes.push(attribute("access_logs.s3.bucket", logs.name.as_str()));
+        }
         let spec = json!({
             "Name": self.name(name),
             "Type": "application",
@@ -43,17 +54,16 @@ impl Compiler<'_> {
             "IpAddressType": "ipv4",
             "Subnets": self.subnet_ids(balancer.subnets.as_ref().map_or(usual, |tier| tier.value)),
             "SecurityGroups": [group_id],
-            "LoadBalancerAttributes": [
-                {"Key": "deletion_protection.enabled", "Value": balancer.deletion_protection.to_string()},
-                {"Key": "idle_timeout.timeout_seconds", "Value": balancer.idle_timeout.get().to_string()},
-                {"Key": "routing.http.drop_invalid_header_fields.enabled", "Value": "true"},
-            ],
+            "LoadBalancerAttributes": attributes,
         });
-        self.add(&address(name), "AWS::ElasticLoadBalancingV2::LoadBalancer", spec);
+        // It tries whether it may write when logs are turned on.
+        self.add(&address(name), "AWS::ElasticLoadBalancingV2::LoadBalancer", spec)
+            .after_all(logs.as_ref().map(|logs| &logs.policy));
         for (target_name, target) in balancer.targets.iter() {
             self.target(name, target_name, target, &group);
         }
-        self.listeners(name, balancer);
+        let listener = self.listeners(name, balancer);
+        self.routes(name, balancer, &listener);
         if let Some(wall) = &balancer.firewall {
             let spec = json!({
                 "ResourceArn": get(&address(name), "LoadBalancerArn"),
@@ -62,6 +72,25 @@ impl Compiler<'_> {
             let at = Address::of(&component, "firewall");
             self.add(&at, "AWS::WAFv2::WebACLAssociation", spec).after(&address(name));
         }
+    }
+
+    fn access_logs(&mut self, name: &Name, logs: &AccessLogs) -> LogBucket {
+        let prefix = format!("AWSLogs/{}/*", self.account.id);
+        self.log_bucket(
+            &component(name),
+            &format!("{name}-access"),
+            logs.retention.get(),
+            None,
+            |arn| {
+                vec![json!({
+                    "Sid": "LoadBalancers",
+                    "Effect": "Allow",
+                    "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+                    "Action": "s3:PutObject",
+                    "Resource": format!("{arn}/{prefix}"),
+                })]
+            },
+        )
     }
 
     /// The address ranges that may connect.
@@ -135,18 +164,11 @@ impl Compiler<'_> {
         }
     }
 
-    fn listeners(&mut self, name: &Name, balancer: &LoadBalancer) {
+    /// Adds the listeners; what comes back is the one that asks the routes.
+    fn listeners(&mut self, name: &Name, balancer: &LoadBalancer) -> Address {
         let component = component(name);
-        let default = balancer
-            .default
-            .as_ref()
-            .map(|it| &it.value)
-            .or_else(|| balancer.targets.keys().next());
-        let forward = match default {
-            Some(target) => {
-                let group = target_group(name, target);
-                json!({"Type": "forward", "TargetGroupArn": get(&group, "TargetGroupArn")})
-            }
+        let forward = match balancer.default() {
+            Some(default) => route::forward(name, &default),
             None => json!({"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}),
         };
         let arn = get(&address(name), "LoadBalancerArn");
@@ -167,12 +189,18 @@ impl Compiler<'_> {
                 let at = Address::of(&component, "listener/https");
                 // A listener takes only certificates that are issued.
                 self.add(&at, kind, https).after(&certificate);
+                at
             }
             (Protocol::Http, _) | (Protocol::Https, None) => {
                 self.add(&http, kind, listener(80, "HTTP", forward));
+                http
             }
         }
     }
+}
+
+fn attribute(key: &str, value: impl Into<String>) -> Value {
+    json!({"Key": key, "Value": value.into()})
 }
 
 fn protocol(protocol: Protocol) -> &'static str {
@@ -186,10 +214,14 @@ pub(super) fn address(name: &Name) -> Address {
     Address::of(&component(name), "load-balancer")
 }
 
-fn target_group(balancer: &Name, target: &Name) -> Address {
+pub(super) fn security_group(name: &Name) -> Address {
+    Address::of(&component(name), "security-group")
+}
+
+pub(super) fn target_group(balancer: &Name, target: &Name) -> Address {
     Address::of(&component(balancer), &format!("target-group/{target}"))
 }
 
-fn component(name: &Name) -> String {
+pub(super) fn component(name: &Name) -> String {
     format!("loadBalancers.{name}")
 }

@@ -34,6 +34,10 @@ impl Compiler<'_> {
                 self.acl(network, tier, &zones);
             }
         }
+        self.endpoints(network);
+        if let Some(logs) = &network.flow_logs {
+            self.flow_logs(logs);
+        }
     }
 
     fn subnets(&mut self, network: &Network, tier: Tier, zones: &[Zone]) {
@@ -77,12 +81,7 @@ impl Compiler<'_> {
     }
 
     fn nat_gateways(&mut self, network: &Network, zones: &[Zone]) {
-        let count = match network.nat.value {
-            Nat::PerZone => network.subnets_of(Tier::Public).len(),
-            Nat::Single => 1,
-            Nat::None => 0,
-        };
-        for zone in zones.iter().take(count) {
+        for zone in zones.iter().take(nat_gateway_count(network)) {
             let eip = at(&format!("eip/nat-{}", zone.short));
             let tags = self.name_tag(format!("nat-{}", zone.short));
             let spec = json!({"Domain": "vpc", "Tags": tags});
@@ -213,8 +212,11 @@ impl Compiler<'_> {
     /// The ports on which something answers in the data tier.
     fn data_ports(&self) -> Vec<u16> {
         let databases = self.blueprint.databases.values();
-        let there = databases.filter(|database| database.subnets.value == Tier::Data);
-        let mut ports: Vec<u16> = there.map(|database| database.port()).collect();
+        let databases = databases.map(|database| (database.subnets.value, database.port()));
+        let caches = self.blueprint.caches.values();
+        let caches = caches.map(|cache| (cache.subnets.value, cache.port()));
+        let there = databases.chain(caches).filter(|(tier, _)| *tier == Tier::Data);
+        let mut ports: Vec<u16> = there.map(|(_, port)| port).collect();
         ports.sort_unstable();
         ports.dedup();
         ports
@@ -274,6 +276,14 @@ fn attached() -> Address {
     at("internet-gateway-attachment")
 }
 
-fn nat_gateway(zone: &Zone) -> Address {
+pub(super) fn nat_gateway_count(network: &Network) -> usize {
+    match network.nat.value {
+        Nat::PerZone => network.subnets_of(Tier::Public).len(),
+        Nat::Single => 1,
+        Nat::None => 0,
+    }
+}
+
+pub(super) fn nat_gateway(zone: &Zone) -> Address {
     at(&format!("nat-gateway/{}", zone.short))
 }

@@ -4,15 +4,14 @@ use serde_json::{Value, json};
 
 use super::{Compiler, key};
 use crate::address::Address;
+use crate::blueprint::component::key::Key;
 use crate::blueprint::component::registry::{Registry, TagMutability};
+use crate::blueprint::reference::Link;
 use crate::blueprint::value::Name;
+use crate::source::Spanned;
 
 impl Compiler<'_> {
     pub(super) fn registry(&mut self, name: &Name, registry: &Registry) {
-        let encryption = match key::arn(registry.key.as_ref()) {
-            Some(key) => json!({"EncryptionType": "KMS", "KmsKey": key}),
-            None => json!({"EncryptionType": "AES256"}),
-        };
         let spec = json!({
             "RepositoryName": format!("{}/{}", self.blueprint.stack, self.known_as(name)),
             "ImageScanningConfiguration": {"ScanOnPush": registry.scan},
@@ -20,23 +19,31 @@ impl Compiler<'_> {
                 TagMutability::Immutable => "IMMUTABLE",
                 TagMutability::Mutable => "MUTABLE",
             },
-            "EncryptionConfiguration": encryption,
-            "LifecyclePolicy": registry.keep.as_ref().map(|keep| json!({
-                "LifecyclePolicyText": keep_newest(keep.get()).to_string(),
-            })),
+            "EncryptionConfiguration": encryption(registry.key.as_ref()),
+            "LifecyclePolicy": registry.keep.as_ref().map(|count| keep(count.get())),
             "EmptyOnDelete": registry.force_delete,
         });
         self.add(&address(name), "AWS::ECR::Repository", spec);
     }
 }
 
-fn keep_newest(count: u32) -> Value {
-    json!({"rules": [{
+/// How a repository encrypts its images.
+pub(super) fn encryption(key: Option<&Spanned<Link<Key>>>) -> Value {
+    match key::arn(key) {
+        Some(key) => json!({"EncryptionType": "KMS", "KmsKey": key}),
+        None => json!({"EncryptionType": "AES256"}),
+    }
+}
+
+/// The lifecycle policy that keeps the newest images.
+pub(super) fn keep(count: u32) -> Value {
+    let policy = json!({"rules": [{
         "rulePriority": 1,
         "description": format!("keep the newest {count} images"),
         "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": count},
         "action": {"type": "expire"},
-    }]})
+    }]});
+    json!({"LifecyclePolicyText": policy.to_string()})
 }
 
 pub(super) fn address(name: &Name) -> Address {

@@ -146,7 +146,7 @@ fn property(field: &Field, width: usize, view: View, out: &mut Formatter<'_>) ->
     paragraph.write(words, out)
 }
 
-fn paragraph(
+pub(super) fn paragraph(
     begin: &str,
     text: &str,
     style: Style,
@@ -157,7 +157,7 @@ fn paragraph(
     paragraph.write(text.split_whitespace(), out)
 }
 
-fn section(
+pub(super) fn section(
     title: &str,
     lines: impl Iterator<Item = String>,
     out: &mut Formatter<'_>,

@@ -16,9 +16,19 @@ def get_resources(call):
         return {"ResourceTagMappingList": found, "PaginationToken": ""}
     # moto knows `kms`, but not `kms:key`.
     call.drop("ResourceTypeFilters")
+    wanted = set(call.get("ResourceARNList", []))
     reply = call.proceed()
+    # A request that names ARNs has no pages, and moto ignores the ARNs.
+    while wanted and reply.get("PaginationToken"):
+        call.set("PaginationToken", reply["PaginationToken"])
+        rest = call.proceed()
+        reply = {**rest, "ResourceTagMappingList": reply["ResourceTagMappingList"] + rest["ResourceTagMappingList"]}
     found = reply["ResourceTagMappingList"] = [
-        mapping for mapping in reply["ResourceTagMappingList"] if _of_type(mapping["ResourceARN"], types)
+        mapping
+        for mapping in reply["ResourceTagMappingList"]
+        if _of_type(mapping["ResourceARN"], types)
+        # CloudFront has one region for all.
+        and (call.region == "us-east-1" or ":cloudfront:" not in mapping["ResourceARN"])
     ]
     if reply.get("PaginationToken"):
         return reply
@@ -53,20 +63,21 @@ def _omitted(call):
     for cluster in call.table("eks.clusters").values():
         for member, doc in cluster.tagged():
             yield doc[member], doc["tags"]
-    cloudtrail = call.backend("cloudtrail")
-    for trail in cloudtrail.trails.values():
-        yield trail.arn, cloudtrail.tagging_service.get_tag_dict_for_resource(trail.arn)
-    for rule in call.backend("config").config_rules.values():
-        yield rule.config_rule_arn, rule.tags
-    yield from config.recorders(call)
-    for detector in call.backend("guardduty").detectors.values():
-        yield call.arn("guardduty", f"detector/{detector.id}"), detector.tags
+    types, wanted = call.get("ResourceTypeFilters", []), set(call.get("ResourceARNList", []))
+    if wanted:
+        # moto ignores the list; with it there are no pages.
+        all_of_moto = call.backend("resourcegroupstaggingapi")._get_resources_generator(tag_filters=[])
+        known = {mapping["ResourceARN"]: mapping["Tags"] for mapping in all_of_moto}
+        known.update((arn, tag_list(tags)) for arn, tags in _omitted(call) if tags)
+        found = [{"ResourceARN": arn, "Tags": tags} for arn, tags in known.items() if arn in wanted]
+        return {"ResourceTagMappingList": found, "PaginationToken": ""}
     ecr = call.backend("ecr")
     for repository in ecr.repositories.values():
         yield repository.arn, ecr.tagger.get_tag_dict_for_resource(repository.arn)
     rds = call.backend("rds")
     for held in (*rds.subnet_groups.values(), *rds.db_parameter_groups.values()):
         yield held.arn, {tag["Key"]: tag["Value"] for tag in held.tags}
+    yield from call.table("elasticache.tags").items()
     elbv2 = call.backend("elbv2")
     for balancer in elbv2.load_balancers.values():
         for arn, listener in balancer.listeners.items():

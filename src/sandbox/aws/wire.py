@@ -24,6 +24,7 @@ from moto.core.serialize import DefaultAttributePicker, get_serializer_class
 from moto.core.utils import camelcase_to_underscores, get_service_model
 from moto.ec2.exceptions import FilterNotImplementedError
 from moto.backends import get_backend
+from moto.s3.responses import S3Response
 from werkzeug.exceptions import HTTPException
 
 import memory
@@ -56,6 +57,11 @@ RESPONSES = {
     "ssm": "SimpleSystemManagerResponse",
     "sts": "TokenResponse",
     "wafv2": "WAFV2Response",
+}
+# The parts of a bucket that moto itself changes.
+S3_PARTS = {
+    "accelerate", "acl", "cors", "encryption", "inventory", "lifecycle", "logging", "notification", "object-lock",
+    "ownershipControls", "policy", "publicAccessBlock", "replication", "tagging", "versioning", "website",
 }
 GLOBAL = {"cloudfront", "iam", "route53", "s3", "sts"}
 
@@ -110,6 +116,11 @@ class Call:
     def table(self, name, region=None):
         """What the extension itself remembers of this account and region."""
         return memory.table(self.account, region or self.region, name)
+
+    @property
+    def body(self):
+        """The request's document as it came."""
+        return self._response.body
 
     def arn(self, service, resource, region=None):
         region = self.region if region is None else region
@@ -199,6 +210,8 @@ class Answer(ActionResult):
 def install():
     """Puts every registered hook into its service; call it once, after all modules of the extension are imported."""
     for (service, name), hooks in _HOOKS.items():
+        if service == "s3":
+            continue
         responses = getattr(importlib.import_module(f"moto.{service}.responses"), RESPONSES[service])
         method = camelcase_to_underscores(name)
         moto = getattr(responses, method, None)
@@ -206,6 +219,7 @@ def install():
     # moto walks over the thousands of members of a response class on every request.
     moto_responses.method_names_from_class = functools.cache(moto_responses.method_names_from_class)
     BaseResponse.call_action = _guarded(BaseResponse.call_action)
+    S3Response._bucket_response = _on_buckets(S3Response._bucket_response)
 
 
 def unsupported(service, name):
@@ -243,6 +257,54 @@ def _hooked(service, name, hooks, moto):
         return Answer(answer) if isinstance(answer, dict) else answer
 
     return method
+
+
+def _on_buckets(bucket_response):
+    """S3 on buckets: moto reaches its operations by the parameters of the query, not by a method for each.
+
+    What it does not know it takes for the creation or the deletion of the bucket; here that is a refusal.
+    """
+    operations = _bucket_operations()
+
+    def hooked(response, request, full_url):
+        moto = lambda *_: bucket_response(response, request, full_url)
+        parts = [part for part in request.args if any(part == known for _, known, _ in operations)]
+        bucket, part = response.parse_bucket_name_from_url(request, full_url), parts[0] if parts else ""
+        if not bucket or (request.args and not part):
+            return moto()
+        name = operations.get((request.method, part, "id" in request.args))
+        if ("s3", name) not in _HOOKS:
+            if part and request.method != "GET" and part not in S3_PARTS:
+                return response.serialized(ActionResult(unsupported("s3", name)))
+            return moto()
+        response.data["Action"] = name
+        response.uri_match = re.match("(?P<Bucket>.*)", bucket)
+        try:
+            answer = Call(response, "s3", name, _HOOKS["s3", name], moto).forward()
+        except ServiceException as error:
+            answer = ActionResult(error)
+        if isinstance(answer, dict):
+            answer = Answer(answer)
+        # moto may have given the operation a name of its own.
+        response.data["Action"] = name
+        return response.serialized(answer) if isinstance(answer, ActionResult) else answer
+
+    return hooked
+
+
+def _bucket_operations():
+    """S3's operations on a bucket by method, by its part (`?lifecycle`), and by whether they name one of several (`&id=`)."""
+    model, operations = get_service_model("s3"), {}
+    for name in model.operation_names:
+        operation_model = model.operation_model(name)
+        path, _, part = operation_model.http["requestUri"].partition("?")
+        if path == "/{Bucket}":
+            members = operation_model.input_shape.members.values()
+            one = any(shape.serialization.get("name") == "id" for shape in members)
+            key = operation_model.http["method"], part, one
+            # Where two have the same request, the one with the shorter name is out of use.
+            operations[key] = max(operations.get(key, ""), name, key=len)
+    return operations
 
 
 def _guarded(call_action):

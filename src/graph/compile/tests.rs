@@ -1,0 +1,173 @@
+//! What policies and services are made of. The life of whole blueprints is tested on the wire.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::address::Address;
+use crate::blueprint::reference::Reference;
+use crate::blueprint::{Selection, load_bytes};
+use crate::graph::Node;
+use crate::source::Spanned;
+
+const BLUEPRINT: &str = r#"
+apiVersion: platctl.dev/v1
+kind: Blueprint
+name: shop
+region: eu-west-1
+network:
+  cidr: 10.0.0.0/16
+  zones: 2
+  subnets:
+    public: [10.0.1.0/24, 10.0.2.0/24]
+    private: [10.0.11.0/24, 10.0.12.0/24]
+    data: [10.0.21.0/24, 10.0.22.0/24]
+cluster:
+  version: "1.33"
+  addons: {eks-pod-identity-agent: {}}
+keys: {data: {}, unused: {}}
+databases:
+  orders: {engine: postgres, version: "17", class: db.t4g.micro, storage: 20Gi, from: []}
+  closed: {engine: postgres, version: "17", class: db.t4g.micro, storage: 20Gi, from: []}
+caches:
+  sessions: {engine: valkey, version: "8.0", nodeType: cache.t4g.micro, key: data}
+queues:
+  orders: {key: data, deadLetter: {after: 5}}
+  payments: {fifo: true}
+  lost: {}
+  mails: {deadLetter: {to: lost}}
+topics:
+  events: {key: data, subscribers: [queue.orders, {email: ops@example.com}]}
+tables:
+  carts: {primaryKey: {partition: id}, key: data}
+buckets:
+  uploads:
+    key: data
+    notify: [{on: [created], to: queue.orders, prefix: invoices/}, {on: [removed], to: topic.events}]
+parameters: {flags: {value: [a, b]}}
+registries: {shared: {}}
+services:
+  order:
+    image: order-service
+    port: 3003
+    replicas: 2..10
+    scale: {cpu: 70%}
+    routes: [/api/orders]
+    uses: [database.orders, service.product]
+  product: {image: shared}
+  proxy: {image: "ghcr.io/shop/proxy:1.4"}
+  worker: {image: order-service, uses: [queue.orders:receive], namespace: jobs, key: data}
+"#;
+
+fn blueprint() -> Blueprint {
+    let loaded = load_bytes("shop", BLUEPRINT.as_bytes(), Selection::default());
+    assert_eq!(loaded.diagnostics, []);
+    loaded.blueprint.expect("the blueprint is valid")
+}
+
+fn account() -> Account {
+    Account { id: "123456789012".into(), partition: "aws".into() }
+}
+
+fn compiler_of<'a>(blueprint: &'a Blueprint, account: &'a Account) -> Compiler<'a> {
+    let builder =
+        Builder::new(Stack::new(&blueprint.stack), blueprint.region.as_str(), BTreeMap::new());
+    Compiler { blueprint, account, builder, former: None }
+}
+
+/// The resources of one component, with the tags that all have left out.
+fn component(compiler: Compiler<'_>, path: &str) -> BTreeMap<String, Value> {
+    let graph = compiler.builder.nodes;
+    let of_component = graph.into_iter().filter(|(address, _)| address.component() == path);
+    let shown = |(address, Node { kind, mut spec, .. }): (Address, Node)| {
+        spec.as_object_mut().into_iter().for_each(|spec| drop(spec.remove("Tags")));
+        (format!("{address} {kind}"), spec)
+    };
+    of_component.map(shown).collect()
+}
+
+#[test]
+fn uses_permit_what_they_say_and_no_more() {
+    let (blueprint, account) = (blueprint(), account());
+    let compiler = compiler_of(&blueprint, &account);
+    let uses = [
+        "bucket.uploads",
+        "bucket.uploads:write",
+        "cache.sessions",
+        "parameter.flags",
+        "queue.orders",
+        "queue.orders:receive",
+        "queue.payments",
+        "service.product",
+        "table.carts",
+        "table.carts:write",
+        "topic.events",
+        "topic.events:subscribe",
+    ];
+    let granted: BTreeMap<&str, Value> = uses
+        .into_iter()
+        .map(|text| {
+            let used: Spanned<Reference> =
+                Spanned::new(text.parse().expect("a reference"), blueprint.name.span);
+            (text, Value::Array(compiler.grants(&[used.clone(), used])))
+        })
+        .collect();
+    insta::assert_json_snapshot!(granted);
+}
+
+#[test]
+fn services_are_let_in_that_deliver_and_no_others() {
+    let (blueprint, account) = (blueprint(), account());
+    let compiler = compiler_of(&blueprint, &account);
+    let name = |text: &str| text.parse().expect("a name");
+    let queue = |text| {
+        let senders = compiler.senders_to_queue(&name(text));
+        compiler.allow_senders(&senders, "sqs:SendMessage", &json!(text))
+    };
+    assert_eq!(queue("payments"), Vec::<Value>::new());
+    assert_eq!(compiler.senders_with_key(&name("unused")).len(), 0);
+    let topic = compiler.senders_to_topic(&name("events"));
+    insta::assert_json_snapshot!(json!({
+        "queue": queue("orders"),
+        "topic": compiler.allow_senders(&topic, "sns:Publish", &json!("events")),
+        "key": compiler.senders_with_key(&name("data")),
+    }));
+}
+
+#[test]
+fn what_a_service_uses_decides_its_role_and_its_paths() {
+    let (blueprint, account) = (blueprint(), account());
+    let mut whole = compiler_of(&blueprint, &account);
+    whole.everything();
+    let opened = |name: &str| Address::of(&format!("databases.{name}"), "ingress/cluster");
+    let nodes = &whole.builder.nodes;
+    assert!(nodes.contains_key(&opened("orders")), "a service uses it");
+    assert!(!nodes.contains_key(&opened("closed")), "nobody uses it");
+
+    let services: BTreeMap<&str, BTreeMap<String, Value>> = ["order", "product", "proxy", "worker"]
+        .into_iter()
+        .map(|name| {
+            let mut compiler = compiler_of(&blueprint, &account);
+            let (key, service) =
+                blueprint.services.iter().find(|(it, _)| it.as_str() == name).expect("is there");
+            compiler.service(key, service);
+            (name, component(compiler, &format!("services.{name}")))
+        })
+        .collect();
+    insta::assert_json_snapshot!(services);
+}
+
+#[test]
+fn names_of_buckets_are_nobody_elses_and_not_too_long() {
+    let (blueprint, account) = (blueprint(), account());
+    let compiler = compiler_of(&blueprint, &account);
+    let (name, bucket) = blueprint.buckets.iter().next().expect("there is one");
+    assert_eq!(compiler.bucket_name(name, bucket), "shop-uploads-123456789012");
+    let long = "a".repeat(40).parse().expect("a name");
+    let mut longer = blueprint.clone();
+    longer.stack = "b".repeat(40);
+    let compiler = compiler_of(&longer, &account);
+    let name = compiler.bucket_name(&long, bucket);
+    assert!(name.len() <= 63 && name.ends_with("-123456789012"), "{name}");
+}

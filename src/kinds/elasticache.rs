@@ -1,0 +1,64 @@
+//! What the ElastiCache kinds share: ARNs, tags, and which names a read asks for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_elasticache::types::Tag;
+
+use super::tagging;
+use crate::cloud::Cx;
+use crate::cloud::tags::{TagChange, Tags};
+use crate::fault::Fault;
+use crate::kind::Lookup;
+
+/// The ARN of what ElastiCache knows as `name`; `resource` is the ARN's word for the type: `replicationgroup`.
+pub(super) async fn arn(cx: &Cx, resource: &str, name: &str) -> Result<String, Fault> {
+    let account = cx.account().await?;
+    let (partition, region, account) = (&account.partition, &cx.region, &account.id);
+    Ok(format!("arn:{partition}:elasticache:{region}:{account}:{resource}:{name}"))
+}
+
+/// The names in `wanted`: all ElastiCache kinds have natural ids.
+pub(super) fn names(wanted: &[Lookup]) -> BTreeSet<&str> {
+    wanted.iter().filter_map(Lookup::id).collect()
+}
+
+/// The only one of `names`. The lists have no filter: a call asks for one object, or for all, which are some dozens.
+pub(super) fn only(names: &BTreeSet<&str>) -> Option<String> {
+    names.first().filter(|_| names.len() == 1).map(|&name| name.to_owned())
+}
+
+/// The tags of those ARNs. What is being created or modified does not tell its tags: as long as the index does not
+/// know them either, the read fails as busy, for without tags it would look like somebody else's.
+pub(super) async fn tags_of(
+    cx: &Cx,
+    arns: impl Iterator<Item = &str>,
+) -> Result<BTreeMap<String, Tags>, Fault> {
+    let ask = |arn| async move {
+        let reply = cx.elasticache.list_tags_for_resource().resource_name(arn).send().await?;
+        let tags = reply.tag_list.unwrap_or_default().into_iter();
+        Ok(Tags::read(tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))))
+    };
+    tagging::of_arns(cx, arns.map(Into::into), ask).await
+}
+
+/// Tags of a create call.
+pub(super) fn tag_list(tags: Option<&Tags>) -> Option<Vec<Tag>> {
+    Some(tags?.0.iter().map(tag).collect())
+}
+
+/// Sends a change of tags.
+pub(super) async fn retag(cx: &Cx, arn: &str, change: TagChange) -> Result<(), Fault> {
+    if !change.set.is_empty() {
+        let tags = Some(change.set.iter().map(tag).collect());
+        cx.elasticache.add_tags_to_resource().resource_name(arn).set_tags(tags).send().await?;
+    }
+    if !change.remove.is_empty() {
+        let ask = cx.elasticache.remove_tags_from_resource().resource_name(arn);
+        ask.set_tag_keys(Some(change.remove)).send().await?;
+    }
+    Ok(())
+}
+
+fn tag((key, value): (&String, &String)) -> Tag {
+    Tag::builder().key(key).value(value).build()
+}
