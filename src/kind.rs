@@ -14,7 +14,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures::stream::{FuturesUnordered, TryStreamExt as _};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -134,7 +134,7 @@ pub trait Kind: Send + Sync + 'static {
     const TYPICAL: Typical;
     const REPLACE: ReplaceOrder = ReplaceOrder::CreateFirst;
     const LOSS: Loss = Loss::Nothing;
-    /// How many lookups one call of `read` takes; larger sets are split.
+    /// How many lookups one call of `read` takes; larger sets are split. `usize::MAX` where one list answers them all.
     const READ_MAX: usize = 200;
 
     // Pure: from one API answer to data. Tested with literals, no client.
@@ -440,19 +440,35 @@ async fn answer<K: Kind>(cx: &Cx, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Ob
     let found: Vec<Option<usize>> =
         lookups.iter().map(|lookup| index.answer::<K>(&lives, lookup)).collect();
     let mut askers: BTreeMap<usize, Vec<&Compared<'_>>> = BTreeMap::new();
-    for (wanted, found) in wanted.iter().zip(&found) {
-        if let Some(at) = found {
+    for (wanted, at) in wanted.iter().zip(&found) {
+        if let Some(at) = at {
             askers.entry(*at).or_default().push(&wanted.compared);
         }
     }
-    let completions = lives.into_iter().enumerate().filter_map(|(at, live)| {
+    let mut asked_for = lives.into_iter().enumerate().filter_map(|(at, live)| {
         let compared = Compared::union(askers.remove(&at)?);
-        Some(complete::<K>(cx, at, live, compared))
+        Some((at, live, compared))
     });
-    let completions: Vec<_> = completions.collect();
-    let completed: BTreeMap<usize, Option<Observed>> =
-        stream::iter(completions).buffer_unordered(COMPLETIONS_MAX).try_collect().await?;
-    Ok(found.into_iter().map(|at| completed.get(&at?).cloned().flatten()).collect())
+    let (mut under_way, mut completed) = (FuturesUnordered::new(), BTreeMap::new());
+    loop {
+        // A call that waits is big: none is made before there is room for it.
+        while under_way.len() < COMPLETIONS_MAX
+            && let Some((at, live, compared)) = asked_for.next()
+        {
+            under_way.push(complete::<K>(cx, at, live, compared));
+        }
+        let Some(done) = under_way.try_next().await? else { break };
+        completed.extend([done]);
+    }
+    let answer = |(lookup, at): (&Lookup, Option<usize>)| {
+        // Who owns it may have been known from an index that was behind.
+        let fits = |seen: &Observed| match lookup {
+            Lookup::Id(_) => true,
+            Lookup::Owner { owner, .. } => seen.owner.as_ref() == Some(owner),
+        };
+        completed.get(&at?).cloned().flatten().filter(fits)
+    };
+    Ok(lookups.iter().zip(found).map(answer).collect())
 }
 
 /// Where in what one call has read the answer to a lookup stands: a list may hold thousands.

@@ -11,7 +11,7 @@ use crate::fault::{Class, Fault};
 use crate::graph::{Existing, Graph, Node};
 use crate::kind::{AnyKind, Cloud, Compared, Lookup, Observed, Tagging, Wanted, reference};
 use crate::kinds;
-use crate::state::{Record, State};
+use crate::state::{Record, State, Status};
 
 /// What is live, by address. What was looked up and not found is not in it.
 pub type Observation = BTreeMap<Address, Observed>;
@@ -32,8 +32,6 @@ pub struct ObserveError {
 /// Kinds read at the same time. The rate limits hold anyway; this bounds memory and open connections.
 const IN_FLIGHT_MAX: usize = 24;
 
-const NOTHING: serde_json::Value = serde_json::Value::Null;
-
 /// What is wanted, and where.
 type Asked<'a> = (&'a Address, Wanted<'a>);
 
@@ -45,9 +43,9 @@ pub async fn observe(
     state: &State,
 ) -> Result<Observation, ObserveError> {
     let mut groups: BTreeMap<(&'static str, &str), Vec<Asked<'_>>> = BTreeMap::new();
-    let mut want = |kind: &str, region, address, lookup, spec| {
+    let mut want = |kind: &str, region, address, lookup, compared| {
         if let (Some(kind), Some(lookup)) = (kinds::find(kind), lookup) {
-            let wanted = Wanted { lookup, compared: Compared::with(spec) };
+            let wanted = Wanted { lookup, compared };
             groups.entry((kind.name(), region)).or_default().push((address, wanted));
         }
     };
@@ -56,17 +54,20 @@ pub async fn observe(
         let lookup = lookup_of_record(state, &recorded, address, record);
         // What is not desired any more should be as it was left.
         let spec = graph.nodes.get(address).map_or(&record.spec, |node| &node.spec);
-        want(&record.kind, &record.region, address, lookup, spec);
+        let compared = match record.status {
+            Status::Stable => Compared::with(spec).as_left(&record.spec),
+            _ => Compared::with(spec),
+        };
+        want(&record.kind, &record.region, address, lookup, compared);
     }
     for (address, existing) in &graph.existing {
         let lookup = Some(Lookup::Id(existing.id.clone()));
-        // What is compared with nothing is asked only whether it is there, and for what it tells of itself.
-        want(&existing.kind, &existing.region, address, lookup, &NOTHING);
+        want(&existing.kind, &existing.region, address, lookup, Compared::default());
     }
     for (address, node) in &graph.nodes {
         if !state.resources.contains_key(address) {
             let lookup = lookup_of_node(graph, state, &recorded, address, node);
-            want(&node.kind, &node.region, address, lookup, &node.spec);
+            want(&node.kind, &node.region, address, lookup, Compared::with(&node.spec));
         }
     }
     let reads = groups.iter().map(|((kind, region), asked)| read(cloud, kind, region, asked));

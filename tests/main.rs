@@ -11,6 +11,7 @@ mod engine;
 mod failures;
 mod kinds;
 mod laws;
+mod reads;
 mod sandbox;
 mod support;
 mod sweeps;

@@ -47,10 +47,15 @@ impl Lookup {
     }
 }
 
-/// What an observed object is compared with: the specs whose members count. By default none, which asks whether it is
-/// there, whose it is, and whether it works.
+/// What an observed object is compared with. By default nothing, which asks whether it is there, whose it is, and whether
+/// it works.
 #[derive(Clone, Debug, Default)]
-pub struct Compared<'a>(Vec<&'a Value>);
+pub struct Compared<'a> {
+    /// The specs whose members count.
+    specs: Vec<&'a Value>,
+    /// As it was left when it was last known to work.
+    left: Option<&'a Value>,
+}
 
 /// One object that a read is to find.
 #[derive(Clone, Debug)]
@@ -61,13 +66,30 @@ pub struct Wanted<'a> {
 
 impl<'a> Compared<'a> {
     pub fn with(spec: &'a Value) -> Self {
-        Self(vec![spec])
+        Self { specs: vec![spec], left: None }
+    }
+
+    /// With the spec that is recorded of what last was known to work.
+    #[must_use]
+    pub fn as_left(self, recorded: &'a Value) -> Self {
+        Self { left: Some(recorded), ..self }
     }
 
     /// Whether a spec names the property, or the part of one: `DistributionConfig.Logging`.
     pub fn has(&self, path: &str) -> bool {
         let member = |value: &'a Value, name| value.get(name);
-        self.0.iter().any(|spec| path.split('.').try_fold(*spec, member).is_some())
+        self.specs.iter().any(|spec| path.split('.').try_fold(*spec, member).is_some())
+    }
+
+    /// Whether what an index tells of a property is how it was left.
+    ///
+    /// An index answers for many objects at once, and lags behind the service. So it may confirm what is known, which
+    /// spares a call for each object, but it proves no change: what it contradicts or does not know, and an object of
+    /// which nothing is known to work, is asked of the service itself.
+    pub fn confirms(&self, property: &str, indexed: impl Serialize) -> bool {
+        let Some(left) = self.left else { return false };
+        let Some(left) = left.get(property) else { return !self.has(property) };
+        serde_json::to_value(indexed).is_ok_and(|indexed| holds(&indexed, left))
     }
 
     /// What any of several are compared with.
@@ -75,7 +97,23 @@ impl<'a> Compared<'a> {
     where
         'a: 'b,
     {
-        Self(all.into_iter().flat_map(|compared| &compared.0).copied().collect())
+        let mut union = Self::default();
+        for Self { specs, left } in all {
+            union.specs.extend(specs);
+            union.left = union.left.or(*left);
+        }
+        union
+    }
+}
+
+/// Whether `whole` has all that `part` has: more members, and more items, such as tags of others, do not count.
+fn holds(whole: &Value, part: &Value) -> bool {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => {
+            part.iter().all(|(name, part)| whole.get(name).is_some_and(|whole| holds(whole, part)))
+        }
+        (Value::Array(whole), Value::Array(part)) => part.iter().all(|item| whole.contains(item)),
+        _ => whole == part,
     }
 }
 
@@ -122,5 +160,23 @@ mod tests {
             assert!(!both.has(path), "{path}");
         }
         assert!(!Compared::default().has("BucketName"));
+    }
+
+    #[test]
+    fn an_index_confirms_what_was_left_and_nothing_else() {
+        let tags = |value: &str| json!([{"Key": "a", "Value": value}]);
+        let (desired, recorded) =
+            (json!({"Tags": tags("2"), "Key": "k"}), json!({"Tags": tags("1"), "Size": 1}));
+        let compared = Compared::with(&desired).as_left(&recorded);
+        assert!(compared.confirms("Tags", tags("1")), "as it was left");
+        let more = json!([{"Key": "theirs", "Value": "x"}, {"Key": "a", "Value": "1"}]);
+        assert!(compared.confirms("Tags", more), "with tags of others");
+        assert!(!compared.confirms("Tags", tags("2")), "a change that only the index has seen");
+        assert!(!compared.confirms("Tags", json!([])), "not known to the index");
+        assert!(compared.confirms("Name", "x"), "nobody manages it");
+        assert!(!compared.confirms("Key", "k"), "it was not managed before");
+        assert!(!Compared::with(&desired).confirms("Tags", tags("2")), "nothing was left");
+        let union = Compared::union([&Compared::with(&desired), &compared]);
+        assert!(union.confirms("Tags", tags("1")));
     }
 }

@@ -17,8 +17,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::{Fault, Required};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
-    Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct Certificate;
@@ -165,9 +165,30 @@ impl Kind for Certificate {
             Lookup::Id(id) => Some(id.as_str().to_owned()),
             Lookup::Owner { .. } => None,
         }));
-        // The list tells neither validation records nor tags: two calls per certificate, all at once.
-        let found = try_join_all(arns.iter().map(|arn| live(cx, arn))).await?;
-        Ok(found.into_iter().flatten().collect())
+        // The list tells no validation records: a call per certificate, all at once.
+        let asked = try_join_all(arns.iter().map(|arn| described(cx, arn)));
+        let arns: Vec<String> = arns.iter().cloned().collect();
+        let (found, mut tags) = futures::try_join!(asked, tagging::tags_of(cx, &arns))?;
+        let live = |certificate: CertificateDetail| Live {
+            tags: tags
+                .remove(certificate.certificate_arn().unwrap_or_default())
+                .unwrap_or_default(),
+            certificate,
+        };
+        Ok(found.into_iter().flatten().map(live).collect())
+    }
+
+    /// Tags are told of one certificate alone: a call for each.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        let Live { certificate, tags: indexed } = live;
+        let tags = tagging::confirmed(indexed, &compared, async {
+            let ask = cx.acm.list_tags_for_certificate();
+            let ask = ask.set_certificate_arn(certificate.certificate_arn.clone());
+            let pair = |tag: Tag| (tag.key, tag.value.unwrap_or_default());
+            let tags = present(ask.send().await)?.map(|reply| reply.tags.unwrap_or_default());
+            Ok(tags.map(|tags| Tags::read(tags.into_iter().map(pair))))
+        });
+        Ok(tags.await?.map(|tags| Live { certificate, tags }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, token: &Token) -> Result<PhysicalId, Fault> {
@@ -244,17 +265,9 @@ impl<'de> Deserialize<'de> for Spec {
     }
 }
 
-async fn live(cx: &Cx, arn: &str) -> Result<Option<Live>, Fault> {
-    let described = cx.acm.describe_certificate().certificate_arn(arn).send();
-    let tagged = cx.acm.list_tags_for_certificate().certificate_arn(arn).send();
-    let (described, tagged) = futures::join!(described, tagged);
-    let (Some(described), Some(tagged)) = (present(described)?, present(tagged)?) else {
-        return Ok(None);
-    };
-    let certificate = described.certificate.required("certificate")?;
-    let pairs = tagged.tags.unwrap_or_default().into_iter();
-    let pairs = pairs.map(|tag| (tag.key, tag.value.unwrap_or_default()));
-    Ok(Some(Live { certificate, tags: Tags::read(pairs) }))
+async fn described(cx: &Cx, arn: &str) -> Result<Option<CertificateDetail>, Fault> {
+    let reply = present(cx.acm.describe_certificate().certificate_arn(arn).send().await)?;
+    reply.map(|reply| reply.certificate.required("certificate")).transpose()
 }
 
 /// Without a value a tag is removed whatever its value is.

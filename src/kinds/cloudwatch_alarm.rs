@@ -11,7 +11,7 @@ use super::cloudwatch_metric::{
     ActionConfiguration, Dimension, EvaluationCriteria, EvaluationWindow, MetricDataQuery,
     WarmUpConfiguration, dimensions, sdk_dimensions,
 };
-use super::reply::{collect, gone};
+use super::reply::{collect, gone, present};
 use super::scalar::Number;
 use super::tagging;
 use crate::address::{Owner, PhysicalId};
@@ -19,8 +19,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::{Class, Fault, Required};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
-    Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct Alarm;
@@ -201,12 +201,22 @@ impl Kind for Alarm {
         });
         let alarms = find(cx, names.collect()).await?;
         let arns: Vec<String> = alarms.iter().filter_map(|alarm| alarm.alarm_arn.clone()).collect();
-        let mut tags = tagging::of_arns(cx, arns, |arn| tags_of(cx, arn)).await?;
-        let tagged = alarms.into_iter().filter_map(|alarm| {
-            let tags = tags.remove(alarm.alarm_arn()?)?;
-            Some(Live { alarm, tags })
-        });
-        Ok(tagged.collect())
+        let mut tags = tagging::tags_of(cx, &arns).await?;
+        let live = |alarm: MetricAlarm| Live {
+            tags: tags.remove(alarm.alarm_arn().unwrap_or_default()).unwrap_or_default(),
+            alarm,
+        };
+        Ok(alarms.into_iter().map(live).collect())
+    }
+
+    /// Tags are in no list: a call for each alarm.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        let Live { alarm, tags: indexed } = live;
+        let arn = alarm.alarm_arn.clone().required("alarm ARN")?;
+        let tags =
+            tagging::confirmed(indexed, &compared, async { present(tags_of(cx, arn).await) })
+                .await?;
+        Ok(tags.map(|tags| Live { alarm, tags }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {

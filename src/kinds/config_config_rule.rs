@@ -6,7 +6,7 @@ use aws_sdk_config::types::{
     self, ConfigRule as SdkRule, ConfigRuleState, EvaluationMode, EvaluationModeConfiguration,
     EventSource, MaximumExecutionFrequency, MessageType,
 };
-use futures::{StreamExt, TryStreamExt, stream, try_join};
+use futures::try_join;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -19,8 +19,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::{Class, Fault, Required};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
-    Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct ConfigRule;
@@ -189,11 +189,37 @@ impl Kind for ConfigRule {
         let arns: Vec<String> =
             rules.iter().filter_map(|rule| rule.config_rule_arn.clone()).collect();
         let names = rules.iter().filter_map(|rule| rule.config_rule_name.clone()).collect();
-        let tags = tagging::of_arns(cx, arns, |arn| tags_of(cx, arn));
-        let (tags, compliance) = try_join!(tags, compliance_of(cx, names))?;
-        let lives = stream::iter(rules).map(|rule| live(cx, rule, &tags, &compliance));
-        let lives: Vec<_> = lives.buffer_unordered(READS_MAX).try_collect().await?;
-        Ok(lives.into_iter().flatten().collect())
+        let (mut tags, mut compliance) =
+            try_join!(tagging::tags_of(cx, &arns), compliance_of(cx, names))?;
+        let live = |rule: SdkRule| {
+            let compliance = compliance.remove(rule.config_rule_name().unwrap_or_default());
+            Live {
+                compliance: compliance.unwrap_or_else(|| UNJUDGED.to_owned()),
+                policy: None,
+                tags: tags.remove(rule.config_rule_arn().unwrap_or_default()).unwrap_or_default(),
+                rule,
+            }
+        };
+        Ok(rules.into_iter().map(live).collect())
+    }
+
+    /// Tags and the text of a policy are in no list: a call for each.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        let Live { rule, compliance, tags: indexed, .. } = live;
+        let arn = rule.config_rule_arn.clone().required("rule ARN")?;
+        let tags =
+            tagging::confirmed(indexed, &compared, async { present(tags_of(cx, arn).await) });
+        let is_policy = rule.source().is_some_and(|it| it.owner == types::Owner::CustomPolicy);
+        let policy = async {
+            if !is_policy || !compared.has("Source") {
+                return Ok(None);
+            }
+            let ask = cx.config.get_custom_rule_policy();
+            present(ask.set_config_rule_name(rule.config_rule_name.clone()).send().await)
+        };
+        let (tags, policy) = try_join!(tags, policy)?;
+        let policy = policy.and_then(|reply| reply.policy_text);
+        Ok(tags.map(|tags| Live { rule, compliance, policy, tags }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {
@@ -231,9 +257,6 @@ impl Kind for ConfigRule {
     }
 }
 
-/// Rules that are read at once.
-const READS_MAX: usize = 16;
-
 /// The rules of those names that exist.
 async fn find(cx: &Cx, names: &BTreeSet<&str>) -> Result<Vec<SdkRule>, Fault> {
     // Without names the call means all rules.
@@ -265,28 +288,6 @@ async fn compliance_of(cx: &Cx, names: Vec<String>) -> Result<BTreeMap<String, S
         Some((found.config_rule_name?, kind.to_string()))
     });
     Ok(compliance.collect())
-}
-
-/// A described rule with its tags and, if it is a policy, its text, which only a call of its own tells. `None` if it is
-/// gone by now.
-async fn live(
-    cx: &Cx,
-    rule: SdkRule,
-    tagged: &BTreeMap<String, Tags>,
-    compliance: &BTreeMap<String, String>,
-) -> Result<Option<Live>, Fault> {
-    let name = rule.config_rule_name.clone().required("rule name")?;
-    let arn = rule.config_rule_arn.clone().required("rule ARN")?;
-    let Some(tags) = tagged.get(&arn).cloned() else { return Ok(None) };
-    let is_policy = rule.source().is_some_and(|it| it.owner == types::Owner::CustomPolicy);
-    let policy = if is_policy {
-        let ask = cx.config.get_custom_rule_policy().config_rule_name(&name);
-        present(ask.send().await)?.and_then(|reply| reply.policy_text)
-    } else {
-        None
-    };
-    let compliance = compliance.get(&name).map_or(UNJUDGED, String::as_str).to_owned();
-    Ok(Some(Live { rule, compliance, policy, tags }))
 }
 
 /// The compliance of a rule that has not judged yet.

@@ -75,6 +75,8 @@ impl Kind for LaunchTemplate {
     ];
     const TAGGING: Tagging = Tagging::List;
     const TYPICAL: Typical = Typical::seconds(2, 2, 2);
+    /// One list answers all lookups.
+    const READ_MAX: usize = usize::MAX;
 
     fn id(live: &Live) -> PhysicalId {
         PhysicalId::new(live.template.launch_template_id().unwrap_or_default())

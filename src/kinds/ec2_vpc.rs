@@ -1,17 +1,20 @@
 //! `AWS::EC2::VPC`
 
-use aws_sdk_ec2::types::{self, ResourceType, Tenancy, VpcAttributeName, VpcState};
+use aws_sdk_ec2::types::{
+    self, AttributeBooleanValue, ResourceType, Tenancy, VpcAttributeName, VpcState,
+};
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::ec2;
+use super::reply::present;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::{Fault, Required};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
-    Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct Vpc;
@@ -94,8 +97,34 @@ impl Kind for Vpc {
             let pages = cx.ec2.describe_vpcs().set_filters(Some(filters)).into_paginator();
             ec2::collect(pages.items().send())
         });
-        let found = try_join_all(asked).await?;
-        try_join_all(found.into_iter().flatten().map(|vpc| live(cx, vpc))).await
+        let found = try_join_all(asked).await?.into_iter().flatten();
+        Ok(found.map(|vpc| Live { vpc, dns_hostnames: None, dns_support: None }).collect())
+    }
+
+    /// The attributes are told of one VPC alone, each by a call of its own.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        let vpc = live.vpc;
+        let ask = async |property, attribute| {
+            if !compared.has(property) {
+                return Ok(None);
+            }
+            let ask = cx.ec2.describe_vpc_attribute().set_vpc_id(vpc.vpc_id.clone());
+            Ok::<_, Fault>(Some(present(ask.attribute(attribute).send().await)?))
+        };
+        let (hostnames, support) = futures::try_join!(
+            ask("EnableDnsHostnames", VpcAttributeName::EnableDnsHostnames),
+            ask("EnableDnsSupport", VpcAttributeName::EnableDnsSupport)
+        )?;
+        // Asked for, and gone by now.
+        if [&hostnames, &support].iter().any(|reply| matches!(reply, Some(None))) {
+            return Ok(None);
+        }
+        let value = |on: Option<AttributeBooleanValue>| on.and_then(|on| on.value);
+        Ok(Some(Live {
+            dns_hostnames: hostnames.flatten().and_then(|reply| value(reply.enable_dns_hostnames)),
+            dns_support: support.flatten().and_then(|reply| value(reply.enable_dns_support)),
+            vpc,
+        }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {
@@ -140,22 +169,6 @@ impl Kind for Vpc {
     async fn delete(cx: &Cx, id: &PhysicalId, _: &Spec, _: DeletionPolicy) -> Result<(), Fault> {
         ec2::gone(cx.ec2.delete_vpc().vpc_id(id.as_str()).send().await)
     }
-}
-
-/// The two attributes are not in the answer of `DescribeVpcs`: a call each per VPC, all at once.
-async fn live(cx: &Cx, vpc: types::Vpc) -> Result<Live, Fault> {
-    let ask = |name| {
-        cx.ec2.describe_vpc_attribute().set_vpc_id(vpc.vpc_id.clone()).attribute(name).send()
-    };
-    let (hostnames, support) = futures::try_join!(
-        ask(VpcAttributeName::EnableDnsHostnames),
-        ask(VpcAttributeName::EnableDnsSupport)
-    )?;
-    Ok(Live {
-        dns_hostnames: hostnames.enable_dns_hostnames.and_then(|on| on.value),
-        dns_support: support.enable_dns_support.and_then(|on| on.value),
-        vpc,
-    })
 }
 
 #[cfg(test)]

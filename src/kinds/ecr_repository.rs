@@ -1,5 +1,7 @@
 //! `AWS::ECR::Repository`
 
+use std::collections::BTreeSet;
+
 use aws_sdk_ecr::types::{
     self, EncryptionType, ImageScanningConfiguration, ImageTagMutability,
     ImageTagMutabilityExclusionFilterType, Tag,
@@ -10,6 +12,7 @@ use serde_json::Value;
 
 use super::document;
 use super::reply::{collect, gone, present};
+use super::tagging;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, TagChange, Tags};
@@ -117,6 +120,8 @@ impl Kind for Repository {
     const TYPICAL: Typical = Typical::seconds(2, 2, 2);
     const REPLACE: ReplaceOrder = ReplaceOrder::DeleteFirst;
     const LOSS: Loss = Loss::Data;
+    /// One list answers all lookups.
+    const READ_MAX: usize = usize::MAX;
 
     fn id(live: &Live) -> PhysicalId {
         PhysicalId::new(live.repository.repository_name().unwrap_or_default())
@@ -186,23 +191,32 @@ impl Kind for Repository {
             let pages = cx.ecr.describe_repositories().into_paginator().page_size(1000);
             collect(pages.items().send()).await?
         };
-        let live = |repository| Live {
-            repository,
+        let names: BTreeSet<&str> = wanted.iter().filter_map(name).collect();
+        let is_wanted = |repository: &types::Repository| {
+            repository.repository_name().is_some_and(|name| names.contains(name))
+        };
+        let found: Vec<_> = found.into_iter().filter(is_wanted).collect();
+        let arns: Vec<_> = found.iter().filter_map(|it| it.repository_arn.clone()).collect();
+        let mut tags = tagging::tags_of(cx, &arns).await?;
+        let live = |repository: types::Repository| Live {
             lifecycle_policy: None,
             policy: None,
-            tags: Tags::default(),
+            tags: tags.remove(repository.repository_arn().unwrap_or_default()).unwrap_or_default(),
+            repository,
         };
         Ok(found.into_iter().map(live).collect())
     }
 
-    /// Tags and the two policies are in no list: a call for each.
+    /// The two policies are in no list: a call for each.
     async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
-        let Live { repository, .. } = live;
+        let Live { repository, tags: indexed, .. } = live;
         let name = || repository.repository_name.clone();
-        let tags = async {
+        let tags = tagging::confirmed(indexed, &compared, async {
             let arn = repository.repository_arn.clone();
-            present(cx.ecr.list_tags_for_resource().set_resource_arn(arn).send().await)
-        };
+            let reply = cx.ecr.list_tags_for_resource().set_resource_arn(arn).send().await;
+            let pair = |tag: &Tag| (tag.key().to_owned(), tag.value().to_owned());
+            Ok(present(reply)?.map(|reply| Tags::read(reply.tags().iter().map(pair))))
+        });
         // A policy that is not there is a fault, too.
         let lifecycle = async {
             if !compared.has("LifecyclePolicy") {
@@ -217,11 +231,10 @@ impl Kind for Repository {
             present(cx.ecr.get_repository_policy().set_repository_name(name()).send().await)
         };
         let (tags, lifecycle, policy) = futures::try_join!(tags, lifecycle, policy)?;
-        let pair = |tag: &Tag| (tag.key().to_owned(), tag.value().to_owned());
         Ok(tags.map(|tags| Live {
             lifecycle_policy: lifecycle.and_then(|reply| reply.lifecycle_policy_text),
             policy: policy.and_then(|reply| reply.policy_text),
-            tags: Tags::read(tags.tags().iter().map(pair)),
+            tags,
             repository,
         }))
     }
@@ -292,6 +305,14 @@ impl Kind for Repository {
         let with_images = recorded.empty_on_delete == Some(true);
         let delete = cx.ecr.delete_repository().repository_name(id.as_str());
         gone(delete.force(with_images).send().await)
+    }
+}
+
+fn name(lookup: &Lookup) -> Option<&str> {
+    match lookup {
+        Lookup::Id(id) => Some(id.as_str()),
+        // The name is the identity.
+        Lookup::Owner { .. } => None,
     }
 }
 

@@ -12,8 +12,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::{Fault, Required, found};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, TAGS, Tagging,
-    Token, Typical, Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, TAGS,
+    Tagging, Token, Typical, Update, outputs,
 };
 
 pub struct AccessEntry;
@@ -55,7 +55,7 @@ struct AccessScope {
 #[derive(Debug)]
 pub struct Live {
     entry: types::AccessEntry,
-    policies: Vec<AssociatedAccessPolicy>,
+    policies: Option<Vec<AssociatedAccessPolicy>>,
 }
 
 impl Kind for AccessEntry {
@@ -104,7 +104,7 @@ impl Kind for AccessEntry {
             kind: entry.r#type.clone(),
             kubernetes_groups: Some(entry.kubernetes_groups().iter().cloned().collect()),
             username: entry.username.clone(),
-            access_policies: Some(policies.iter().map(access_policy).collect()),
+            access_policies: policies.as_ref().map(|all| all.iter().map(access_policy).collect()),
             tags: Some(eks::tags(entry.tags())),
         }
     }
@@ -129,7 +129,7 @@ impl Kind for AccessEntry {
         Some(PhysicalId::joined([&spec.cluster_name, &spec.principal_arn]))
     }
 
-    /// Two calls for each entry: its description does not hold its policies.
+    /// The list tells principals only: a call for each entry.
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
         let mut keys = BTreeSet::new();
         for lookup in wanted {
@@ -150,10 +150,27 @@ impl Kind for AccessEntry {
             let principals = found(collect(pages.items().send()).await)?.unwrap_or_default();
             keys.extend(principals.into_iter().map(|principal| [cluster.clone(), principal]));
         }
-        let asked = keys
-            .into_iter()
-            .map(|[cluster, principal]| async move { live(cx, &cluster, &principal).await });
+        let asked = keys.into_iter().map(|[cluster, principal]| async move {
+            let entry = describe(cx, &cluster, &principal).await?;
+            Ok(entry.map(|entry| Live { entry, policies: None }))
+        });
         eks::each(asked).await
+    }
+
+    /// The description of an entry does not hold its policies: another call for each.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        if !compared.has("AccessPolicies") {
+            return Ok(Some(live));
+        }
+        let pages = cx
+            .eks
+            .list_associated_access_policies()
+            .set_cluster_name(live.entry.cluster_name.clone())
+            .set_principal_arn(live.entry.principal_arn.clone())
+            .into_paginator();
+        let Some(pages) = found(collect(pages.send()).await)? else { return Ok(None) };
+        let policies = pages.into_iter().filter_map(|page| page.associated_access_policies);
+        Ok(Some(Live { policies: Some(policies.flatten().collect()), ..live }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, token: &Token) -> Result<PhysicalId, Fault> {
@@ -230,17 +247,6 @@ async fn describe(
     Ok(found(call.send().await)?.and_then(|answer| answer.access_entry))
 }
 
-async fn live(cx: &Cx, cluster: &str, principal: &str) -> Result<Option<Live>, Fault> {
-    let pages = cx.eks.list_associated_access_policies().cluster_name(cluster);
-    let pages = pages.principal_arn(principal).into_paginator();
-    let policies = async {
-        let pages = found(collect(pages.send()).await)?.unwrap_or_default();
-        Ok(pages.into_iter().flat_map(|page| page.associated_access_policies.unwrap_or_default()))
-    };
-    let (entry, policies) = futures::try_join!(describe(cx, cluster, principal), policies)?;
-    Ok(entry.map(|entry| Live { entry, policies: policies.collect() }))
-}
-
 fn access_policy(live: &AssociatedAccessPolicy) -> AccessPolicy {
     let scope = live.access_scope();
     let namespaces = scope.map(types::AccessScope::namespaces).unwrap_or_default();
@@ -290,7 +296,7 @@ mod tests {
             .namespaces("a");
         let policy =
             AssociatedAccessPolicy::builder().policy_arn("arn:p").access_scope(scope.build());
-        let live = Live { entry, policies: vec![policy.build()] };
+        let live = Live { entry, policies: Some(vec![policy.build()]) };
         let id = PhysicalId::joined(["main", "arn:aws:iam::123456789012:role/app/dev"]);
         assert_eq!(AccessEntry::id(&live), id);
         let spec = AccessEntry::spec(&live);

@@ -15,8 +15,6 @@ pub(super) type Attributes = Tags;
 
 /// What one call for tags takes.
 const TAGGED_MAX: usize = 20;
-/// Calls that are under way at once.
-pub(super) const CALLS_MAX: usize = 16;
 
 /// The tags of those of the objects that still exist, by ARN.
 pub(super) async fn tags_of(cx: &Cx, arns: &[String]) -> Result<BTreeMap<String, Tags>, Fault> {

@@ -7,7 +7,6 @@ use aws_sdk_elasticloadbalancingv2::types::{
     ProtocolEnum,
 };
 use futures::future::try_join_all;
-use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::elbv2::{self, Attributes};
@@ -19,8 +18,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::{Class, Fault};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
-    Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct Listener;
@@ -70,7 +69,7 @@ struct MutualAuthentication {
 #[derive(Debug)]
 pub struct Live {
     listener: types::Listener,
-    attributes: Attributes,
+    attributes: Option<Attributes>,
     tags: Tags,
 }
 
@@ -120,7 +119,7 @@ impl Kind for Listener {
             alpn_policy: listener.alpn_policy.clone(),
             certificates: Some(certificates.collect()),
             default_actions: elbv2_action::from_wire(listener.default_actions()),
-            listener_attributes: Some(live.attributes.clone()),
+            listener_attributes: live.attributes.clone(),
             load_balancer_arn: listener.load_balancer_arn().unwrap_or_default().into(),
             mutual_authentication: listener.mutual_authentication().map(Into::into),
             port: listener.port.map(Number),
@@ -162,7 +161,20 @@ impl Kind for Listener {
         let is_wanted = |listener: &types::Listener| {
             wanted.contains(&id(listener.load_balancer_arn().unwrap_or_default(), listener.port))
         };
-        lives(cx, lists.into_iter().flatten().filter(is_wanted).collect()).await
+        tagged(cx, lists.into_iter().flatten().filter(is_wanted).collect()).await
+    }
+
+    /// Attributes are in no list: a call for each.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        if !compared.has("ListenerAttributes") {
+            return Ok(Some(live));
+        }
+        let ask = cx.elb.describe_listener_attributes();
+        let ask = ask.set_listener_arn(live.listener.listener_arn.clone());
+        let Some(reply) = present(ask.send().await)? else { return Ok(None) };
+        let attributes = reply.attributes.unwrap_or_default().into_iter();
+        let pairs = attributes.map(|attribute| (attribute.key, attribute.value));
+        Ok(Some(Live { attributes: Some(elbv2::attributes(pairs)), ..live }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {
@@ -267,23 +279,15 @@ async fn find(cx: &Cx, wanted: &PhysicalId) -> Result<Option<String>, Fault> {
     Ok(found.and_then(|listener| listener.listener_arn))
 }
 
-/// Tags come twenty objects a call; attributes are forced, a call for each.
-async fn lives(cx: &Cx, found: Vec<types::Listener>) -> Result<Vec<Live>, Fault> {
+/// With their tags, for those that still exist.
+async fn tagged(cx: &Cx, found: Vec<types::Listener>) -> Result<Vec<Live>, Fault> {
     let arns: Vec<_> = found.iter().filter_map(|found| found.listener_arn.clone()).collect();
-    let attributes = stream::iter(found).map(|listener| async {
-        let ask = cx.elb.describe_listener_attributes();
-        let ask = ask.set_listener_arn(listener.listener_arn.clone());
-        let reply = present(ask.send().await)?;
-        Ok::<_, Fault>(reply.map(|reply| (listener, reply.attributes.unwrap_or_default())))
-    });
-    let attributes = attributes.buffer_unordered(elbv2::CALLS_MAX).try_collect::<Vec<_>>();
-    let (mut tags, found) = futures::try_join!(elbv2::tags_of(cx, &arns), attributes)?;
-    let live = |(listener, attributes): (types::Listener, Vec<ListenerAttribute>)| {
+    let mut tags = elbv2::tags_of(cx, &arns).await?;
+    let live = |listener: types::Listener| {
         let tags = tags.remove(listener.listener_arn()?)?;
-        let pairs = attributes.into_iter().map(|attribute| (attribute.key, attribute.value));
-        Some(Live { listener, attributes: elbv2::attributes(pairs), tags })
+        Some(Live { listener, attributes: None, tags })
     };
-    Ok(found.into_iter().flatten().filter_map(live).collect())
+    Ok(found.into_iter().filter_map(live).collect())
 }
 
 fn certificate_list(certificates: &[Certificate]) -> Vec<types::Certificate> {
@@ -343,11 +347,8 @@ mod tests {
             .certificates(certificate.build())
             .mutual_authentication(off)
             .default_actions(not_found.fixed_response_config(response).build());
-        let live = Live {
-            listener: listener.build(),
-            attributes: Attributes::default(),
-            tags: Tags::default(),
-        };
+        let attributes = Some(Attributes::default());
+        let live = Live { listener: listener.build(), attributes, tags: Tags::default() };
         assert_eq!(
             serde_json::to_value(Listener::spec(&live)).unwrap(),
             json!({

@@ -1,10 +1,11 @@
 //! `AWS::ElasticLoadBalancingV2::LoadBalancer`
 
+use std::collections::BTreeSet;
+
 use aws_sdk_elasticloadbalancingv2::types::{
     self, EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum as Enforce, IpAddressType,
     LoadBalancerAttribute, LoadBalancerSchemeEnum, LoadBalancerStateEnum, LoadBalancerTypeEnum,
 };
-use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::elbv2::{self, Attributes};
@@ -14,8 +15,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::{Class, Fault};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, TAGS, Tagging,
-    Token, Typical, Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, TAGS,
+    Tagging, Token, Typical, Update, outputs,
 };
 
 pub struct LoadBalancer;
@@ -59,7 +60,7 @@ struct SubnetMapping {
 #[derive(Debug)]
 pub struct Live {
     balancer: types::LoadBalancer,
-    attributes: Attributes,
+    attributes: Option<Attributes>,
     tags: Tags,
 }
 
@@ -110,6 +111,8 @@ impl Kind for LoadBalancer {
     const TAGGING: Tagging = Tagging::List;
     const TYPICAL: Typical = Typical::seconds(150, 5, 5);
     const REPLACE: ReplaceOrder = ReplaceOrder::DeleteFirst;
+    /// One list answers all lookups.
+    const READ_MAX: usize = usize::MAX;
 
     fn id(live: &Live) -> PhysicalId {
         PhysicalId::new(live.balancer.load_balancer_name().unwrap_or_default())
@@ -127,7 +130,7 @@ impl Kind for LoadBalancer {
                 .enforce_security_group_inbound_rules_on_private_link_traffic
                 .clone(),
             ip_address_type: balancer.ip_address_type().map(|kind| kind.as_str().into()),
-            load_balancer_attributes: Some(live.attributes.clone()),
+            load_balancer_attributes: live.attributes.clone(),
             name: balancer.load_balancer_name().unwrap_or_default().into(),
             scheme: balancer.scheme().map(|scheme| scheme.as_str().into()),
             security_groups: Some(security_groups),
@@ -186,14 +189,29 @@ impl Kind for LoadBalancer {
             let pages = cx.elb.describe_load_balancers().page_size(400).into_paginator();
             collect(pages.items().send()).await?
         };
+        let names = wanted.iter().filter_map(|lookup| match lookup {
+            Lookup::Id(id) => Some(id.as_str()),
+            Lookup::Owner { .. } => None,
+        });
+        let names: BTreeSet<&str> = names.collect();
         let is_wanted = |balancer: &types::LoadBalancer| {
-            wanted.iter().any(|lookup| match lookup {
-                Lookup::Id(id) => balancer.load_balancer_name() == Some(id.as_str()),
-                Lookup::Owner { .. } => false,
-            })
+            balancer.load_balancer_name().is_some_and(|name| names.contains(name))
         };
         let found: Vec<_> = found.into_iter().filter(is_wanted).collect();
-        lives(cx, found).await
+        tagged(cx, found).await
+    }
+
+    /// Attributes are in no list: a call for each.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        if !compared.has("LoadBalancerAttributes") {
+            return Ok(Some(live));
+        }
+        let ask = cx.elb.describe_load_balancer_attributes();
+        let ask = ask.set_load_balancer_arn(live.balancer.load_balancer_arn.clone());
+        let Some(reply) = present(ask.send().await)? else { return Ok(None) };
+        let attributes = reply.attributes.unwrap_or_default().into_iter();
+        let pairs = attributes.map(|attribute| (attribute.key, attribute.value));
+        Ok(Some(Live { attributes: Some(elbv2::attributes(pairs)), ..live }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {
@@ -284,23 +302,15 @@ async fn arn(cx: &Cx, id: &PhysicalId) -> Result<String, Fault> {
     found.ok_or_else(|| Fault::new(Class::NotYet, format!("load balancer `{id}` is not there")))
 }
 
-/// Tags come twenty objects a call; attributes are forced, a call for each.
-async fn lives(cx: &Cx, found: Vec<types::LoadBalancer>) -> Result<Vec<Live>, Fault> {
+/// With their tags, for those that still exist.
+async fn tagged(cx: &Cx, found: Vec<types::LoadBalancer>) -> Result<Vec<Live>, Fault> {
     let arns: Vec<_> = found.iter().filter_map(|found| found.load_balancer_arn.clone()).collect();
-    let attributes = stream::iter(found).map(|balancer| async {
-        let ask = cx.elb.describe_load_balancer_attributes();
-        let ask = ask.set_load_balancer_arn(balancer.load_balancer_arn.clone());
-        let reply = present(ask.send().await)?;
-        Ok::<_, Fault>(reply.map(|reply| (balancer, reply.attributes.unwrap_or_default())))
-    });
-    let attributes = attributes.buffer_unordered(elbv2::CALLS_MAX).try_collect::<Vec<_>>();
-    let (mut tags, found) = futures::try_join!(elbv2::tags_of(cx, &arns), attributes)?;
-    let live = |(balancer, attributes): (types::LoadBalancer, Vec<LoadBalancerAttribute>)| {
+    let mut tags = elbv2::tags_of(cx, &arns).await?;
+    let live = |balancer: types::LoadBalancer| {
         let tags = tags.remove(balancer.load_balancer_arn()?)?;
-        let pairs = attributes.into_iter().map(|attribute| (attribute.key, attribute.value));
-        Some(Live { balancer, attributes: elbv2::attributes(pairs), tags })
+        Some(Live { balancer, attributes: None, tags })
     };
-    Ok(found.into_iter().flatten().filter_map(live).collect())
+    Ok(found.into_iter().filter_map(live).collect())
 }
 
 fn mapping(zone: &types::AvailabilityZone) -> Option<SubnetMapping> {
@@ -358,7 +368,7 @@ mod tests {
             .state(LoadBalancerState::builder().code(code).reason(reason).build());
         let protection = (Some(DELETION_PROTECTION.into()), Some("true".into()));
         let attributes = elbv2::attributes([protection]);
-        Live { balancer: balancer.build(), attributes, tags: Tags::default() }
+        Live { balancer: balancer.build(), attributes: Some(attributes), tags: Tags::default() }
     }
 
     #[test]

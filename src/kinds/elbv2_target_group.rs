@@ -1,9 +1,10 @@
 //! `AWS::ElasticLoadBalancingV2::TargetGroup`
 
+use std::collections::BTreeSet;
+
 use aws_sdk_elasticloadbalancingv2::types::{
     self, ProtocolEnum, TargetGroupAttribute, TargetGroupIpAddressTypeEnum, TargetTypeEnum,
 };
-use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::elbv2::{self, Attributes};
@@ -14,8 +15,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::{Class, Fault};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
-    Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct TargetGroup;
@@ -72,7 +73,7 @@ struct Matcher {
 #[derive(Debug)]
 pub struct Live {
     group: types::TargetGroup,
-    attributes: Attributes,
+    attributes: Option<Attributes>,
     tags: Tags,
 }
 
@@ -126,6 +127,8 @@ impl Kind for TargetGroup {
     ];
     const TAGGING: Tagging = Tagging::List;
     const TYPICAL: Typical = Typical::seconds(3, 3, 2);
+    /// One list answers all lookups.
+    const READ_MAX: usize = usize::MAX;
 
     fn id(live: &Live) -> PhysicalId {
         PhysicalId::new(live.group.target_group_name().unwrap_or_default())
@@ -154,7 +157,7 @@ impl Kind for TargetGroup {
             protocol: protocol(group.protocol()),
             protocol_version: group.protocol_version.clone(),
             tags: Some(live.tags.clone()),
-            target_group_attributes: Some(live.attributes.clone()),
+            target_group_attributes: live.attributes.clone(),
             target_type: group.target_type().map(|kind| kind.as_str().into()),
             unhealthy_threshold_count: group.unhealthy_threshold_count.map(Number),
             vpc_id: group.vpc_id.clone(),
@@ -191,14 +194,29 @@ impl Kind for TargetGroup {
             let pages = cx.elb.describe_target_groups().page_size(400).into_paginator();
             collect(pages.items().send()).await?
         };
+        let names = wanted.iter().filter_map(|lookup| match lookup {
+            Lookup::Id(id) => Some(id.as_str()),
+            Lookup::Owner { .. } => None,
+        });
+        let names: BTreeSet<&str> = names.collect();
         let is_wanted = |group: &types::TargetGroup| {
-            wanted.iter().any(|lookup| match lookup {
-                Lookup::Id(id) => group.target_group_name() == Some(id.as_str()),
-                Lookup::Owner { .. } => false,
-            })
+            group.target_group_name().is_some_and(|name| names.contains(name))
         };
         let found: Vec<_> = found.into_iter().filter(is_wanted).collect();
-        lives(cx, found).await
+        tagged(cx, found).await
+    }
+
+    /// Attributes are in no list: a call for each.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        if !compared.has("TargetGroupAttributes") {
+            return Ok(Some(live));
+        }
+        let ask = cx.elb.describe_target_group_attributes();
+        let ask = ask.set_target_group_arn(live.group.target_group_arn.clone());
+        let Some(reply) = present(ask.send().await)? else { return Ok(None) };
+        let attributes = reply.attributes.unwrap_or_default().into_iter();
+        let pairs = attributes.map(|attribute| (attribute.key, attribute.value));
+        Ok(Some(Live { attributes: Some(elbv2::attributes(pairs)), ..live }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {
@@ -325,23 +343,15 @@ async fn arn(cx: &Cx, id: &PhysicalId) -> Result<String, Fault> {
     found.ok_or_else(|| Fault::new(Class::NotYet, format!("target group `{id}` is not there")))
 }
 
-/// Tags come twenty objects a call; attributes are forced, a call for each.
-async fn lives(cx: &Cx, found: Vec<types::TargetGroup>) -> Result<Vec<Live>, Fault> {
+/// With their tags, for those that still exist.
+async fn tagged(cx: &Cx, found: Vec<types::TargetGroup>) -> Result<Vec<Live>, Fault> {
     let arns: Vec<_> = found.iter().filter_map(|found| found.target_group_arn.clone()).collect();
-    let attributes = stream::iter(found).map(|group| async {
-        let ask = cx.elb.describe_target_group_attributes();
-        let ask = ask.set_target_group_arn(group.target_group_arn.clone());
-        let reply = present(ask.send().await)?;
-        Ok::<_, Fault>(reply.map(|reply| (group, reply.attributes.unwrap_or_default())))
-    });
-    let attributes = attributes.buffer_unordered(elbv2::CALLS_MAX).try_collect::<Vec<_>>();
-    let (mut tags, found) = futures::try_join!(elbv2::tags_of(cx, &arns), attributes)?;
-    let live = |(group, attributes): (types::TargetGroup, Vec<TargetGroupAttribute>)| {
+    let mut tags = elbv2::tags_of(cx, &arns).await?;
+    let live = |group: types::TargetGroup| {
         let tags = tags.remove(group.target_group_arn()?)?;
-        let pairs = attributes.into_iter().map(|attribute| (attribute.key, attribute.value));
-        Some(Live { group, attributes: elbv2::attributes(pairs), tags })
+        Some(Live { group, attributes: None, tags })
     };
-    Ok(found.into_iter().flatten().filter_map(live).collect())
+    Ok(found.into_iter().filter_map(live).collect())
 }
 
 fn matcher(wanted: &Matcher) -> types::Matcher {
@@ -375,7 +385,7 @@ mod tests {
         let delay = (Some("deregistration_delay.timeout_seconds".into()), Some("30".into()));
         let live = Live {
             group: group.build(),
-            attributes: elbv2::attributes([delay]),
+            attributes: Some(elbv2::attributes([delay])),
             tags: Tags::default(),
         };
         assert_eq!(

@@ -11,7 +11,7 @@ use crate::fault::{Fault, found};
 
 /// Up to this many roles or inline policies are read one by one. More are read by paging through all roles of the
 /// account: a call for a thousand of them, where one by one takes three or more for each.
-pub(super) const ONE_BY_ONE_MAX: usize = 3;
+pub(super) const ONE_BY_ONE_MAX: usize = 2;
 /// The largest page that IAM gives.
 pub(super) const PAGE_MAX: i32 = 1000;
 

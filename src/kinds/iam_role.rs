@@ -94,6 +94,8 @@ impl Kind for Role {
     const TAGGING: Tagging = Tagging::List;
     const TYPICAL: Typical = Typical::seconds(8, 2, 2);
     const REPLACE: ReplaceOrder = ReplaceOrder::DeleteFirst;
+    /// One list answers all lookups.
+    const READ_MAX: usize = usize::MAX;
 
     fn id(live: &Live) -> PhysicalId {
         PhysicalId::new(&live.role.role_name)

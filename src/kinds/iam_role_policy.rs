@@ -53,6 +53,8 @@ impl Kind for RolePolicy {
     const TAGGING: Tagging = Tagging::None;
     const TYPICAL: Typical = Typical::seconds(1, 1, 1);
     const REPLACE: ReplaceOrder = ReplaceOrder::DeleteFirst;
+    /// One list answers all lookups.
+    const READ_MAX: usize = usize::MAX;
 
     fn id(live: &Live) -> PhysicalId {
         PhysicalId::joined([&live.role, live.policy.policy_name().unwrap_or_default()])

@@ -41,6 +41,8 @@ impl Kind for Alias {
         &[Output::with_id("AliasName", "The name, with its prefix.")];
     const TAGGING: Tagging = Tagging::None;
     const TYPICAL: Typical = Typical::seconds(1, 1, 1);
+    /// One list answers all lookups.
+    const READ_MAX: usize = usize::MAX;
 
     fn id(live: &AliasListEntry) -> PhysicalId {
         PhysicalId::new(live.alias_name().unwrap_or_default())

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_kms::operation::get_key_rotation_status::GetKeyRotationStatusOutput;
 use aws_sdk_kms::types::{KeyMetadata, KeySpec, KeyState, KeyUsageType, OriginType, Tag};
-use futures::future::try_join_all;
+use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -16,8 +16,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::{Fault, Required};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Loss, Output, Outputs, Readiness, TAGS, Tagging, Token,
-    Typical, Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Loss, Output, Outputs, Readiness, TAGS, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct Key;
@@ -56,7 +56,7 @@ pub struct Spec {
 pub struct Live {
     key: KeyMetadata,
     policy: Option<String>,
-    /// `None` for keys that cannot rotate.
+    /// `None` for keys that cannot rotate, and where nobody compares it.
     rotation: Option<GetKeyRotationStatusOutput>,
     tags: Tags,
 }
@@ -153,9 +153,47 @@ impl Kind for Key {
             Lookup::Id(id) => Some(id.as_str().to_owned()),
             Lookup::Owner { .. } => None,
         }));
-        // The list tells ids only: up to four calls per key, all keys at once.
-        let found = try_join_all(ids.iter().map(|id| live(cx, id))).await?;
-        Ok(found.into_iter().flatten().collect())
+        // The list tells ids only: a call for each key.
+        let found = stream::iter(ids).map(|id| described(cx, id)).buffer_unordered(READS_MAX);
+        let keys: Vec<KeyMetadata> =
+            found.try_filter_map(|key| async { Ok(key) }).try_collect().await?;
+        let arns: Vec<_> = keys.iter().filter_map(|key| key.arn.clone()).collect();
+        let mut tags = tagging::tags_of(cx, &arns).await?;
+        let live = |key: KeyMetadata| Live {
+            policy: None,
+            rotation: None,
+            tags: tags.remove(key.arn().unwrap_or_default()).unwrap_or_default(),
+            key,
+        };
+        Ok(keys.into_iter().map(live).collect())
+    }
+
+    /// Policy, rotation and tags are told of one key alone: a call for each.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        let Live { key, tags: indexed, .. } = live;
+        let id = key.key_id();
+        let policy = async {
+            if !compared.has("KeyPolicy") {
+                return Ok(None);
+            }
+            present(cx.kms.get_key_policy().key_id(id).policy_name(POLICY).send().await)
+        };
+        let tags = tagging::confirmed(indexed, &compared, async {
+            let pages = cx.kms.list_resource_tags().key_id(id).into_paginator();
+            let tags = present(collect(pages.items().send()).await)?;
+            let pair = |tag: Tag| (tag.tag_key, tag.tag_value);
+            Ok(tags.map(|tags| Tags::read(tags.into_iter().map(pair))))
+        });
+        let rotation = async {
+            let asked = ["EnableKeyRotation", "RotationPeriodInDays"];
+            if !rotates(&key) || !asked.iter().any(|row| compared.has(row)) {
+                return Ok(None);
+            }
+            present(cx.kms.get_key_rotation_status().key_id(id).send().await)
+        };
+        let (policy, tags, rotation) = futures::try_join!(policy, tags, rotation)?;
+        let policy = policy.and_then(|reply| reply.policy);
+        Ok(tags.map(|tags| Live { key, policy, rotation, tags }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {
@@ -243,28 +281,17 @@ const WINDOW_MIN_DAYS: i32 = 7;
 const WINDOW_MAX_DAYS: i32 = 30;
 /// The only name that a key's policy can have.
 const POLICY: &str = "default";
+/// Keys that are described at once.
+const READS_MAX: usize = 16;
 
 /// A key, unless it is not there or scheduled for deletion.
-async fn live(cx: &Cx, id: &str) -> Result<Option<Live>, Fault> {
-    let described = cx.kms.describe_key().key_id(id).send().await;
-    let Some(described) = present(described)? else { return Ok(None) };
-    let key = described.key_metadata.required("key")?;
-    let leaving = [KeyState::PendingDeletion, KeyState::PendingReplicaDeletion];
-    if key.key_state().is_some_and(|state| leaving.contains(state)) {
+async fn described(cx: &Cx, id: String) -> Result<Option<KeyMetadata>, Fault> {
+    let Some(reply) = present(cx.kms.describe_key().key_id(id).send().await)? else {
         return Ok(None);
-    }
-    let policy =
-        async { Ok(cx.kms.get_key_policy().key_id(id).policy_name(POLICY).send().await?.policy) };
-    let tags = collect(cx.kms.list_resource_tags().key_id(id).into_paginator().items().send());
-    let rotation = async {
-        if !rotates(&key) {
-            return Ok(None);
-        }
-        Ok(Some(cx.kms.get_key_rotation_status().key_id(id).send().await?))
     };
-    let (policy, tags, rotation) = futures::try_join!(policy, tags, rotation)?;
-    let tags = Tags::read(tags.into_iter().map(|tag| (tag.tag_key, tag.tag_value)));
-    Ok(Some(Live { key, policy, rotation, tags }))
+    let key = reply.key_metadata.required("key")?;
+    let leaving = [KeyState::PendingDeletion, KeyState::PendingReplicaDeletion];
+    Ok(Some(key).filter(|key| !key.key_state().is_some_and(|state| leaving.contains(state))))
 }
 
 /// Asking others for their rotation is refused.

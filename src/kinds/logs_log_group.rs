@@ -3,20 +3,21 @@
 use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_cloudwatchlogs::types::{DataProtectionStatus, LogGroup, LogGroupClass};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::document;
 use super::reply::{collect, gone, present};
 use super::scalar::Number;
+use super::tagging;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, TagChange, Tags};
 use crate::fault::Fault;
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Loss, Output, Outputs, Readiness, ReplaceOrder, TAGS,
-    Tagging, Token, Typical, Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Loss, Output, Outputs, Readiness, ReplaceOrder,
+    TAGS, Tagging, Token, Typical, Update, outputs,
 };
 
 pub struct Group;
@@ -46,8 +47,8 @@ pub struct Live {
     tags: Tags,
 }
 
-/// Groups that are read at once.
-const READS_MAX: usize = 16;
+/// As many names as one call takes.
+const NAMES_MAX: usize = 50;
 
 impl Kind for Group {
     type Spec = Spec;
@@ -78,8 +79,8 @@ impl Kind for Group {
     const TYPICAL: Typical = Typical::seconds(2, 2, 2);
     const REPLACE: ReplaceOrder = ReplaceOrder::DeleteFirst;
     const LOSS: Loss = Loss::Data;
-    /// As many names as one call takes.
-    const READ_MAX: usize = 50;
+    /// Twenty calls at once for the groups, ten for their tags.
+    const READ_MAX: usize = 20 * NAMES_MAX;
 
     fn id(live: &Live) -> PhysicalId {
         PhysicalId::new(live.group.log_group_name().unwrap_or_default())
@@ -119,9 +120,36 @@ impl Kind for Group {
             Lookup::Owner { .. } => None,
         });
         let groups = find(cx, names.collect()).await?;
-        let lives = stream::iter(groups).map(|group| live(cx, group));
-        let lives: Vec<_> = lives.buffer_unordered(READS_MAX).try_collect().await?;
-        Ok(lives.into_iter().flatten().collect())
+        let arns: Vec<_> = groups.iter().filter_map(arn).collect();
+        let mut tags = tagging::tags_of(cx, &arns).await?;
+        let live = |group: LogGroup| Live {
+            data_protection_policy: None,
+            tags: arn(&group).and_then(|arn| tags.remove(&arn)).unwrap_or_default(),
+            group,
+        };
+        Ok(groups.into_iter().map(live).collect())
+    }
+
+    /// Tags and data protection policies are in no list: a call for each.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        let Live { group, tags: indexed, .. } = live;
+        let tags = tagging::confirmed(indexed, &compared, async {
+            let ask = cx.logs.list_tags_for_resource().set_resource_arn(arn(&group));
+            let reply = present(ask.send().await)?;
+            Ok(reply.map(|reply| Tags::read(reply.tags.unwrap_or_default())))
+        });
+        let policy = async {
+            let protected =
+                group.data_protection_status() == Some(&DataProtectionStatus::Activated);
+            if !protected || !compared.has("DataProtectionPolicy") {
+                return Ok(None);
+            }
+            let ask = cx.logs.get_data_protection_policy();
+            present(ask.set_log_group_identifier(group.log_group_name.clone()).send().await)
+        };
+        let (tags, policy) = futures::try_join!(tags, policy)?;
+        let data_protection_policy = policy.and_then(|policy| policy.policy_document);
+        Ok(tags.map(|tags| Live { group, data_protection_policy, tags }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {
@@ -176,31 +204,20 @@ impl Kind for Group {
 
 /// The groups of those names that exist. The names filter: one that is not there is no fault.
 async fn find(cx: &Cx, names: BTreeSet<&str>) -> Result<Vec<LogGroup>, Fault> {
-    if names.is_empty() {
-        return Ok(Vec::new());
-    }
-    let identifiers = names.iter().map(|&name| name.into()).collect();
-    let pages = cx.logs.describe_log_groups().set_log_group_identifiers(Some(identifiers));
-    let mut groups = collect(pages.into_paginator().items().send()).await?;
+    let all: Vec<&str> = names.iter().copied().collect();
+    let asked = all.chunks(NAMES_MAX).map(|names| {
+        let identifiers = names.iter().map(|&name| name.into()).collect();
+        let ask = cx.logs.describe_log_groups().set_log_group_identifiers(Some(identifiers));
+        collect(ask.into_paginator().items().send())
+    });
+    let mut groups: Vec<_> = try_join_all(asked).await?.into_iter().flatten().collect();
     groups.retain(|group| group.log_group_name().is_some_and(|name| names.contains(name)));
     Ok(groups)
 }
 
-/// Tags are in no list, and the tagging API lags behind: a call for each group, and one more for those with a data
-/// protection policy. `None` if the group is gone by now.
-async fn live(cx: &Cx, group: LogGroup) -> Result<Option<Live>, Fault> {
-    let arn = group.arn().map(|arn| arn.strip_suffix(":*").unwrap_or(arn).to_owned());
-    let tags = present(cx.logs.list_tags_for_resource().set_resource_arn(arn).send().await)?;
-    let Some(tags) = tags.map(|reply| reply.tags.unwrap_or_default()) else { return Ok(None) };
-    let protected = group.data_protection_status() == Some(&DataProtectionStatus::Activated);
-    let policy = if protected {
-        let ask = cx.logs.get_data_protection_policy();
-        present(ask.set_log_group_identifier(group.log_group_name.clone()).send().await)?
-    } else {
-        None
-    };
-    let data_protection_policy = policy.and_then(|policy| policy.policy_document);
-    Ok(Some(Live { group, data_protection_policy, tags: Tags::read(tags) }))
+/// The ARN that has the tags: of the group without its streams.
+fn arn(group: &LogGroup) -> Option<String> {
+    group.arn().map(|arn| arn.strip_suffix(":*").unwrap_or(arn).to_owned())
 }
 
 async fn protect(cx: &Cx, id: &PhysicalId, on: bool) -> Result<(), Fault> {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_rds::types::Tag;
 
+use super::reply::present;
 use crate::cloud::Cx;
 use crate::cloud::tags::{TagChange, Tags};
 use crate::fault::Fault;
@@ -36,12 +37,10 @@ pub(super) fn tag_list(tags: Option<&Tags>) -> Option<Vec<Tag>> {
     Some(tags?.0.iter().map(|(key, value)| tag(key, value)).collect())
 }
 
-/// The tags of one object. RDS has no call for the tags of several, and the tagging API lags behind: an apply that is
-/// followed by a plan would see drift.
-pub(super) async fn tags_of(cx: &Cx, arn: Option<&str>) -> Result<Tags, Fault> {
-    let reply =
-        cx.rds.list_tags_for_resource().set_resource_name(arn.map(Into::into)).send().await?;
-    Ok(tags(reply.tag_list()))
+/// The tags of one object; `None` if it is gone. RDS has no call for the tags of several.
+pub(super) async fn tags_of(cx: &Cx, arn: Option<&str>) -> Result<Option<Tags>, Fault> {
+    let ask = cx.rds.list_tags_for_resource().set_resource_name(arn.map(Into::into));
+    Ok(present(ask.send().await)?.map(|reply| tags(reply.tag_list())))
 }
 
 /// Sends a change of tags.

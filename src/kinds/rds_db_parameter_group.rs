@@ -3,19 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_rds::types::{ApplyMethod, DbParameterGroup, Parameter};
-use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::rds;
 use super::reply::{collect, gone, present};
 use super::scalar::{LowerCase, Text};
+use super::tagging;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::Fault;
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
-    Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct ParameterGroup;
@@ -43,8 +43,6 @@ pub struct Live {
 
 /// What one call may change.
 const PARAMETERS_MAX: usize = 20;
-/// Groups that are read at once.
-const READS_MAX: usize = 16;
 
 impl Kind for ParameterGroup {
     type Spec = Spec;
@@ -71,6 +69,8 @@ impl Kind for ParameterGroup {
     ];
     const TAGGING: Tagging = Tagging::List;
     const TYPICAL: Typical = Typical::seconds(2, 3, 2);
+    /// One list answers all lookups.
+    const READ_MAX: usize = usize::MAX;
 
     fn id(live: &Live) -> PhysicalId {
         PhysicalId::new(live.group.db_parameter_group_name().unwrap_or_default())
@@ -115,9 +115,36 @@ impl Kind for ParameterGroup {
         let wanted = groups.into_iter().filter(|group| {
             group.db_parameter_group_name().is_some_and(|name| names.contains(name))
         });
-        let lives = stream::iter(wanted).map(|group| live(cx, group));
-        let lives: Vec<_> = lives.buffer_unordered(READS_MAX).try_collect().await?;
-        Ok(lives.into_iter().flatten().collect())
+        let groups: Vec<_> = wanted.collect();
+        let arn = |group: &DbParameterGroup| group.db_parameter_group_arn.clone();
+        let arns: Vec<_> = groups.iter().filter_map(arn).collect();
+        let mut tags = tagging::tags_of(cx, &arns).await?;
+        let live = |group: DbParameterGroup| Live {
+            parameters: Vec::new(),
+            tags: arn(&group).and_then(|arn| tags.remove(&arn)).unwrap_or_default(),
+            group,
+        };
+        Ok(groups.into_iter().map(live).collect())
+    }
+
+    /// Parameters and tags are in no list: a call for each.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        let Live { group, tags: indexed, .. } = live;
+        let parameters = async {
+            if !compared.has("Parameters") {
+                return Ok(Some(Vec::new()));
+            }
+            let set = cx
+                .rds
+                .describe_db_parameters()
+                .set_db_parameter_group_name(group.db_parameter_group_name.clone())
+                .source("user");
+            present(collect(set.into_paginator().page_size(100).items().send()).await)
+        };
+        let ask = rds::tags_of(cx, group.db_parameter_group_arn());
+        let tags = tagging::confirmed(indexed, &compared, ask);
+        let (parameters, tags) = futures::try_join!(parameters, tags)?;
+        Ok(parameters.zip(tags).map(|(parameters, tags)| Live { group, parameters, tags }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {
@@ -167,23 +194,6 @@ impl Kind for ParameterGroup {
     async fn delete(cx: &Cx, id: &PhysicalId, _: &Spec, _: DeletionPolicy) -> Result<(), Fault> {
         gone(cx.rds.delete_db_parameter_group().db_parameter_group_name(id.as_str()).send().await)
     }
-}
-
-/// The parameters and the tags of a group are in no list: two calls a group. `None` if it is gone by now.
-async fn live(cx: &Cx, group: DbParameterGroup) -> Result<Option<Live>, Fault> {
-    let set = cx
-        .rds
-        .describe_db_parameters()
-        .set_db_parameter_group_name(group.db_parameter_group_name.clone())
-        .source("user")
-        .into_paginator()
-        .page_size(100);
-    let (parameters, tags) = futures::join!(
-        collect(set.items().send()),
-        rds::tags_of(cx, group.db_parameter_group_arn())
-    );
-    let both = present(parameters)?.zip(present(tags)?);
-    Ok(both.map(|(parameters, tags)| Live { group, parameters, tags }))
 }
 
 /// What an update sends, in the order of the names.

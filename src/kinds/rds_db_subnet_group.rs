@@ -1,19 +1,19 @@
 //! `AWS::RDS::DBSubnetGroup`
 
 use aws_sdk_rds::types::DbSubnetGroup;
-use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::rds;
-use super::reply::{collect, gone, present};
+use super::reply::{collect, gone};
 use super::scalar::LowerCase;
+use super::tagging;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::Fault;
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
-    Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct SubnetGroup;
@@ -36,9 +36,6 @@ pub struct Live {
     tags: Tags,
 }
 
-/// Calls for tags that are under way at once.
-const TAG_CALLS_MAX: usize = 16;
-
 impl Kind for SubnetGroup {
     type Spec = Spec;
     type Live = Live;
@@ -59,6 +56,8 @@ impl Kind for SubnetGroup {
     ];
     const TAGGING: Tagging = Tagging::List;
     const TYPICAL: Typical = Typical::seconds(2, 2, 2);
+    /// One list answers all lookups.
+    const READ_MAX: usize = usize::MAX;
 
     fn id(live: &Live) -> PhysicalId {
         PhysicalId::new(live.group.db_subnet_group_name().unwrap_or_default())
@@ -104,12 +103,23 @@ impl Kind for SubnetGroup {
         let wanted = groups
             .into_iter()
             .filter(|group| group.db_subnet_group_name().is_some_and(|name| names.contains(name)));
-        let lives = stream::iter(wanted).map(|group| async {
-            let tags = present(rds::tags_of(cx, group.db_subnet_group_arn()).await)?;
-            Ok::<_, Fault>(tags.map(|tags| Live { group, tags }))
-        });
-        let lives: Vec<_> = lives.buffer_unordered(TAG_CALLS_MAX).try_collect().await?;
-        Ok(lives.into_iter().flatten().collect())
+        let groups: Vec<_> = wanted.collect();
+        let arn = |group: &DbSubnetGroup| group.db_subnet_group_arn.clone();
+        let arns: Vec<_> = groups.iter().filter_map(arn).collect();
+        let mut tags = tagging::tags_of(cx, &arns).await?;
+        let live = |group: DbSubnetGroup| Live {
+            tags: arn(&group).and_then(|arn| tags.remove(&arn)).unwrap_or_default(),
+            group,
+        };
+        Ok(groups.into_iter().map(live).collect())
+    }
+
+    /// Tags are in no list: a call for each group.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        let Live { group, tags: indexed } = live;
+        let ask = rds::tags_of(cx, group.db_subnet_group_arn());
+        let tags = tagging::confirmed(indexed, &compared, ask).await?;
+        Ok(tags.map(|tags| Live { group, tags }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {

@@ -104,6 +104,8 @@ impl Kind for HealthCheck {
         &[Output::with_id("HealthCheckId", "The id of the health check.")];
     const TAGGING: Tagging = Tagging::List;
     const TYPICAL: Typical = Typical::seconds(2, 2, 2);
+    /// One list answers all lookups.
+    const READ_MAX: usize = usize::MAX;
 
     fn id(live: &Live) -> PhysicalId {
         PhysicalId::new(&live.check.id)

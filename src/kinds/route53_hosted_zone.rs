@@ -14,8 +14,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::{Class, Fault, Required};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
-    Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct HostedZone;
@@ -145,13 +145,19 @@ impl Kind for HostedZone {
         }
         let untold: Vec<&str> =
             ids.iter().map(String::as_str).filter(|&id| !known_tags.contains_key(id)).collect();
-        let logs = cx.route53.list_query_logging_configs().into_paginator().items().send();
-        let (told, logs) = futures::try_join!(
-            route53::tags_of(cx, TagResourceType::Hostedzone, &untold),
-            collect(logs)
-        )?;
-        known_tags.extend(told);
-        Ok(zones.into_iter().filter_map(|reply| live(reply, &mut known_tags, &logs)).collect())
+        known_tags.extend(route53::tags_of(cx, TagResourceType::Hostedzone, &untold).await?);
+        Ok(zones.into_iter().filter_map(|reply| live(reply, &mut known_tags)).collect())
+    }
+
+    /// Where a zone's queries are logged is told of all zones, or of one.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        if !compared.has("QueryLoggingConfig") {
+            return Ok(Some(live));
+        }
+        let ask = cx.route53.list_query_logging_configs();
+        let ask = ask.hosted_zone_id(zone_id(&live.zone.id).as_str());
+        let Some(reply) = present(ask.send().await)? else { return Ok(None) };
+        Ok(Some(Live { query_log: reply.query_logging_configs.into_iter().next(), ..live }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, token: &Token) -> Result<PhysicalId, Fault> {
@@ -232,18 +238,14 @@ async fn zone(cx: &Cx, id: &str) -> Result<Option<GetHostedZoneOutput>, Fault> {
     present(cx.route53.get_hosted_zone().id(id).send().await)
 }
 
-fn live(
-    reply: GetHostedZoneOutput,
-    tags: &mut BTreeMap<String, Tags>,
-    logs: &[types::QueryLoggingConfig],
-) -> Option<Live> {
+fn live(reply: GetHostedZoneOutput, tags: &mut BTreeMap<String, Tags>) -> Option<Live> {
     let zone = reply.hosted_zone?;
     let id = zone_id(&zone.id);
     let vpc = |vpc: types::Vpc| Some(Vpc { id: vpc.vpc_id?, region: vpc.vpc_region?.to_string() });
     Some(Live {
         name_servers: reply.delegation_set.map(|set| set.name_servers).unwrap_or_default(),
         vpcs: reply.vpcs.unwrap_or_default().into_iter().filter_map(vpc).collect(),
-        query_log: logs.iter().find(|log| zone_id(&log.hosted_zone_id) == id).cloned(),
+        query_log: None,
         tags: tags.remove(id.as_str()).unwrap_or_default(),
         zone,
     })
@@ -279,7 +281,7 @@ async fn by_caller_reference(
 /// Makes the zone visible in exactly these VPCs, starting from what it is now: a repeated association is refused.
 async fn associate(cx: &Cx, id: &PhysicalId, to: &BTreeSet<Vpc>) -> Result<(), Fault> {
     let reply = cx.route53.get_hosted_zone().id(id.as_str()).send().await?;
-    let now = live(reply, &mut BTreeMap::new(), &[]).required("hosted zone")?.vpcs;
+    let now = live(reply, &mut BTreeMap::new()).required("hosted zone")?.vpcs;
     // Joining goes first: a private zone never has no VPC.
     for vpc in to.difference(&now) {
         let join = cx.route53.associate_vpc_with_hosted_zone().hosted_zone_id(id.as_str());
@@ -341,7 +343,7 @@ mod tests {
     fn a_public_zone_is_seen_in_full() {
         let config = types::HostedZoneConfig::builder().comment("shop").build();
         let mut tags = BTreeMap::from([("Z1".to_owned(), Tags::read([("a".into(), "1".into())]))]);
-        let live = live(reply(config, None), &mut tags, &[]).unwrap();
+        let live = live(reply(config, None), &mut tags).unwrap();
         assert_eq!(
             serde_json::to_value(HostedZone::spec(&live)).unwrap(),
             serde_json::json!({
@@ -363,7 +365,8 @@ mod tests {
             .cloud_watch_logs_log_group_arn("arn:log")
             .build();
         let config = types::HostedZoneConfig::builder().private_zone(true).build();
-        let live = live(reply(config, Some(vpc)), &mut BTreeMap::new(), &[log.unwrap()]).unwrap();
+        let zone = live(reply(config, Some(vpc)), &mut BTreeMap::new()).unwrap();
+        let live = Live { query_log: Some(log.unwrap()), ..zone };
         assert_eq!(
             serde_json::to_value(HostedZone::spec(&live)).unwrap(),
             serde_json::json!({

@@ -220,14 +220,7 @@ impl Kind for RecordSet {
                 zones.entry(zone).or_default().insert(DomainName::new(name));
             }
         }
-        let asked = zones.into_iter().flat_map(|(zone, names)| {
-            let only: Vec<Option<DomainName>> = if names.len() <= NAMES_ASKED_ALONE_MAX {
-                names.into_iter().map(Some).collect()
-            } else {
-                vec![None]
-            };
-            only.into_iter().map(move |name| list(cx, zone, name))
-        });
+        let asked = zones.into_iter().map(|(zone, names)| sets_of(cx, zone, names));
         Ok(try_join_all(asked).await?.into_iter().flatten().collect())
     }
 
@@ -267,6 +260,25 @@ fn parts(id: &PhysicalId) -> Option<[&str; 4]> {
     id.as_str().splitn(4, '|').collect::<Vec<_>>().try_into().ok()
 }
 
+/// The sets of a zone that have these names, and maybe others. A page holds the whole of most zones: then no name takes a
+/// call of its own.
+async fn sets_of(cx: &Cx, zone: &str, names: BTreeSet<DomainName>) -> Result<Vec<Live>, Fault> {
+    if names.len() > NAMES_ASKED_ALONE_MAX {
+        return list(cx, zone, None).await;
+    }
+    if names.len() > 1 {
+        let page = cx.route53.list_resource_record_sets().hosted_zone_id(zone);
+        let Some(page) = present(page.send().await)? else {
+            return Ok(Vec::new());
+        };
+        if !page.is_truncated {
+            return Ok(lives(zone, page.resource_record_sets).collect());
+        }
+    }
+    let asked = names.into_iter().map(|name| list(cx, zone, Some(name)));
+    Ok(try_join_all(asked).await?.into_iter().flatten().collect())
+}
+
 /// The record sets of a zone: all, or those of one name. A zone that is gone has none.
 async fn list(cx: &Cx, zone: &str, only: Option<DomainName>) -> Result<Vec<Live>, Fault> {
     let ask = || cx.route53.list_resource_record_sets().hosted_zone_id(zone);
@@ -285,7 +297,11 @@ async fn list(cx: &Cx, zone: &str, only: Option<DomainName>) -> Result<Vec<Live>
             .set_start_record_type(page.next_record_type)
             .set_start_record_identifier(page.next_record_identifier);
     }
-    Ok(sets.into_iter().map(|set| Live { zone: zone.into(), set }).collect())
+    Ok(lives(zone, sets).collect())
+}
+
+fn lives(zone: &str, sets: Vec<ResourceRecordSet>) -> impl Iterator<Item = Live> {
+    sets.into_iter().map(move |set| Live { zone: zone.into(), set })
 }
 
 async fn change(

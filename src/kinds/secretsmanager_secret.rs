@@ -1,13 +1,14 @@
 //! `AWS::SecretsManager::Secret`
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::types::{
-    self, Filter, FilterNameStringType, ReplicaRegionType, StatusType,
+    self, Filter, FilterNameStringType, ReplicaRegionType, SecretListEntry, StatusType,
 };
 use futures::future::try_join_all;
+use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -18,8 +19,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, ADDRESS_TAG, Tags};
 use crate::fault::{Class, Fault, Required};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Loss, Output, Outputs, Readiness, TAGS, Tagging, Token,
-    Typical, Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Loss, Output, Outputs, Readiness, TAGS, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct Secret;
@@ -74,12 +75,26 @@ struct Replica {
     region: String,
 }
 
+/// A secret as it was told of.
+#[derive(Debug)]
+pub struct Live {
+    secret: DescribeSecretOutput,
+    by: By,
+}
+
+#[derive(Debug)]
+enum By {
+    /// Maybe not of now, and without replicas.
+    List,
+    Itself,
+}
+
 /// A secret value on its way from one call into the next. Nothing can show it.
 struct Generated(String);
 
 impl Kind for Secret {
     type Spec = Spec;
-    type Live = DescribeSecretOutput;
+    type Live = Live;
 
     const NAME: &'static str = "AWS::SecretsManager::Secret";
     const DOC: &'static str = "A secret whose value Secrets Manager generates. \
@@ -109,12 +124,15 @@ impl Kind for Secret {
     const TAGGING: Tagging = Tagging::List;
     const TYPICAL: Typical = Typical::seconds(2, 2, 2);
     const LOSS: Loss = Loss::Data;
+    /// One list answers all lookups.
+    const READ_MAX: usize = usize::MAX;
 
-    fn id(live: &DescribeSecretOutput) -> PhysicalId {
-        PhysicalId::new(live.name().unwrap_or_default())
+    fn id(live: &Live) -> PhysicalId {
+        PhysicalId::new(live.secret.name().unwrap_or_default())
     }
 
-    fn spec(live: &DescribeSecretOutput) -> Spec {
+    fn spec(live: &Live) -> Spec {
+        let live = &live.secret;
         Spec {
             description: Some(live.description().unwrap_or_default().into()),
             generate_secret_string: None,
@@ -125,13 +143,15 @@ impl Kind for Secret {
         }
     }
 
-    fn outputs(live: &DescribeSecretOutput) -> Outputs {
-        outputs([("Id", live.arn()), ("Name", live.name()), ("SecretArn", live.arn())])
+    fn outputs(live: &Live) -> Outputs {
+        let Live { secret, .. } = live;
+        outputs([("Id", secret.arn()), ("Name", secret.name()), ("SecretArn", secret.arn())])
     }
 
-    fn readiness(live: &DescribeSecretOutput) -> Readiness {
+    fn readiness(live: &Live) -> Readiness {
         // A replica that failed does not make the secret fail, which would mean to replace it.
         let behind = live
+            .secret
             .replication_status()
             .iter()
             .find(|replica| replica.status() != Some(&StatusType::InSync));
@@ -147,22 +167,46 @@ impl Kind for Secret {
         }
     }
 
-    fn owner(live: &DescribeSecretOutput) -> Option<Owner> {
-        tags::owner(&tags_of(live.tags()).0)
+    fn owner(live: &Live) -> Option<Owner> {
+        owner_of(&live.secret)
     }
 
     fn natural_id(spec: &Spec) -> Option<PhysicalId> {
         Some(PhysicalId::new(&spec.name))
     }
 
-    async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<DescribeSecretOutput>, Fault> {
+    async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
         let mut names = owned(cx, wanted).await?;
         names.extend(wanted.iter().filter_map(|lookup| match lookup {
             Lookup::Id(id) => Some(id.as_str().to_owned()),
             Lookup::Owner { .. } => None,
         }));
-        let found = try_join_all(names.iter().map(|name| describe(cx, name))).await?;
-        Ok(found.into_iter().flatten().filter(|secret| secret.deleted_date.is_none()).collect())
+        let listed = listed(cx, &names).await?;
+        let unlisted = names.iter().filter(|name| !listed.contains_key(*name));
+        let asked: Vec<_> = unlisted.map(|name| describe(cx, name)).collect();
+        let found: Vec<_> = stream::iter(asked).buffer_unordered(READS_MAX).try_collect().await?;
+        let found = found.into_iter().flatten().filter(|secret| secret.deleted_date.is_none());
+        let told = |secret, by| Live { secret, by };
+        let listed = listed.into_values().map(|secret| told(secret, By::List));
+        Ok(listed.chain(found.map(|secret| told(secret, By::Itself))).collect())
+    }
+
+    /// `ListSecrets` may be five minutes behind, says its documentation, and tells no replicas: it may confirm what is
+    /// known. All else takes a call for each secret, which has no such lag and a limit of 10,000 a second.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        let seen = Self::spec(&live);
+        let confirmed = !compared.has("ReplicaRegions")
+            && compared.confirms("Description", &seen.description)
+            && compared.confirms("KmsKeyId", &seen.kms_key_id)
+            && compared.confirms("Tags", &seen.tags);
+        match live.by {
+            By::List if !confirmed => {
+                let secret = describe(cx, &seen.name).await?;
+                let there = secret.filter(|secret| secret.deleted_date.is_none());
+                Ok(there.map(|secret| Live { secret, by: By::Itself }))
+            }
+            By::List | By::Itself => Ok(Some(live)),
+        }
     }
 
     async fn create(cx: &Cx, spec: &Spec, token: &Token) -> Result<PhysicalId, Fault> {
@@ -252,6 +296,10 @@ impl Kind for Secret {
 const RECOVERY_WINDOW_DAYS: i64 = 30;
 /// A filter of `ListSecrets` takes ten values.
 const FILTER_VALUES_MAX: usize = 10;
+/// Its largest page.
+const PAGE_MAX: i32 = 100;
+/// Secrets that are read at once.
+const READS_MAX: usize = 16;
 /// The name of the key that is used where none is named.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
@@ -265,6 +313,48 @@ impl fmt::Debug for Generated {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("Generated(..)")
     }
+}
+
+/// Those of the names that the list knows. Its filter matches beginnings: of up to ten names, or else the one that all
+/// of them have, such as the stack's. A single name is spared a call.
+async fn listed(
+    cx: &Cx,
+    names: &BTreeSet<String>,
+) -> Result<BTreeMap<String, DescribeSecretOutput>, Fault> {
+    let beginnings = match names.len() {
+        0 | 1 => return Ok(BTreeMap::new()),
+        2..=FILTER_VALUES_MAX => names.iter().cloned().collect(),
+        _ => vec![beginning_of(names)],
+    };
+    let beginnings = beginnings.into_iter().filter(|beginning| !beginning.is_empty());
+    let filter = Filter::builder().key(FilterNameStringType::Name);
+    let filter = filter.set_values(Some(beginnings.collect())).build();
+    let filters = (!filter.values().is_empty()).then(|| vec![filter]);
+    let pages = cx.secrets.list_secrets().set_filters(filters).into_paginator();
+    let pages = collect(pages.page_size(PAGE_MAX).send()).await?.into_iter();
+    let listed = pages.flat_map(|page| page.secret_list.unwrap_or_default());
+    let wanted = listed.filter_map(|entry| {
+        let name = entry.name.clone().filter(|name| names.contains(name))?;
+        Some((name, of_list(entry)))
+    });
+    Ok(wanted.collect())
+}
+
+/// What all the names begin with.
+fn beginning_of(names: &BTreeSet<String>) -> String {
+    // The names are in order: what the first and the last share, all of them share.
+    let (Some(first), Some(last)) = (names.first(), names.last()) else { return String::new() };
+    first.chars().zip(last.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect()
+}
+
+fn of_list(entry: SecretListEntry) -> DescribeSecretOutput {
+    DescribeSecretOutput::builder()
+        .set_arn(entry.arn)
+        .set_name(entry.name)
+        .set_description(entry.description)
+        .set_kms_key_id(entry.kms_key_id)
+        .set_tags(entry.tags)
+        .build()
 }
 
 /// The names of the secrets that carry the tags of an owner in `wanted`.
@@ -344,7 +434,7 @@ async fn restore(
         return Err(refused);
     }
     let owner = tags::owner(&wanted.0);
-    if owner.is_none() || owner != Secret::owner(&live) {
+    if owner.is_none() || owner != owner_of(&live) {
         // Waiting would be for up to 30 days.
         return Err(Fault { class: Class::Exists, ..refused });
     }
@@ -410,6 +500,10 @@ fn replica(replica: &Replica) -> ReplicaRegionType {
         .build()
 }
 
+fn owner_of(secret: &DescribeSecretOutput) -> Option<Owner> {
+    tags::owner(&tags_of(secret.tags()).0)
+}
+
 fn tags_of(tags: &[types::Tag]) -> Tags {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     Tags::read(tags.iter().map(|tag| (text(tag.key()), text(tag.value()))))
@@ -433,6 +527,7 @@ mod tests {
             .kms_key_id("arn:key")
             .tags(tag((&"a".into(), &"1".into())))
             .build();
+        let live = Live { secret: live, by: By::Itself };
         assert_eq!(Secret::readiness(&live), Readiness::Ready);
         assert_eq!(Secret::outputs(&live)["SecretArn"], "arn:secret");
         assert_eq!(
@@ -445,6 +540,15 @@ mod tests {
     }
 
     #[test]
+    fn many_names_are_listed_by_their_common_beginning() {
+        let beginning =
+            |names: &[&str]| beginning_of(&names.iter().map(|&name| name.to_owned()).collect());
+        assert_eq!(beginning(&["shop-dev/api", "shop-dev/web", "shop-dev/admin"]), "shop-dev/");
+        assert_eq!(beginning(&["shop", "shop-dev"]), "shop");
+        assert_eq!(beginning(&["api", "web"]), "");
+    }
+
+    #[test]
     fn a_secret_waits_for_its_replicas() {
         let replica = types::ReplicationStatusType::builder()
             .region("eu-central-1")
@@ -452,6 +556,7 @@ mod tests {
             .status(StatusType::InProgress);
         let live =
             DescribeSecretOutput::builder().name("s").replication_status(replica.build()).build();
+        let live = Live { secret: live, by: By::Itself };
         let waiting = Readiness::Pending("replica in eu-central-1 is InProgress".into());
         assert_eq!(Secret::readiness(&live), waiting);
         assert_eq!(

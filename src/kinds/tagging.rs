@@ -12,7 +12,7 @@ use super::reply::{collect, present};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, ADDRESS_TAG, STACK_TAG, Tags};
 use crate::fault::Fault;
-use crate::kind::Lookup;
+use crate::kind::{Compared, Lookup};
 
 /// A filter takes twenty values.
 const VALUES_MAX: usize = 20;
@@ -30,6 +30,23 @@ pub(super) async fn owned(cx: &Cx, of_type: &str, wanted: &[Lookup]) -> Result<V
     });
     let found = try_join_all(asked).await?;
     Ok(found.into_iter().flatten().filter_map(|mapping| mapping.resource_arn).collect())
+}
+
+/// The tags of those of the resources that the index knows, by ARN. It knows no resource that never had a tag, and what
+/// is fresh only after some seconds: its answers need to be [`confirmed`].
+pub(super) async fn tags_of(cx: &Cx, arns: &[String]) -> Result<BTreeMap<String, Tags>, Fault> {
+    let asked = arns.chunks(ARNS_MAX).map(|arns| {
+        let ask = cx.tagging.get_resources().set_resource_arn_list(Some(arns.to_vec()));
+        // With ARNs there are no pages.
+        ask.send()
+    });
+    let found = try_join_all(asked).await?.into_iter();
+    let found = found.flat_map(|reply| reply.resource_tag_mapping_list.unwrap_or_default());
+    let tags = found.filter_map(|mapping| {
+        let tags = mapping.tags.unwrap_or_default().into_iter();
+        Some((mapping.resource_arn?, Tags::read(tags.map(|tag| (tag.key, tag.value)))))
+    });
+    Ok(tags.collect())
 }
 
 /// The tags of these ARNs: a hundred a call instead of one.
@@ -104,6 +121,16 @@ pub(super) async fn owned_of_the_world(
         }
     }
     Ok(arns)
+}
+
+/// The tags of one resource whose service tells them for one alone: what the index tells, if that is how they were left,
+/// else the answer of `ask`, which asks the service. `None` if the resource is gone.
+pub(super) async fn confirmed(
+    indexed: Tags,
+    compared: &Compared<'_>,
+    ask: impl Future<Output = Result<Option<Tags>, Fault>>,
+) -> Result<Option<Tags>, Fault> {
+    if compared.confirms("Tags", &indexed) { Ok(Some(indexed)) } else { ask.await }
 }
 
 /// The filters that find the owners in `wanted`: by stack, and by up to twenty addresses of it.

@@ -1130,6 +1130,15 @@ class Keys(Case):
         )
         self.refused("ResourceNotFoundException", self.logs.associate_kms_key, logGroupName="missing", kmsKeyId=key)
 
+    def test_log_groups_that_are_named_come_in_one_page(self):
+        for index in range(60):
+            self.logs.create_log_group(logGroupName=f"many/{index}")
+        named = [f"many/{index}" for index in range(49)]
+        page = self.logs.describe_log_groups(logGroupIdentifiers=[*named, "none"])
+        self.assertEqual(sorted(group["logGroupName"] for group in page["logGroups"]), sorted(named))
+        self.assertNotIn("nextToken", page)
+        self.refused("InvalidParameterException", self.logs.describe_log_groups, logGroupIdentifiers=["x"] * 51)
+
     def test_a_repository_with_images_stays(self):
         self.ecr.create_repository(repositoryName="app", imageTagMutability="IMMUTABLE_WITH_EXCLUSION",
                                    imageTagMutabilityExclusionFilters=[{"filterType": "WILDCARD", "filter": "dev-*"}])
@@ -1226,6 +1235,19 @@ class Tags(Case):
         self.kms.create_key(Tags=[{"TagKey": "stack", "TagValue": "one"}])
         self.assertEqual(search(ResourceTypeFilters=["kms:key"]), ["kms:key"])
         self.assertEqual(search(ResourceTypeFilters=["kms:alias"]), [])
+
+    def test_resources_that_are_named_come_in_one_page(self):
+        arn = lambda index: f"arn:aws:logs:{REGION}:{self.account}:log-group:/named-{index}"
+        for index in range(120):
+            self.logs.create_log_group(logGroupName=f"/named-{index}", tags={"index": str(index)})
+        self.ecr.create_repository(repositoryName="named", tags=[{"Key": "a", "Value": "1"}])
+        repository = self.ecr.describe_repositories()["repositories"][0]["repositoryArn"]
+        asked = [*map(arn, range(99)), repository]
+        reply = self.resourcegroupstaggingapi.get_resources(ResourceARNList=asked)
+        found = {mapping["ResourceARN"]: mapping["Tags"] for mapping in reply["ResourceTagMappingList"]}
+        self.assertEqual(set(found), set(asked))
+        self.assertEqual(found[arn(7)], [{"Key": "index", "Value": "7"}])
+        self.assertFalse(reply["PaginationToken"])
 
 
 if __name__ == "__main__":

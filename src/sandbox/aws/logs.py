@@ -28,6 +28,8 @@ RETENTION_DAYS = [
     3653,
 ]
 
+IDENTIFIERS_MAX = 50
+
 
 @operation("logs", "CreateLogGroup")
 def create_log_group(call):
@@ -42,7 +44,17 @@ def create_log_group(call):
 
 @operation("logs", "DescribeLogGroups")
 def describe_log_groups(call):
-    reply = call.proceed()
+    """A call may name up to fifty groups: it gets those of them that exist, in one page."""
+    named = call.get("logGroupIdentifiers", [])
+    if len(named) > IDENTIFIERS_MAX:
+        raise fault("InvalidParameterException", f"1 validation error detected: Value '{named}' at 'logGroupIdentifiers' "
+                    f"failed to satisfy constraint: Member must have length less than or equal to {IDENTIFIERS_MAX}")
+    if named:
+        names = sorted({identifier.split(":log-group:")[-1].removesuffix(":*") for identifier in named})
+        groups = call.backend("logs").groups
+        reply = {"logGroups": [groups[name].to_describe_dict() for name in names if name in groups]}
+    else:
+        reply = call.proceed()
     for shown in reply["logGroups"]:
         group = call.backend("logs").groups[shown["logGroupName"]]
         shown["logGroupClass"] = getattr(group, "log_group_class", "STANDARD")
