@@ -209,6 +209,11 @@ fn moved() {
 const HELD_BY_OTHERS: &[&str] = &[
     // The addresses of the NAT gateways and load balancers hang on it.
     "AWS::EC2::VPCGatewayAttachment",
+    // A distribution names them.
+    "AWS::CloudFront::CachePolicy",
+    "AWS::CloudFront::OriginAccessControl",
+    // It cannot be deleted before somebody has clicked in a mail.
+    "AWS::SNS::Subscription",
 ];
 
 /// Somebody edits one object of every kind: its tags, or where it has none, the object itself. Exactly that is found,
@@ -252,6 +257,9 @@ async fn edit(
     region: &str,
     live: &Observed,
 ) -> bool {
+    if live.readiness == Readiness::Unconfirmed {
+        return false;
+    }
     let cx = stack.aws.region(region);
     let edited = match kind.tagging() {
         Tagging::Map => {

@@ -3,10 +3,12 @@
 usage, with the Python of the sandbox's environment: python tests/sandbox/test_watching.py [unittest options]
 """
 
+import io
 import json
 import unittest
 import urllib.error
 import urllib.request
+import zipfile
 
 import test_extension as extension
 from botocore.parsers import create_parser
@@ -29,7 +31,8 @@ class Case(extension.Case):
         name = f"{name}-{self.account}"
         self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
         if service:
-            statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "s3:PutObject", "Resource": "*"}
+            here = f"arn:aws:s3:::{name}"
+            statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "s3:*", "Resource": [here, f"{here}/*"]}
             self.s3.put_bucket_policy(Bucket=name, Policy=json.dumps({"Statement": [statement]}))
         return name
 
@@ -296,8 +299,11 @@ class Config(Case):
                   "SourceDetails": [detail]}
         refused = lambda: self.refused("InsufficientPermissionsException", self.rule, name="f", rule={"Source": source})
         refused()
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr("f.py", "")
         self.awslambda.create_function(FunctionName="f", Role=self.role(), Runtime="python3.13", Handler="f.f",
-                                       Code={"ZipFile": b"code"})
+                                       Code={"ZipFile": archive.getvalue()})
         refused()
         self.awslambda.add_permission(FunctionName="f", StatementId="s", Action="lambda:InvokeFunction",
                                       Principal="config.amazonaws.com")

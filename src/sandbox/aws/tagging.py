@@ -16,13 +16,7 @@ def get_resources(call):
         return {"ResourceTagMappingList": found, "PaginationToken": ""}
     # moto knows `kms`, but not `kms:key`.
     call.drop("ResourceTypeFilters")
-    wanted = set(call.get("ResourceARNList", []))
     reply = call.proceed()
-    # A request that names ARNs has no pages, and moto ignores the ARNs.
-    while wanted and reply.get("PaginationToken"):
-        call.set("PaginationToken", reply["PaginationToken"])
-        rest = call.proceed()
-        reply = {**rest, "ResourceTagMappingList": reply["ResourceTagMappingList"] + rest["ResourceTagMappingList"]}
     found = reply["ResourceTagMappingList"] = [
         mapping
         for mapping in reply["ResourceTagMappingList"]
@@ -63,14 +57,20 @@ def _omitted(call):
     for cluster in call.table("eks.clusters").values():
         for member, doc in cluster.tagged():
             yield doc[member], doc["tags"]
-    types, wanted = call.get("ResourceTypeFilters", []), set(call.get("ResourceARNList", []))
-    if wanted:
-        # moto ignores the list; with it there are no pages.
-        all_of_moto = call.backend("resourcegroupstaggingapi")._get_resources_generator(tag_filters=[])
-        known = {mapping["ResourceARN"]: mapping["Tags"] for mapping in all_of_moto}
-        known.update((arn, tag_list(tags)) for arn, tags in _omitted(call) if tags)
-        found = [{"ResourceARN": arn, "Tags": tags} for arn, tags in known.items() if arn in wanted]
-        return {"ResourceTagMappingList": found, "PaginationToken": ""}
+    cloudtrail = call.backend("cloudtrail")
+    for trail in cloudtrail.trails.values():
+        yield trail.arn, cloudtrail.tagging_service.get_tag_dict_for_resource(trail.arn)
+    for rule in call.backend("config").config_rules.values():
+        yield rule.config_rule_arn, rule.tags
+    yield from config.recorders(call)
+    for detector in call.backend("guardduty").detectors.values():
+        yield call.arn("guardduty", f"detector/{detector.id}"), detector.tags
+    for mapping in call.backend("lambda")._event_source_mappings.values():
+        yield mapping.arn, mapping.tags
+    events = call.backend("events")
+    for bus in events.event_buses.values():
+        for rule in bus.rules.values():
+            yield rule.arn, events.tagger.get_tag_dict_for_resource(rule.arn)
     ecr = call.backend("ecr")
     for repository in ecr.repositories.values():
         yield repository.arn, ecr.tagger.get_tag_dict_for_resource(repository.arn)
