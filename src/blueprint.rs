@@ -6,6 +6,8 @@
 //!
 //! Each step reports all that it finds and leaves the next as much as it can, so that one run shows
 //! every problem of a file.
+//!
+//! The file is long because the sections of the language are listed in it: declared, kept and checked.
 
 mod check;
 pub mod component;

@@ -77,7 +77,10 @@ fn every_default_is_valid() {
 
 #[test]
 fn everything_is_documented_and_named_once() {
+    let mut docs: BTreeMap<&str, &str> = BTreeMap::new();
     visit(&shape(), &mut |it| {
+        // Their names are those of the schema's definitions.
+        assert_eq!(*docs.entry(it.name).or_insert(it.doc), it.doc, "two mappings are {}", it.name);
         assert!(it.doc.trim().ends_with('.'), "{}", it.name);
         for (at, field) in it.fields.iter().enumerate() {
             assert!(field.doc.trim().ends_with('.'), "{}.{}", it.name, field.key);

@@ -114,8 +114,8 @@ fn what_is_unknown_is_guessed() {
             "Did you mean `databases.orders/instance`?",
         ),
         ("explain databases.orders/x --env dev", "databases.orders has"),
-        ("explain queues.orders/x --env dev", "The components are `network`"),
-        ("explain queues --env dev", "`platctl explain` lists the keys"),
+        ("explain widgets.orders/x --env dev", "The components are `network`"),
+        ("explain widgets --env dev", "`platctl explain` lists the keys"),
         ("explain netwrok --env dev", "Did you mean `network`?"),
     ];
     for (line, expected) in cases {

@@ -69,14 +69,14 @@ schema! {
 
 /// The endpoints of a network by the services that they lead to.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Endpoints(pub BTreeMap<EndpointService, Spanned<Endpoint>>);
+pub struct Endpoints(pub BTreeMap<EndpointService, Spanned<VpcEndpoint>>);
 
 impl Decode for Endpoints {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
         let Value::Sequence(_) = &node.value else {
             return BTreeMap::decode(node, decoder).map(Self);
         };
-        let mut endpoints: BTreeMap<EndpointService, Spanned<Endpoint>> = BTreeMap::new();
+        let mut endpoints: BTreeMap<EndpointService, Spanned<VpcEndpoint>> = BTreeMap::new();
         for service in Vec::<Spanned<EndpointService>>::decode(node, decoder)? {
             if let Some(first) = endpoints.get(&service.value) {
                 decoder.report(
@@ -85,7 +85,7 @@ impl Decode for Endpoints {
                         .also(first.span, "first named here"),
                 );
             }
-            let endpoint = Spanned::new(Endpoint::usual(service.span), service.span);
+            let endpoint = Spanned::new(VpcEndpoint::usual(service.span), service.span);
             endpoints.insert(service.value, endpoint);
         }
         Some(Self(endpoints))
@@ -94,7 +94,7 @@ impl Decode for Endpoints {
     fn shape() -> Shape {
         Shape::Either(vec![
             Vec::<EndpointService>::shape(),
-            BTreeMap::<EndpointService, Endpoint>::shape(),
+            BTreeMap::<EndpointService, VpcEndpoint>::shape(),
         ])
     }
 
@@ -105,7 +105,7 @@ impl Decode for Endpoints {
 
 schema! {
     /// A way to a service of AWS that does not leave the network.
-    pub struct Endpoint("an endpoint") {
+    pub struct VpcEndpoint("an endpoint") {
         /// How it is reached; by routes for `s3` and `dynamodb`, by addresses for all others if nothing is said.
         pub r#type: Option<Spanned<EndpointType>>,
         /// The tier of its addresses.
@@ -125,7 +125,7 @@ schema! {
     }
 }
 
-impl Endpoint {
+impl VpcEndpoint {
     /// What stands for a service of which only the name was written.
     fn usual(at: Span) -> Self {
         Self { r#type: None, subnets: Spanned::new(Tier::Private, at), policy: None }

@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::{Compiler, get, vpc_id};
 use crate::address::Address;
-use crate::blueprint::component::network::{Endpoint, EndpointType, Network, Tier};
+use crate::blueprint::component::network::{EndpointType, Network, Tier, VpcEndpoint};
 use crate::blueprint::value::EndpointService;
 
 impl Compiler<'_> {
     pub(super) fn endpoints(&mut self, network: &Network) {
-        let by_address = |(service, endpoint): (&EndpointService, &Endpoint)| {
+        let by_address = |(service, endpoint): (&EndpointService, &VpcEndpoint)| {
             endpoint.endpoint_type(service) == EndpointType::Interface
         };
         let mut endpoints = network.endpoints.0.iter().map(|(service, it)| (service, &it.value));
