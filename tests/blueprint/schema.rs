@@ -65,7 +65,7 @@ fn what_the_schema_rejects_the_parser_rejects_too() {
         }
     }
     // The rest concerns several values at once, or bounds of what is written with a unit.
-    assert!(caught.len() * 2 > cases, "the schema catches {} of {cases}", caught.len());
+    assert!(caught.len() * 5 > cases * 2, "the schema catches {} of {cases}", caught.len());
 }
 
 #[test]
