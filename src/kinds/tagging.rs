@@ -52,8 +52,8 @@ pub(super) async fn tags_of(cx: &Cx, arns: &[String]) -> Result<BTreeMap<String,
 /// The tags of these ARNs: a hundred a call instead of one.
 ///
 /// The index lags behind the services by seconds. What it knows no owner of is new, or not ours: `ask` asks the service
-/// itself about those, and about a single one, which costs a call either way. A tag that was changed within these
-/// seconds may be seen as it was before, which costs no more than setting it again. What is gone is left out.
+/// itself about those. A tag that was changed within these seconds may be seen as it was before, which costs no more
+/// than setting it again. What is gone is left out.
 pub(super) async fn of_arns<Ask, Asked>(
     cx: &Cx,
     arns: impl IntoIterator<Item = String>,
@@ -64,8 +64,7 @@ where
     Asked: Future<Output = Result<Tags, Fault>>,
 {
     let arns: Vec<String> = arns.into_iter().collect();
-    let indexed = if arns.len() > 1 { arns.as_slice() } else { &[] };
-    let calls = indexed.chunks(ARNS_MAX).map(|arns| async {
+    let calls = arns.chunks(ARNS_MAX).map(|arns| async {
         let asked = cx.tagging.get_resources().set_resource_arn_list(Some(arns.to_vec()));
         Ok::<_, Fault>(asked.send().await?.resource_tag_mapping_list.unwrap_or_default())
     });
