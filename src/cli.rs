@@ -14,6 +14,7 @@ mod explain;
 mod init;
 mod kinds;
 mod plan;
+mod rehearse;
 mod sandbox;
 mod saved;
 mod schema;
@@ -123,6 +124,8 @@ enum Command {
     Diff(diff::Args),
     /// Delete everything that platctl made for the stack
     Destroy(destroy::Args),
+    /// Try a blueprint in a simulated cloud, at once: how long, what for, how many calls, what would fail
+    Rehearse(rehearse::Args),
     /// Look at what is recorded
     #[command(subcommand)]
     State(state::Command),
@@ -169,6 +172,7 @@ fn execute_command(ui: &Ui, common: &Common, command: Command) -> Result<Exit, C
         Command::Apply(args) => block_on(apply::run(ui, common, &args)),
         Command::Diff(args) => block_on(diff::run(ui, common, &args)),
         Command::Destroy(args) => block_on(destroy::run(ui, common, &args)),
+        Command::Rehearse(args) => rehearse::run(ui, common, &args),
         Command::State(command) => state::run(ui, common, &command),
         Command::Explain(args) => explain::run(ui, common, &args),
         Command::Kinds(args) => kinds::run(ui, &args),

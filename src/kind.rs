@@ -134,6 +134,8 @@ pub trait Kind: Send + Sync + 'static {
     const TYPICAL: Typical;
     const REPLACE: ReplaceOrder = ReplaceOrder::CreateFirst;
     const LOSS: Loss = Loss::Nothing;
+    /// For how long after a deletion the name cannot be taken again.
+    const NAME_RESTS: Duration = Duration::ZERO;
     /// How many lookups one call of `read` takes; larger sets are split. `usize::MAX` where one list answers them all.
     const READ_MAX: usize = 200;
 
@@ -225,6 +227,10 @@ pub trait AnyKind: Send + Sync {
     /// [`Kind::natural_id`] of a spec; `None` too if it depends on an open reference.
     fn natural_id(&self, spec: &Value) -> Option<PhysicalId>;
     fn typical(&self, spec: &Value) -> Typical;
+    /// [`Kind::NAME_RESTS`].
+    fn name_rests(&self) -> Duration;
+    /// How many lookups one call of `read` takes: [`Kind::READ_MAX`].
+    fn read_max(&self) -> usize;
     /// The names of the spec's own properties, as its `Deserialize` tells them: what the field table must cover.
     fn properties(&self) -> &'static [&'static str];
     /// One answer for each object that is wanted, in their order.
@@ -256,6 +262,8 @@ pub trait AnyKind: Send + Sync {
 
 /// The world that effects reach: AWS on the wire, or a simulation of it.
 pub trait Cloud: Send + Sync {
+    /// For how long reads may miss what was written: absence is proof only after it.
+    fn lag_max(&self) -> Duration;
     /// One answer for each object that is wanted, in their order.
     fn read<'a>(
         &'a self,
@@ -288,6 +296,10 @@ pub trait Cloud: Send + Sync {
 }
 
 impl Cloud for Aws {
+    fn lag_max(&self) -> Duration {
+        Aws::lag_max(self)
+    }
+
     fn read<'a>(
         &'a self,
         kind: &'static dyn AnyKind,
@@ -373,6 +385,14 @@ impl<K: Kind> AnyKind for K {
     fn typical(&self, spec: &Value) -> Typical {
         let (masked, _) = reference::mask(spec);
         K::Spec::deserialize(masked).map_or(K::TYPICAL, |spec| K::typical(&spec))
+    }
+
+    fn name_rests(&self) -> Duration {
+        K::NAME_RESTS
+    }
+
+    fn read_max(&self) -> usize {
+        K::READ_MAX
     }
 
     fn properties(&self) -> &'static [&'static str] {

@@ -24,6 +24,9 @@ pub mod state;
 pub mod observe;
 pub mod plan;
 pub mod apply;
+// A cloud in memory, for rehearsals and tests
+pub mod simulation;
+// What is told of all that
 pub mod report;
 // A cloud to rehearse against
 pub mod sandbox;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use tokio::time::sleep;
 
 use crate::address::{Address, Owner, PhysicalId};
 use crate::fault::{Class, Fault};
@@ -35,14 +36,18 @@ const IN_FLIGHT_MAX: usize = 24;
 /// What is wanted, and where.
 type Asked<'a> = (&'a Address, Wanted<'a>);
 
+/// What is wanted of each kind in each region.
+type Groups<'a> = BTreeMap<(&'static str, &'a str), Vec<Asked<'a>>>;
+
 /// Looks up everything that is desired or recorded. Any read that fails fails the whole: a plan from half a picture
-/// would create twice what it did not see.
+/// would create twice what it did not see. What is recorded and not found is looked up again, once reads cannot miss it
+/// any more.
 pub async fn observe(
     cloud: &dyn Cloud,
     graph: &Graph,
     state: &State,
 ) -> Result<Observation, ObserveError> {
-    let mut groups: BTreeMap<(&'static str, &str), Vec<Asked<'_>>> = BTreeMap::new();
+    let mut groups = Groups::new();
     let mut want = |kind: &str, region, address, lookup, compared| {
         if let (Some(kind), Some(lookup)) = (kinds::find(kind), lookup) {
             let wanted = Wanted { lookup, compared };
@@ -70,6 +75,23 @@ pub async fn observe(
             want(&node.kind, &node.region, address, lookup, Compared::with(&node.spec));
         }
     }
+    let mut observation = look(cloud, &groups).await?;
+    // What is recorded and not seen may have been made a moment ago, by an apply that was cut off or has just ended.
+    for asked in groups.values_mut() {
+        asked.retain(|(address, _)| {
+            let record = state.resources.get(*address);
+            record.is_some_and(|record| record.id.is_some()) && !observation.contains_key(*address)
+        });
+    }
+    groups.retain(|_, asked| !asked.is_empty());
+    if !groups.is_empty() {
+        sleep(cloud.lag_max()).await;
+        observation.extend(look(cloud, &groups).await?);
+    }
+    Ok(observation)
+}
+
+async fn look(cloud: &dyn Cloud, groups: &Groups<'_>) -> Result<Observation, ObserveError> {
     let reads = groups.iter().map(|((kind, region), asked)| read(cloud, kind, region, asked));
     let found: Vec<Vec<(Address, Observed)>> =
         stream::iter(reads).buffer_unordered(IN_FLIGHT_MAX).try_collect().await?;

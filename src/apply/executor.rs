@@ -28,9 +28,6 @@ use crate::state::{Event, Record, Status};
 
 /// Effects under way at the same time; waits do not count. The rate limits rule well before this does.
 const EFFECTS_MAX: usize = 64;
-/// Reads may miss what was made this long ago: absence is proof only after it.
-const GRACE: Duration = Duration::from_secs(6);
-const GRACE_FLOOR: Duration = Duration::from_millis(100);
 
 pub(super) async fn run(work: Apply<'_>) -> io::Result<Outcome> {
     let (watch, watching) = watch(Arc::clone(&work.cloud), work.pace);
@@ -580,7 +577,7 @@ impl Creation<'_> {
     }
 
     async fn look_after_grace(&self) -> Result<Option<PhysicalId>, Fault> {
-        sleep(self.pace.scaled(GRACE, GRACE_FLOOR)).await;
+        sleep(self.cloud.lag_max()).await;
         self.look().await
     }
 

@@ -138,7 +138,8 @@ pub(crate) async fn execute(ui: &Ui, work: Work<'_>, plan: Plan) -> Result<Exit,
     })
 }
 
-fn reporter(ui: &Ui, plan: &Arc<Plan>, speed: f64) -> Box<dyn Reporter> {
+/// Draws an apply as it runs.
+pub(crate) fn reporter(ui: &Ui, plan: &Arc<Plan>, speed: f64) -> Box<dyn Reporter> {
     let view = ui.view(speed);
     let lines = ui.clone();
     let sink: Sink = Box::new(move |line| lines.line(line));

@@ -60,6 +60,10 @@ const ATTEMPT_MAX: Duration = Duration::from_secs(25);
 const CONNECT_MAX: Duration = Duration::from_secs(4);
 /// The first try and three retries of throttles and 5xx; what fails longer is the engine's to judge.
 const ATTEMPTS_MAX: u32 = 4;
+/// EC2 and IAM answer reads from copies that are seconds behind.
+const LAG_MAX: Duration = Duration::from_secs(6);
+/// However fast the sandbox lives.
+const LAG_FLOOR: Duration = Duration::from_millis(100);
 /// Who we are is mostly the first question. It is answered within a second, or nobody is there: then nobody should wait.
 const IDENTITY_MAX: Duration = Duration::from_secs(15);
 const IDENTITY_ATTEMPT_MAX: Duration = Duration::from_secs(6);
@@ -109,6 +113,11 @@ impl Aws {
     /// The endpoint of the environment, the profile or the sandbox; `None`: AWS's own.
     pub fn endpoint(&self) -> Option<&str> {
         self.sdk.endpoint_url()
+    }
+
+    /// For how long reads may miss what was written.
+    pub fn lag_max(&self) -> Duration {
+        LAG_MAX.div_f64(self.speed.max(1.0)).max(LAG_FLOOR)
     }
 
     /// All requests so far.

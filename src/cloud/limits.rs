@@ -96,12 +96,29 @@ impl Limits {
         Self { speed, buckets: Arc::default() }
     }
 
+    /// The bucket into which a call falls, and how large that is.
+    pub fn of(call: &Call) -> (&'static str, Limit) {
+        let rule = rule_of(call);
+        (rule.group, rule.limit)
+    }
+
     /// Waits until the call fits into its bucket.
     pub async fn admit(&self, call: &Call) {
         let wait = self.take(call, Instant::now());
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// The service's side of the same bucket: whether a call that comes now is taken.
+    pub fn accept(&self, call: &Call) -> bool {
+        self.with_bucket(call, Instant::now(), |bucket| {
+            let accepted = bucket.tokens >= 1.0;
+            if accepted {
+                bucket.tokens -= 1.0;
+            }
+            accepted
+        })
     }
 
     /// Notes that the service refused a call for its rate.

@@ -1,6 +1,7 @@
 //! `AWS::SQS::Queue`
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -140,6 +141,7 @@ impl Kind for Queue {
     ];
     const TAGGING: Tagging = Tagging::List;
     const TYPICAL: Typical = Typical::seconds(2, 2, 2);
+    const NAME_RESTS: Duration = Duration::from_mins(1);
     const LOSS: Loss = Loss::Data;
 
     fn id(live: &Live) -> PhysicalId {

@@ -347,7 +347,7 @@ fn text_of(value: &Value) -> Value {
 }
 
 /// Key/value pairs of a list of `Key` and `Value`, or of a mapping.
-fn pairs(value: &Value) -> BTreeMap<String, Value> {
+pub(crate) fn pairs(value: &Value) -> BTreeMap<String, Value> {
     match value {
         Value::Array(items) => {
             let pair = |item: &Value| {
@@ -379,11 +379,11 @@ fn once_owned(record: Option<&Record>, path: &str) -> BTreeMap<String, Value> {
     owned
 }
 
-fn at<'a>(spec: &'a Value, path: &str) -> Option<&'a Value> {
+pub(crate) fn at<'a>(spec: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.').try_fold(spec, |value, name| value.get(name))
 }
 
-fn remove(spec: &mut Value, path: &str) {
+pub(crate) fn remove(spec: &mut Value, path: &str) {
     match path.split_once('.') {
         Some((name, rest)) => {
             if let Some(inner) = spec.get_mut(name) {

@@ -27,18 +27,18 @@ async fn lives() -> Vec<(Vec<Call>, Run)> {
         .without(&["network/in-table"]);
     for desired in [platform(), changed] {
         let plan = stage.plan(&desired).await;
-        stage.cloud.forget_calls();
+        stage.forget_calls();
         let run = stage.run(&plan).await;
         assert!(run.outcome.is_success());
-        lives.push((stage.cloud.calls(), run));
+        lives.push((stage.calls(), run));
     }
-    stage.cloud.forget_calls();
+    stage.forget_calls();
     let run = stage.destroy().await;
-    lives.push((stage.cloud.calls(), run));
+    lives.push((stage.calls(), run));
     lives
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn every_effect_has_a_durable_line_before_it_and_one_after_it() {
     for (calls, run) in lives().await {
         let events = events(&run);
@@ -68,7 +68,7 @@ async fn every_effect_has_a_durable_line_before_it_and_one_after_it() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_id_is_durable_before_any_second_call_about_it() {
     let mut second_calls = 0;
     for (calls, run) in lives().await {

@@ -168,10 +168,12 @@ async fn live(history: Vec<(Blueprint, Mishap)>) {
             Mishap::Nothing => {}
             Mishap::Vanishes(at) => stage.cloud.meddle(|world| {
                 let key = world.objects.keys().nth(at).cloned();
-                key.map(|key| world.objects.remove(&key));
+                if let Some(key) = key {
+                    world.vanish(&key);
+                }
             }),
             Mishap::Fails(slot, verb, trouble) => {
-                stage.cloud.script(verb, resource(slot, blueprint[slot]).1, trouble);
+                stage.script(verb, resource(slot, blueprint[slot]).1, trouble);
             }
         }
         let desired = desired(blueprint);
@@ -185,7 +187,7 @@ async fn live(history: Vec<(Blueprint, Mishap)>) {
         }
         stage.assert_settled(&desired).await;
     }
-    stage.cloud.unscript();
+    stage.cloud.disarm();
     stage.destroy().await;
 }
 
@@ -197,7 +199,7 @@ proptest! {
     fn apply_converges_and_destroy_leaves_nothing(
         histories in prop::collection::vec(prop::collection::vec((blueprint(), mishap()), 1..4), 1..32),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         runtime.block_on(join_all(histories.into_iter().map(live)));
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn recorded(graph: &Graph, id: &dyn Fn(&Address) -> Option<PhysicalId
         let record = Record {
             kind: node.kind.clone(),
             region: node.region.clone(),
-            outputs: outputs(kind, &id, true),
+            outputs: outputs(kind, &id),
             id: Some(id),
             status: Status::Stable,
             spec,
@@ -54,7 +54,7 @@ pub(crate) fn observed_of(record: &Record) -> Observed {
     Observed {
         owner: owner(&record.spec),
         spec: readable(kind, &record.spec),
-        outputs: outputs(kind, &id, true),
+        outputs: outputs(kind, &id),
         readiness: Readiness::Ready,
         id,
     }

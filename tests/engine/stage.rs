@@ -14,17 +14,59 @@ use platctl::plan::{Intent, Op, Origin, Plan, check, plan};
 use platctl::state::{State, Store};
 use serde_json::Value;
 
-use super::cloud::{FakeCloud, Key, Nature, World, outputs};
-use super::desired::{Desired, REGION, stack};
+use super::cloud::{Call, Climate, Key, Simulation, Trouble, Verb, World, next, outputs};
+use super::desired::{Desired, REGION};
 use crate::support::changes;
 
-/// Every wait is as short as it gets.
-const SPEED: f64 = 1e6;
+/// The clock is a virtual one: waits cost nothing.
+const SPEED: f64 = 1.0;
 
 pub(crate) struct Stage {
-    pub(crate) cloud: Arc<FakeCloud>,
+    pub(crate) cloud: Arc<Simulation>,
+    calls: Arc<Mutex<Vec<Call>>>,
+    death: Arc<Death>,
     pub(crate) store: Store,
     _folder: tempfile::TempDir,
+}
+
+/// The end of a process after a number of effects.
+#[derive(Default)]
+struct Death {
+    effects: Mutex<Option<usize>>,
+    notify: tokio::sync::Notify,
+}
+
+impl Death {
+    fn sentence(&self, effects: Option<usize>) {
+        *self.effects.lock().unwrap() = effects;
+    }
+
+    fn approaches(&self) {
+        let mut effects = self.effects.lock().unwrap();
+        *effects = effects.map(|left| left.saturating_sub(1));
+        if *effects == Some(0) {
+            self.notify.notify_waiters();
+        }
+    }
+
+    async fn comes(&self) {
+        self.notify.notified().await;
+    }
+}
+
+/// What platctl and the cloud were left with when platctl died.
+pub(crate) struct Wreck {
+    pub(crate) name: String,
+    pub(crate) checkpoint: Vec<u8>,
+    pub(crate) journal: Vec<u8>,
+    pub(crate) world: World,
+}
+
+/// What there is in the end, and what is recorded of it: equal however an apply came to its end.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Ending {
+    objects: BTreeMap<Key, Value>,
+    state: State,
 }
 
 /// An apply from its begin to its end.
@@ -39,23 +81,53 @@ pub(crate) struct Run {
 
 impl Stage {
     pub(crate) fn new() -> Self {
-        Self::with(Nature::default(), World::default())
+        Self::with(Climate::strict(), World::default())
     }
 
-    pub(crate) fn with(nature: Nature, world: World) -> Self {
+    pub(crate) fn with(climate: Climate, world: World) -> Self {
+        Self::hosting(&Desired::default().graph(), climate, world)
+    }
+
+    /// A stage for the stack of `graph`, with all that the graph refers to.
+    pub(crate) fn hosting(graph: &Graph, climate: Climate, world: World) -> Self {
         let folder = folder();
-        let store = Store::new(folder.path(), &stack());
+        let store = Store::new(folder.path(), &graph.stack);
         let journal = store.folder().join("journal.jsonl");
-        Self { cloud: Arc::new(FakeCloud::new(nature, journal, world)), store, _folder: folder }
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let (log, death) = (Arc::clone(&calls), Arc::new(Death::default()));
+        let dying = Arc::clone(&death);
+        let cloud = Simulation::new(climate, world).host(graph).watched(move |acted| {
+            let journal_len = std::fs::metadata(&journal).map_or(0, |file| file.len());
+            if acted.verb != Verb::Read {
+                dying.approaches();
+            }
+            log.lock().unwrap().push(Call::new(acted, journal_len));
+        });
+        Self { cloud: Arc::new(cloud), calls, death, store, _folder: folder }
     }
 
     /// A stage on which platctl died: these files and this world are what is left.
-    pub(crate) fn wreck(nature: Nature, world: World, checkpoint: &[u8], journal: &[u8]) -> Self {
-        let stage = Self::with(nature, world);
+    pub(crate) fn wreck(graph: &Graph, climate: Climate, wreck: &Wreck) -> Self {
+        let Wreck { name: _, checkpoint, journal, world } = wreck;
+        let stage = Self::hosting(graph, climate, world.clone());
         std::fs::create_dir_all(stage.store.folder()).unwrap();
         std::fs::write(stage.file("state.json"), checkpoint).unwrap();
         std::fs::write(stage.file("journal.jsonl"), journal).unwrap();
         stage
+    }
+
+    /// The calls on which the cloud has acted.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.calls.lock().unwrap().clone()
+    }
+
+    pub(crate) fn forget_calls(&self) {
+        self.calls.lock().unwrap().clear();
+    }
+
+    /// The next call of `verb` about `kind` runs into `trouble`.
+    pub(crate) fn script(&self, verb: Verb, kind: &str, trouble: Trouble) {
+        self.cloud.arm(next(verb, kind, trouble));
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
@@ -71,13 +143,16 @@ impl Stage {
     }
 
     pub(crate) async fn plan(&self, desired: &Desired) -> Plan {
-        self.plan_to(desired, Intent::Apply).await
+        self.plan_of(&desired.graph(), Intent::Apply).await
     }
 
-    async fn plan_to(&self, desired: &Desired, intent: Intent) -> Plan {
-        let graph = desired.graph();
+    pub(crate) async fn plan_of(&self, graph: &Graph, intent: Intent) -> Plan {
+        self.plan_with(graph, &self.observe(graph).await, intent)
+    }
+
+    pub(crate) fn plan_with(&self, graph: &Graph, seen: &Observation, intent: Intent) -> Plan {
         let origin = Origin { intent, region: REGION, blueprint: "test" };
-        let plan = plan(&graph, &self.state(), &self.observe(&graph).await, origin);
+        let plan = plan(graph, &self.state(), seen, origin);
         assert_eq!(check::check(&plan), [], "a defective plan: {:#?}", changes(&plan));
         plan
     }
@@ -85,6 +160,33 @@ impl Stage {
     pub(crate) async fn run(&self, plan: &Plan) -> Run {
         let (_interrupter, interrupts) = signal::channel();
         self.run_with(plan, interrupts, |_| {}).await
+    }
+
+    /// Applies until the cloud has acted on so many effects, and dies. `None`: to the end.
+    pub(crate) async fn run_until(&self, plan: &Plan, effects: Option<usize>) {
+        let _lock = self.store.lock().unwrap();
+        let mut state = self.state();
+        let mut journal = self.store.begin(&mut state).unwrap();
+        let (_interrupter, interrupts) = signal::channel();
+        self.death.sentence(effects);
+        let apply = apply::apply(Apply {
+            cloud: Arc::clone(&self.cloud) as Arc<dyn Cloud>,
+            plan,
+            state: &mut state,
+            journal: &mut journal,
+            pace: Pace { speed: SPEED },
+            progress: &|_| {},
+            interrupts,
+        });
+        let ended = tokio::select! {
+            biased;
+            () = self.death.comes() => false,
+            ended = apply => ended.is_ok(),
+        };
+        self.death.sentence(None);
+        if ended {
+            self.store.finish(&state, journal).unwrap();
+        }
     }
 
     pub(crate) async fn run_with(
@@ -133,17 +235,25 @@ impl Stage {
 
     /// Applies, which must succeed, and plans again, which must find nothing to do.
     pub(crate) async fn apply(&self, desired: &Desired) -> (Plan, Run) {
-        let plan = self.plan(desired).await;
+        self.apply_graph(&desired.graph()).await
+    }
+
+    pub(crate) async fn apply_graph(&self, graph: &Graph) -> (Plan, Run) {
+        let plan = self.plan_of(graph, Intent::Apply).await;
         assert_eq!(plan.conflicts, []);
         let run = self.run(&plan).await;
         assert!(run.outcome.is_success(), "{:#?}\n{:#?}", run.outcome, changes(&plan));
-        self.assert_settled(desired).await;
+        self.assert_settled_at(graph).await;
         (plan, run)
     }
 
     /// Nothing to do, nothing orphaned, nothing twice.
     pub(crate) async fn assert_settled(&self, desired: &Desired) {
-        let again = self.plan(desired).await;
+        self.assert_settled_at(&desired.graph()).await;
+    }
+
+    pub(crate) async fn assert_settled_at(&self, graph: &Graph) {
+        let again = self.plan_of(graph, Intent::Apply).await;
         assert_eq!(changes(&again), [""; 0], "the second plan must be empty");
         assert!(again.is_empty());
         assert!(self.state().is_settled(), "{:#?}", self.state());
@@ -152,19 +262,27 @@ impl Stage {
 
     pub(crate) fn assert_all_recorded(&self) {
         let recorded: Vec<Key> = self.recorded().into_keys().collect();
-        let live: Vec<Key> = self.cloud.world().objects.into_keys().collect();
+        let live: Vec<Key> = self.cloud.world().objects.keys().cloned().collect();
         assert_eq!(recorded, live, "what is recorded, and what is live");
     }
 
     /// Destroys everything, which must leave nothing.
     pub(crate) async fn destroy(&self) -> Run {
-        let plan = self.plan_to(&Desired::default(), Intent::Destroy).await;
+        let plan = self.plan_of(&Desired::default().graph(), Intent::Destroy).await;
         let run = self.run(&plan).await;
         assert!(run.outcome.is_success(), "{:#?}", run.outcome);
         assert!(self.state().resources.is_empty());
-        let left: Vec<Key> = self.cloud.world().objects.into_keys().collect();
+        let left: Vec<Key> = self.cloud.world().objects.keys().cloned().collect();
         assert!(left.is_empty(), "left after the destruction: {left:?}");
         run
+    }
+
+    /// What there is now.
+    pub(crate) fn ending(&self) -> Ending {
+        let world = self.cloud.world();
+        let objects = world.objects.iter().map(|(key, it)| (key.clone(), it.spec.clone()));
+        // How often it was tried does not matter.
+        Ending { objects: objects.collect(), state: State { serial: 0, ..self.state() } }
     }
 
     /// The world without its ids: each object by its address, what it refers to by address too. Equal for stacks that
@@ -173,12 +291,12 @@ impl Stage {
         let recorded = self.recorded();
         let mut names = BTreeMap::new();
         for (key, address) in &recorded {
-            for (output, value) in outputs(kinds::find(key.0).unwrap(), &key.2, true) {
+            for (output, value) in outputs(kinds::find(key.0).unwrap(), &key.2) {
                 names.insert(value, reference::Ref::new(address, &output).to_value());
             }
         }
-        let world = self.cloud.world().objects;
-        let portrait = world.iter().map(|(key, object)| {
+        let world = self.cloud.world();
+        let portrait = world.objects.iter().map(|(key, object)| {
             let address = recorded.get(key).unwrap_or_else(|| panic!("{key:?} is an orphan"));
             (address.clone(), renamed(&object.spec, &names))
         });

@@ -55,7 +55,7 @@ struct SummaryV1<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct FailureV1<'a> {
+pub(super) struct FailureV1<'a> {
     address: &'a Address,
     kind: &'a str,
     op: Op,
@@ -103,12 +103,12 @@ pub fn summary<'a>(plan: &'a Plan, outcome: &'a Outcome, elapsed: Duration) -> i
     }
 }
 
-fn failure_v1(failure: &Failure) -> FailureV1<'_> {
+pub(super) fn failure_v1(failure: &Failure) -> FailureV1<'_> {
     let Failure { address, op, kind, id, fault } = failure;
     FailureV1 { address, kind, op: *op, id: id.as_ref(), fault: fault_v1(fault) }
 }
 
-fn skipped_v1<'a>(
+pub(super) fn skipped_v1<'a>(
     (address, why): (&'a Address, &'a Skipped),
 ) -> (&'a Address, Option<&'a Address>) {
     match why {
@@ -132,6 +132,6 @@ fn fault_v1(fault: &Fault) -> FaultV1<'_> {
 }
 
 /// To the millisecond.
-fn seconds(duration: Duration) -> f64 {
+pub(super) fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
