@@ -349,6 +349,15 @@ enum Arrived<T> {
     Silent,
 }
 
+/// As often the SDK tries a read; effects are sent once.
+const READ_ATTEMPTS_MAX: u32 = 4;
+const READ_PAUSE: Duration = Duration::from_secs(1);
+
+/// Whether the SDK sends a read again by itself.
+fn is_repeated(fault: &Fault) -> bool {
+    matches!(fault.class, Class::Throttled | Class::Unavailable | Class::Unanswered)
+}
+
 const REFUSED: &str = "refused on command";
 /// How long clients wait for an answer: `cloud::aws` gives an attempt as long.
 const UNANSWERED: Duration = Duration::from_secs(25);
@@ -399,7 +408,17 @@ impl Cloud for Simulation {
                     let look = |wanted: &Wanted<'_>| world.read(kind, region, &wanted.lookup, star);
                     Ok((page.iter().map(look).collect::<Vec<_>>(), ids.collect()))
                 };
-                answers.extend(self.call(Verb::Read, kind, None, read).await?);
+                let mut attempts = 1;
+                let answer = loop {
+                    match self.call(Verb::Read, kind, None, read).await {
+                        Err(fault) if attempts < READ_ATTEMPTS_MAX && is_repeated(&fault) => {
+                            self.pause(READ_PAUSE * attempts).await;
+                            attempts += 1;
+                        }
+                        answer => break answer?,
+                    }
+                };
+                answers.extend(answer);
             }
             Ok(answers)
         })

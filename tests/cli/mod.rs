@@ -1,6 +1,7 @@
 //! The real binary, in what needs no cloud.
 
 mod explain;
+mod rehearse;
 
 use std::fs;
 use std::path::Path;
@@ -81,7 +82,7 @@ impl Ended {
 }
 
 /// Every command, for sweeps.
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "",
     "init",
     "validate",
@@ -89,6 +90,7 @@ const COMMANDS: [&str; 20] = [
     "apply",
     "diff",
     "destroy",
+    "rehearse",
     "state",
     "state list",
     "state show",

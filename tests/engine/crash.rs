@@ -68,7 +68,7 @@ pub(crate) async fn cut_off_everywhere(
     climate: &Climate,
     step: usize,
 ) -> usize {
-    let stage = Stage::hosting(after, climate.clone(), World::default());
+    let stage = Stage::hosting(&[before, after], climate.clone(), World::default());
     stage.apply_graph(before).await;
     stage.forget_calls();
     let start = stage.cloud.world();
@@ -77,7 +77,7 @@ pub(crate) async fn cut_off_everywhere(
     let (mut failed, mut crashes) = (Vec::new(), 0);
     for wreck in wrecks.iter().step_by(step) {
         crashes += 1;
-        let stage = Stage::wreck(after, climate.clone(), wreck);
+        let stage = Stage::wreck(&[before, after], climate.clone(), wreck);
         let resume = async {
             stage.apply_graph(after).await;
             assert_eq!(stage.ending(), expected);
@@ -140,10 +140,10 @@ async fn what_a_crash_left_may_be_replaced_by_the_next_apply_and_that_one_be_cut
     let (_, run) = stage.apply(&first).await;
     let (second_graph, mut failed) = (second.graph(), Vec::new());
     for left in wrecks(&stage, &run, &World::default()) {
-        let stage = Stage::wreck(&second_graph, climate.clone(), &left);
+        let stage = Stage::wreck(&[&second_graph], climate.clone(), &left);
         let (_, run) = stage.apply(&second).await;
         for again in wrecks(&stage, &run, &left.world) {
-            let stage = Stage::wreck(&second_graph, climate.clone(), &again);
+            let stage = Stage::wreck(&[&second_graph], climate.clone(), &again);
             let resume = AssertUnwindSafe(stage.apply(&second)).catch_unwind().await;
             if resume.is_err() {
                 failed.push(format!("first {}, then {}", left.name, again.name));

@@ -3,6 +3,7 @@
 //! the destruction leaves nothing.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -52,7 +53,7 @@ fn section(name: &str, blueprint: &Sections, dice: &mut StdRng) -> Value {
     let rarely = |dice: &mut StdRng| dice.random_bool(0.15);
     let one_of = |dice: &mut StdRng, values: &[&str]| (*values.choose(dice).unwrap()).to_owned();
     match name {
-        "network" if dice.random_bool(0.5) => {
+        "network" if dice.random_bool(0.35) => {
             let net = u8::from(rarely(dice));
             let subnets = |third: u8| {
                 json!([format!("10.{net}.{third}.0/24"), format!("10.{net}.{}.0/24", third + 1)])
@@ -69,9 +70,6 @@ fn section(name: &str, blueprint: &Sections, dice: &mut StdRng) -> Value {
         "queues" if dice.random_bool(0.7) => {
             let mut jobs =
                 json!({"retention": one_of(dice, &["1d", "4d"]), "deadLetter": {"after": 3}});
-            if has("keys") && dice.random_bool(0.5) {
-                jobs["key"] = json!("data");
-            }
             if rarely(dice) {
                 jobs["fifo"] = json!(true);
             }
@@ -204,7 +202,7 @@ async fn live(seed: u64) {
         ..Climate::usual(seed)
     };
     let mut blueprint = edited(Sections::new(), 1.0, &mut dice);
-    let stage = Stage::hosting(&compiled(&Sections::new(), 0), climate, World::default());
+    let stage = Stage::hosting(&[&compiled(&Sections::new(), 0)], climate, World::default());
     for round in 0..dice.random_range(1..=3) {
         let graph = compiled(&blueprint, if dice.random_bool(0.3) { round } else { 0 });
         for mishap in mishaps(&mut dice) {
@@ -231,7 +229,12 @@ async fn live(seed: u64) {
         while !plan.is_empty() {
             assert_eq!(plan.conflicts, []);
             let run = stage.run(&plan).await;
-            assert!(run.outcome.is_success(), "{:#?}", run.outcome);
+            assert!(
+                run.outcome.is_success(),
+                "{:#?}\n{:#?}",
+                run.outcome.failed,
+                crate::support::changes(&plan)
+            );
             rounds += 1;
             // What a crash left under a name that hangs on it is found once it is recorded itself.
             assert!(rounds <= 2, "{:#?}", crate::support::changes(&plan));
@@ -249,6 +252,7 @@ fn lives(seeds: impl Iterator<Item = u64>) {
         let runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = { runtime }.enable_all().start_paused(true).build().unwrap();
         if runtime.block_on(AssertUnwindSafe(live(seed)).catch_unwind()).is_err() {
+            writeln!(std::io::stderr(), "seed {seed} ended badly").unwrap();
             failed.push(seed);
         }
         if failed.len() == FAILURES_MAX {
@@ -271,6 +275,14 @@ fn lives(seeds: impl Iterator<Item = u64>) {
 }
 
 const FAILURES_MAX: usize = 5;
+
+/// `SEED=7 cargo test -- --ignored one_life`
+#[test]
+#[ignore = "for a seed that ended badly"]
+fn one_life() {
+    let seed = std::env::var("SEED").unwrap().parse().unwrap();
+    lives(std::iter::once(seed));
+}
 
 #[test]
 fn lives_with_even_seeds_end_well() {

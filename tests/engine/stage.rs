@@ -85,31 +85,33 @@ impl Stage {
     }
 
     pub(crate) fn with(climate: Climate, world: World) -> Self {
-        Self::hosting(&Desired::default().graph(), climate, world)
+        Self::hosting(&[&Desired::default().graph()], climate, world)
     }
 
-    /// A stage for the stack of `graph`, with all that the graph refers to.
-    pub(crate) fn hosting(graph: &Graph, climate: Climate, world: World) -> Self {
+    /// A stage for the one stack of these graphs, with all that they refer to.
+    pub(crate) fn hosting(graphs: &[&Graph], climate: Climate, world: World) -> Self {
         let folder = folder();
-        let store = Store::new(folder.path(), &graph.stack);
+        let store = Store::new(folder.path(), &graphs[0].stack);
         let journal = store.folder().join("journal.jsonl");
         let calls = Arc::new(Mutex::new(Vec::new()));
         let (log, death) = (Arc::clone(&calls), Arc::new(Death::default()));
         let dying = Arc::clone(&death);
-        let cloud = Simulation::new(climate, world).host(graph).watched(move |acted| {
-            let journal_len = std::fs::metadata(&journal).map_or(0, |file| file.len());
-            if acted.verb != Verb::Read {
-                dying.approaches();
-            }
-            log.lock().unwrap().push(Call::new(acted, journal_len));
-        });
+        let cloud = Simulation::new(climate, world);
+        let cloud =
+            graphs.iter().fold(cloud, |cloud, graph| cloud.host(graph)).watched(move |acted| {
+                let journal_len = std::fs::metadata(&journal).map_or(0, |file| file.len());
+                if acted.verb != Verb::Read {
+                    dying.approaches();
+                }
+                log.lock().unwrap().push(Call::new(acted, journal_len));
+            });
         Self { cloud: Arc::new(cloud), calls, death, store, _folder: folder }
     }
 
     /// A stage on which platctl died: these files and this world are what is left.
-    pub(crate) fn wreck(graph: &Graph, climate: Climate, wreck: &Wreck) -> Self {
+    pub(crate) fn wreck(graphs: &[&Graph], climate: Climate, wreck: &Wreck) -> Self {
         let Wreck { name: _, checkpoint, journal, world } = wreck;
-        let stage = Self::hosting(graph, climate, world.clone());
+        let stage = Self::hosting(graphs, climate, world.clone());
         std::fs::create_dir_all(stage.store.folder()).unwrap();
         std::fs::write(stage.file("state.json"), checkpoint).unwrap();
         std::fs::write(stage.file("journal.jsonl"), journal).unwrap();

@@ -81,9 +81,10 @@ async fn a_batch_that_is_refused_is_split() {
     let stage = Stage::new();
     stage.apply(&platform()).await;
     stage.script(Verb::Read, "AWS::EC2::Subnet", Trouble::Refuse(Class::Invalid));
-    stage.script(Verb::Read, "AWS::EC2::Subnet", Trouble::Refuse(Class::NotFound));
-    // What is recorded and not there is looked up once more.
-    stage.script(Verb::Read, "AWS::EC2::Subnet", Trouble::Refuse(Class::NotFound));
+    // One half, the other one; then, for what is recorded is looked up once more, both again, and one half of them.
+    for _ in 0..4 {
+        stage.script(Verb::Read, "AWS::EC2::Subnet", Trouble::Refuse(Class::NotFound));
+    }
     let seen = stage.observe(&platform().graph()).await;
     let subnets = seen.keys().filter(|at| at.as_str().starts_with("network/subnet"));
     assert_eq!(subnets.count(), 1, "one is not there, the other one is");
