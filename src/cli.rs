@@ -169,7 +169,7 @@ fn execute_command(ui: &Ui, common: &Common, command: Command) -> Result<Exit, C
         Command::Apply(args) => block_on(apply::run(ui, common, &args)),
         Command::Diff(args) => block_on(diff::run(ui, common, &args)),
         Command::Destroy(args) => block_on(destroy::run(ui, common, &args)),
-        Command::State(command) => state::run(ui, common, &command),
+        Command::State(command) => block_on(state::run(ui, common, &command)),
         Command::Explain(args) => explain::run(ui, common, &args),
         Command::Kinds(args) => kinds::run(ui, &args),
         Command::Schema => Ok(schema::run(ui)),

@@ -2,6 +2,9 @@
 //!
 //! **Architecture invariant:** [`next`] holds every transition of a record. Recovery is nothing but replay through it.
 
+mod folder;
+mod format;
+mod holder;
 pub mod journal;
 pub mod lock;
 pub mod store;
@@ -17,9 +20,11 @@ use crate::fault::{Fault, Residue};
 use crate::graph::Needs;
 use crate::kind::{DeletionPolicy, Outputs, Token};
 
-pub use journal::Journal;
+pub use format::Written;
+pub use holder::Holder;
+pub use journal::{Durable, Journal, JournalError};
 pub use lock::{Lock, LockError};
-pub use store::{Store, StoreError};
+pub use store::{Store, StoreError, Version};
 
 /// The recorded side of a stack, with the journal already replayed into it.
 #[derive(Clone, Debug, PartialEq)]

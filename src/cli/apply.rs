@@ -39,8 +39,8 @@ async fn from_blueprint(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
     consent.can_be_given(ui, "apply")?;
     let connection = Connection::open(ui, common, target.region()).await?;
     target::make_state_root(common)?;
-    let lock = target.store.lock()?;
-    let state = target.store.load()?;
+    let lock = target.store.lock("apply").await?;
+    let state = target.store.load().await?;
     let plan = survey(&target, &connection, &state, Intent::Apply).await?;
     present(ui, &plan, &connection);
     consent.check(&plan)?;
@@ -71,8 +71,8 @@ async fn from_plan(
     let store = target::store(common, &saved.plan.stack);
     let connection = Connection::open(ui, common, &saved.plan.region).await?;
     target::make_state_root(common)?;
-    let lock = store.lock()?;
-    let mut state = store.load()?;
+    let lock = store.lock("apply").await?;
+    let mut state = store.load().await?;
     saved.fits(&mut state)?;
     consent.check(&saved.plan)?;
     let plan = saved.plan;

@@ -24,8 +24,8 @@ pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
     consent.can_be_given(ui, "destroy")?;
     let connection = Connection::open(ui, common, target.region()).await?;
     target::make_state_root(common)?;
-    let lock = target.store.lock()?;
-    let state = target.store.load()?;
+    let lock = target.store.lock("destroy").await?;
+    let state = target.store.load().await?;
     let plan = survey(&target, &connection, &state, Intent::Destroy).await?;
     present(ui, &plan, &connection);
     consent.check(&plan)?;

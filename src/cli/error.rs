@@ -18,7 +18,7 @@ use crate::report::json::FORMAT;
 use crate::report::style::{ERROR, QUIET, STRONG, painted};
 use crate::sandbox::SandboxError;
 use crate::source::SourceMap;
-use crate::state::{LockError, StoreError};
+use crate::state::{JournalError, LockError, StoreError};
 
 use super::connection::AccountError;
 use super::exit::Exit;
@@ -242,10 +242,26 @@ impl From<StoreError> for CommandError {
             StoreError::Format { .. } => problem
                 .hint("Restore the file from a backup; the journal beside it is intact.")
                 .into(),
-            StoreError::Io { .. }
-            | StoreError::Journal(_)
-            | StoreError::Lock(LockError::Io { .. }) => problem.into(),
+            StoreError::NoVersion { .. } => {
+                problem.hint("`platctl state history` lists the versions that are kept.").into()
+            }
+            StoreError::Journal(error) => error.into(),
+            StoreError::Io { .. } => problem.into(),
         }
+    }
+}
+
+impl From<JournalError> for CommandError {
+    fn from(error: JournalError) -> Self {
+        let problem = Problem::of(&error);
+        match error {
+            JournalError::Io { .. } => problem.hint(
+                "Nothing more was done; what was done before is recorded. Make room, and run the command again.",
+            ),
+            JournalError::Version { .. } => problem.hint("Use a newer platctl."),
+            JournalError::Line { .. } | JournalError::Foreign { .. } => problem,
+        }
+        .into()
     }
 }
 
@@ -310,11 +326,12 @@ mod tests {
         insta::assert_snapshot!(json::document(&error.json()));
     }
 
-    #[test]
-    fn a_held_lock_has_its_own_exit_code() {
+    #[tokio::test]
+    async fn a_held_lock_has_its_own_exit_code() {
         let folder = tempfile::tempdir().unwrap();
-        let _first = crate::state::Lock::take(folder.path()).unwrap();
-        let second = crate::state::Lock::take(folder.path()).unwrap_err();
-        assert_eq!(CommandError::from(StoreError::from(second)).exit(), Exit::LockedState);
+        let store = crate::state::Store::new(folder.path(), &crate::address::Stack::new("shop"));
+        let _first = store.lock("apply").await.unwrap();
+        let second = store.lock("destroy").await.unwrap_err();
+        assert_eq!(CommandError::from(second).exit(), Exit::LockedState);
     }
 }

@@ -91,19 +91,17 @@ pub(crate) fn present(ui: &Ui, plan: &Plan, connection: &Connection) {
 
 /// Does what the plan says, and reports how that ended.
 pub(crate) async fn execute(ui: &Ui, work: Work<'_>, plan: Plan) -> Result<Exit, CommandError> {
-    let Work { store, lock: _lock, mut state, connection } = work;
-    let unwritable = |error: std::io::Error| {
-        let error = CommandError::new("cannot write the journal").caused_by(&error);
-        error.hint("Nothing more was done; what was done before is recorded. Make room, and run the command again.")
-    };
+    let Work { store, lock, mut state, connection } = work;
     if plan.is_empty() && !apply::has_notes(&plan, &state) {
+        lock.release().await?;
         return Ok(Exit::Done);
     }
     let begun = Instant::now();
-    let mut journal = store.begin(&mut state)?;
-    apply::note(&plan, &mut state, &mut journal).map_err(unwritable)?;
+    let mut journal = store.begin(&lock, &mut state).await?;
+    apply::note(&plan, &mut state, &mut journal).await?;
     if plan.is_empty() {
-        store.finish(&state, journal)?;
+        store.finish(&lock, &state, journal).await?;
+        lock.release().await?;
         return Ok(Exit::Done);
     }
     let interrupts = Interrupts::of_process()
@@ -123,8 +121,9 @@ pub(crate) async fn execute(ui: &Ui, work: Work<'_>, plan: Plan) -> Result<Exit,
     })
     .await;
     reporter.end();
-    let outcome = ended.map_err(unwritable)?;
-    store.finish(&state, journal)?;
+    let outcome = ended?;
+    store.finish(&lock, &state, journal).await?;
+    lock.release().await?;
     if ui.is_json() {
         ui.line(json::line(&json::summary(&plan, &outcome, begun.elapsed())));
     } else {

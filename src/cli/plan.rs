@@ -31,7 +31,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, CommandError> {
     let target = Target::load(ui, common, &args.blueprint.blueprint)?;
     let connection = Connection::open(ui, common, target.region()).await?;
-    let state = target.store.load()?;
+    let state = target.store.load().await?;
     let intent = if args.destroy { Intent::Destroy } else { Intent::Apply };
     let plan = survey(&target, &connection, &state, intent).await?;
     show(ui, &plan, &connection);

@@ -33,10 +33,10 @@ pub(crate) struct Which {
     stack: Option<String>,
 }
 
-pub(crate) fn run(ui: &Ui, common: &Common, command: &Command) -> Result<Exit, CommandError> {
+pub(crate) async fn run(ui: &Ui, common: &Common, command: &Command) -> Result<Exit, CommandError> {
     match command {
-        Command::List(which) => list(ui, &which.load(ui, common)?),
-        Command::Show { address, which } => show(ui, &which.load(ui, common)?, address)?,
+        Command::List(which) => list(ui, &which.load(ui, common).await?),
+        Command::Show { address, which } => show(ui, &which.load(ui, common).await?, address)?,
     }
     Ok(Exit::Done)
 }
@@ -67,11 +67,11 @@ fn show(ui: &Ui, state: &State, address: &Address) -> Result<(), CommandError> {
 }
 
 impl Which {
-    fn load(&self, ui: &Ui, common: &Common) -> Result<State, CommandError> {
+    async fn load(&self, ui: &Ui, common: &Common) -> Result<State, CommandError> {
         let store = match &self.stack {
             Some(stack) => target::store(common, &Stack::new(stack)),
             None => Target::load(ui, common, &self.blueprint.blueprint)?.store,
         };
-        Ok(store.load()?)
+        Ok(store.load().await?)
     }
 }

@@ -1,67 +1,47 @@
-//! One apply at a time: a lock on the state's folder, held by the operating system for a process, so that it never
-//! outlives its holder.
+//! One at a time: whoever changes the state of a stack holds its lock.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
 
-/// Held until dropped.
+use crate::state::{Holder, StoreError};
+
+/// Held until it is released or dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    holder: Holder,
+    _held: File,
 }
 
-/// Why the lock was not taken.
-#[derive(Debug, thiserror::Error)]
+/// Why the lock was not taken, or is not held any more.
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum LockError {
     /// Somebody else works on the stack.
-    #[error("the state in {} is in use by {holder}", path.display())]
-    Held { path: PathBuf, holder: String },
-    #[error("cannot lock {}", path.display())]
-    Io {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
+    #[error("the state in {place} is in use by {holder}{}", last_sign(.beat.as_deref()))]
+    Held {
+        place: String,
+        holder: String,
+        /// When the holder last gave a sign of life, where it gives some: `4 s ago`.
+        beat: Option<String>,
     },
 }
 
-const FILE: &str = "lock";
-
 impl Lock {
-    /// Takes the lock of the state in `folder`, which must exist, or tells who has it.
-    pub fn take(folder: &Path) -> Result<Self, LockError> {
-        let path = folder.join(FILE);
-        let io = |source| LockError::Io { path: path.clone(), source };
-        let mut options = OpenOptions::new();
-        let mut file =
-            options.create(true).read(true).write(true).truncate(false).open(&path).map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                file.read_to_string(&mut holder).map_err(io)?;
-                let holder = if holder.is_empty() { "another process".into() } else { holder };
-                return Err(LockError::Held { path: folder.into(), holder });
-            }
-            Err(TryLockError::Error(source)) => return Err(io(source)),
-        }
-        file.set_len(0).and_then(|()| file.rewind()).map_err(io)?;
-        write!(file, "process {}", std::process::id()).map_err(io)?;
-        Ok(Self { _file: file })
+    pub(super) fn of_file(holder: Holder, held: File) -> Self {
+        Self { holder, _held: held }
+    }
+
+    /// Who this lock tells others about.
+    pub fn holder(&self) -> &Holder {
+        &self.holder
+    }
+
+    /// Gives it back, so that the next one need not find out that nobody has it.
+    #[expect(clippy::unused_async, reason = "a folder answers at once")]
+    pub async fn release(self) -> Result<(), StoreError> {
+        drop(self);
+        Ok(())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_second_one_learns_who_is_first() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = Lock::take(folder.path()).unwrap();
-        let error = Lock::take(folder.path()).unwrap_err();
-        assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
-        drop(first);
-        Lock::take(folder.path()).unwrap();
-    }
+fn last_sign(beat: Option<&str>) -> String {
+    beat.map(|beat| format!(", which last gave a sign of life {beat}")).unwrap_or_default()
 }

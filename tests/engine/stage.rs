@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use futures::FutureExt as _;
 use platctl::address::Address;
 use platctl::apply::{self, Apply, Interrupts, Outcome, Pace, Progress, signal};
 use platctl::graph::Graph;
@@ -62,8 +63,9 @@ impl Stage {
         self.store.folder().join(name)
     }
 
+    /// A folder answers at once.
     pub(crate) fn state(&self) -> State {
-        self.store.load().unwrap()
+        self.store.load().now_or_never().unwrap().unwrap()
     }
 
     pub(crate) async fn observe(&self, graph: &Graph) -> Observation {
@@ -93,9 +95,9 @@ impl Stage {
         interrupts: Interrupts,
         tell: impl Fn(&Progress) + Send + Sync,
     ) -> Run {
-        let _lock = self.store.lock().unwrap();
+        let lock = self.store.lock("apply").await.unwrap();
         let mut state = self.state();
-        let mut journal = self.store.begin(&mut state).unwrap();
+        let mut journal = self.store.begin(&lock, &mut state).await.unwrap();
         let checkpoint = std::fs::read(self.file("state.json")).unwrap();
         let trace = Mutex::new(Vec::new());
         let progress = |progress: Progress| {
@@ -126,7 +128,7 @@ impl Stage {
         let outcome = outcome.await.unwrap();
         let bytes = std::fs::read(self.file("journal.jsonl")).unwrap();
         assert_eq!(self.state(), state, "the journal tells all that happened");
-        self.store.finish(&state, journal).unwrap();
+        self.store.finish(&lock, &state, journal).await.unwrap();
         assert_eq!(self.state(), state, "the checkpoint tells all that happened");
         Run { outcome, trace: trace.into_inner().unwrap(), checkpoint, journal: bytes }
     }
