@@ -255,7 +255,8 @@ impl Cell for TableCell {
             let put = match condition {
                 If::Absent => put.condition_expression("attribute_not_exists(LockID)"),
                 If::Unchanged(Tag(former)) => put
-                    .condition_expression("Digest = :former")
+                    .condition_expression("#tag = :former")
+                    .expression_attribute_names("#tag", TAG)
                     .expression_attribute_values(":former", text(&former)),
             };
             match put.send().await.map_err(Fault::from) {
