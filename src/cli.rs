@@ -13,6 +13,7 @@ mod exit;
 mod explain;
 mod init;
 mod kinds;
+mod place;
 mod plan;
 mod sandbox;
 mod saved;
@@ -22,13 +23,13 @@ mod target;
 mod ui;
 mod validate;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use error::CommandError;
 use exit::Exit;
+use place::Place;
 use ui::Ui;
 
 /// One blueprint, one plan: provisions AWS environments from a single declarative file.
@@ -69,16 +70,17 @@ pub(crate) struct Common {
     /// Work against a rehearsal cloud on this machine; `PLATCTL_SANDBOX` names one of several
     #[arg(long, global = true)]
     sandbox: bool,
-    /// Where state is kept; the sandbox's stands in `sandbox/` below it
+    /// Where state is kept, in place of what the blueprint says (else `.platctl`): a folder, or
+    /// `s3://BUCKET/PREFIX`; the sandbox's stands in `sandbox/` below a folder
     #[arg(
         long,
         global = true,
-        value_name = "DIR",
+        value_name = "DIR | URL",
         env = "PLATCTL_STATE",
-        default_value = ".platctl",
+        value_parser = str::parse::<Place>,
         hide_env_values = true
     )]
-    state: PathBuf,
+    state: Option<Place>,
     /// Set a value of the blueprint for this run: `cluster.version=1.34` (repeatable)
     #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_value)]
     sets: Vec<(String, String)>,

@@ -2,11 +2,16 @@
 //!
 //! **Architecture invariant:** [`next`] holds every transition of a record. Recovery is nothing but replay through it.
 
+mod bucket;
 mod folder;
 mod format;
 mod holder;
 pub mod journal;
+pub mod lease;
 pub mod lock;
+mod log;
+#[cfg(test)]
+mod memory;
 pub mod store;
 
 use std::collections::BTreeMap;
@@ -23,6 +28,7 @@ use crate::kind::{DeletionPolicy, Outputs, Token};
 pub use format::Written;
 pub use holder::Holder;
 pub use journal::{Durable, Journal, JournalError};
+pub use lease::Permit;
 pub use lock::{Lock, LockError};
 pub use store::{Store, StoreError, Version};
 

@@ -388,7 +388,7 @@ impl<'a> Executor<'a> {
     fn tries(&self, step: StepId) -> Tries<'a> {
         let Step { address, op, .. } = &self.plan.steps[step];
         let (pace, stop, progress) = (self.work.pace, self.stop.subscribe(), self.work.progress);
-        Tries { address, op: *op, pace, stop, progress }
+        Tries { address, op: *op, pace, stop, permit: self.work.journal.permit(), progress }
     }
 
     /// Runs a wait: the first interrupt ends it.
@@ -459,7 +459,6 @@ impl<'a> Executor<'a> {
         if self.broken.is_none() {
             self.broken = Some(error);
             self.stop.send_replace(true);
-            (self.work.progress)(Progress::Draining { in_flight: self.effects });
         }
     }
 

@@ -11,6 +11,7 @@ use crate::address::Address;
 use crate::apply::{Pace, Progress};
 use crate::fault::{Class, Fault};
 use crate::plan::Op;
+use crate::state::Permit;
 
 /// Pauses grow from the first to the longest.
 const PAUSE_FIRST: Duration = Duration::from_millis(800);
@@ -51,6 +52,8 @@ pub(super) struct Tries<'a> {
     pub(super) pace: Pace,
     /// True: a drain waits for calls, not for what might pass.
     pub(super) stop: watch::Receiver<bool>,
+    /// No try is made without it.
+    pub(super) permit: Permit,
     pub(super) progress: &'a (dyn Fn(Progress) + Send + Sync),
 }
 
@@ -63,8 +66,18 @@ impl Tries<'_> {
         Fut: Future<Output = Result<T, Fault>>,
     {
         let begun = Instant::now();
-        let (mut pause, mut attempt) = (PAUSE_FIRST, 0);
+        let (mut pause, mut attempt, mut tried) = (PAUSE_FIRST, 0, None);
         loop {
+            let not_tried = |why: String| Fault::new(Class::Stale, why);
+            tokio::select! {
+                biased;
+                held = self.permit.held() => if let Err(lost) = held {
+                    return Err(tried.unwrap_or_else(|| not_tried(lost.to_string())));
+                },
+                _ = self.stop.wait_for(|stop| *stop) => {
+                    return Err(tried.unwrap_or_else(|| not_tried("stopped before it was tried".into())));
+                }
+            }
             let fault = match effect().await {
                 Ok(done) => return Ok(done),
                 Err(fault) => fault,
@@ -83,6 +96,7 @@ impl Tries<'_> {
                 () = sleep(self.pace.scaled(jittered, PAUSE_FLOOR)) => {}
             }
             pause = pause.mul_f64(GROWTH).min(PAUSE_MAX);
+            tried = Some(fault);
         }
     }
 }
@@ -110,7 +124,8 @@ mod tests {
         };
         let (_stopper, stop) = watch::channel(false);
         let (address, pace) = (Address::of("network", "vpc"), Pace { speed: 1000.0 });
-        let tries = Tries { address: &address, op: Op::Create, pace, stop, progress: &|_| {} };
+        let (op, permit) = (Op::Create, Permit::default());
+        let tries = Tries { address: &address, op, pace, stop, permit, progress: &|_| {} };
         let ended = tries.persist(effect).await;
         (count.get(), ended.map_err(|fault| fault.class))
     }

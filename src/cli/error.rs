@@ -231,10 +231,12 @@ impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         let problem = Problem::of(&error);
         match error {
-            StoreError::Lock(LockError::Held { .. }) => {
-                let hint = "Wait until it has ended; the lock goes with its process.";
-                Self::from(problem.hint(hint)).exiting(Exit::LockedState)
+            StoreError::Lock(error) => error.into(),
+            StoreError::Cloud { fault, .. } => problem.fault(&fault).into(),
+            StoreError::Absent { place, .. } => {
+                make_hint(&place).into_iter().fold(problem, Problem::hint).into()
             }
+            StoreError::Moving { .. } => problem.hint("Run the command again.").into(),
             StoreError::Version { .. } => problem.hint("Use a newer platctl.").into(),
             StoreError::OtherStack { .. } => {
                 problem.hint("Name another folder with `--state`.").into()
@@ -246,7 +248,7 @@ impl From<StoreError> for CommandError {
                 problem.hint("`platctl state history` lists the versions that are kept.").into()
             }
             StoreError::Journal(error) => error.into(),
-            StoreError::Io { .. } => problem.into(),
+            StoreError::Io { .. } | StoreError::OtherLock => problem.into(),
         }
     }
 }
@@ -258,11 +260,53 @@ impl From<JournalError> for CommandError {
             JournalError::Io { .. } => problem.hint(
                 "Nothing more was done; what was done before is recorded. Make room, and run the command again.",
             ),
+            JournalError::Lock(error) => return error.into(),
+            JournalError::Cloud { fault, .. } => problem.fault(&fault).hint(NOTHING_LOST),
             JournalError::Version { .. } => problem.hint("Use a newer platctl."),
-            JournalError::Line { .. } | JournalError::Foreign { .. } => problem,
+            JournalError::Line { .. } | JournalError::Foreign { .. } | JournalError::Stopped => {
+                problem
+            }
         }
         .into()
     }
+}
+
+impl From<LockError> for CommandError {
+    fn from(error: LockError) -> Self {
+        let problem = Problem::of(&error);
+        match error {
+            LockError::Held { beat, .. } => {
+                let hint = match beat {
+                    None => "Wait until it has ended; the lock goes with its process.",
+                    Some(_) => {
+                        "Wait until it has ended; should it have died, its lock is taken over once it has given no sign \
+                         of life for half a minute."
+                    }
+                };
+                Self::from(problem.hint(hint)).exiting(Exit::LockedState)
+            }
+            LockError::Lost { .. } => problem.hint(NOTHING_LOST).into(),
+            LockError::Unrenewed { fault, .. } => problem.fault(&fault).hint(NOTHING_LOST).into(),
+        }
+    }
+}
+
+const NOTHING_LOST: &str = "Nothing more was begun, and nothing is lost: what was begun is recorded, and the next run goes \
+                            on from there.";
+
+/// How to make what is to keep the state.
+fn make_hint(place: &str) -> Option<String> {
+    if let Some(rest) = place.strip_prefix("s3://") {
+        let bucket = rest.split('/').next()?;
+        return Some(format!(
+            "If it is not there yet, make it: `aws s3 mb s3://{bucket} --region REGION`, with the region of the state."
+        ));
+    }
+    let table = place.strip_prefix("dynamodb://")?.split('/').next()?;
+    Some(format!(
+        "If it is not there yet, make it: `aws dynamodb create-table --table-name {table} --billing-mode PAY_PER_REQUEST \
+         --attribute-definitions AttributeName=LockID,AttributeType=S --key-schema AttributeName=LockID,KeyType=HASH`."
+    ))
 }
 
 impl From<SandboxError> for CommandError {

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use crate::state::store::random;
 use crate::state::{Holder, LockError, StoreError};
 
 /// The folder of one stack.
@@ -71,6 +72,18 @@ impl Folder {
 
     pub(super) fn remove_journal(&self) -> Result<(), StoreError> {
         remove(&self.journal_path())
+    }
+
+    /// Sets aside what cannot be read, under names that nothing else has.
+    pub(super) fn set_aside(&self) -> Result<(), StoreError> {
+        for path in [self.checkpoint_path(), self.journal_path()] {
+            let aside = path.with_extension(format!("unreadable-{}", random()));
+            match fs::rename(&path, &aside) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                moved => moved.map_err(|source| StoreError::Io { path, source })?,
+            }
+        }
+        Ok(())
     }
 
     /// The serials in the history with the sizes of their files, oldest first.

@@ -11,21 +11,34 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures::future::{BoxFuture, Shared};
+use futures::future::{BoxFuture, FutureExt as _, Shared};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::address::Address;
+use crate::fault::Fault;
 use crate::state::format::Checkpoint;
-use crate::state::{Event, State, Written};
+use crate::state::lease::Permit;
+use crate::state::log::Log;
+use crate::state::{Event, LockError, State, Written};
 
 /// An open journal, appended to.
 #[derive(Debug)]
 pub struct Journal {
-    file: File,
-    path: PathBuf,
-    /// The first failure.
-    broken: watch::Sender<Option<JournalError>>,
+    sink: Sink,
+    /// Of an apply that has appended nothing yet: it goes with the first event.
+    header: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Sink {
+    File {
+        file: File,
+        path: PathBuf,
+        /// The first failure.
+        broken: watch::Sender<Option<JournalError>>,
+    },
+    Log(Log),
 }
 
 /// Done when an event, and with it all that were appended before it, is durable.
@@ -34,7 +47,6 @@ pub struct Journal {
 pub struct Durable(Progress);
 
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "a folder answers at once")]
 enum Progress {
     Ended(Result<(), JournalError>),
     UnderWay(Shared<BoxFuture<'static, Result<(), JournalError>>>),
@@ -74,6 +86,17 @@ pub enum JournalError {
         #[source]
         source: Arc<io::Error>,
     },
+    #[error("cannot write {place}")]
+    Cloud {
+        place: String,
+        #[source]
+        fault: Fault,
+    },
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// Its writer is gone: the process is ending.
+    #[error("the journal has stopped")]
+    Stopped,
     #[error("line {line} of the journal {place} cannot be read")]
     Line {
         place: String,
@@ -91,6 +114,11 @@ impl Durable {
     /// It is so already.
     pub fn already() -> Self {
         Self(Progress::Ended(Ok(())))
+    }
+
+    /// It will be, once this is done.
+    pub(super) fn once(ended: Shared<BoxFuture<'static, Result<(), JournalError>>>) -> Self {
+        Self(Progress::UnderWay(ended))
     }
 }
 
@@ -113,38 +141,75 @@ impl Journal {
         state: &State,
         written: Written,
     ) -> Result<Self, JournalError> {
-        let mut journal = Self { file, path, broken: watch::Sender::new(None) };
-        journal.write(&header(state, Some(written)))?;
-        Ok(journal)
+        let sink = Sink::File { file, path, broken: watch::Sender::new(None) };
+        let mut journal = Self { sink, header: Vec::new() };
+        let Durable(written) = journal.write(header(state, Some(written)));
+        match written {
+            Progress::Ended(Err(error)) => Err(error),
+            Progress::Ended(Ok(())) | Progress::UnderWay(_) => Ok(journal),
+        }
+    }
+
+    /// As [`in_file`](Self::in_file), in a bucket.
+    pub(super) fn in_log(log: Log, state: &State, written: Written) -> Self {
+        Self { sink: Sink::Log(log), header: header(state, Some(written)) }
     }
 
     /// Appends an event; it is in the journal's order at once, and durable when the future is done.
     pub fn append(&mut self, address: &Address, event: &Event) -> Durable {
-        let entry = Entry { address: address.clone(), event: event.clone() };
-        Durable(Progress::Ended(self.write(&line(&entry))))
+        let mut lines = std::mem::take(&mut self.header);
+        lines.extend(line(&Entry { address: address.clone(), event: event.clone() }));
+        self.write(lines)
     }
 
-    /// Waits until the journal fails; for ever if it does not.
-    pub fn broken(&self) -> impl Future<Output = JournalError> + Send + use<> {
-        let mut broken = self.broken.subscribe();
-        async move {
-            let failed = broken.wait_for(Option::is_some).await.ok().and_then(|it| it.clone());
-            match failed {
-                Some(error) => error,
-                None => std::future::pending().await,
+    /// Waits until the journal fails, or the lock is lost; for ever if neither happens.
+    pub fn broken(&self) -> BoxFuture<'static, JournalError> {
+        match &self.sink {
+            Sink::Log(log) => log.broken().boxed(),
+            Sink::File { broken, .. } => {
+                let mut broken = broken.subscribe();
+                let failed = async move {
+                    let failed = broken.wait_for(Option::is_some).await;
+                    match failed.ok().and_then(|it| it.clone()) {
+                        Some(error) => error,
+                        None => std::future::pending().await,
+                    }
+                };
+                failed.boxed()
             }
         }
     }
 
-    fn write(&mut self, line: &[u8]) -> Result<(), JournalError> {
-        let written = append(&mut self.file, line).map_err(|source| JournalError::Io {
-            path: self.path.clone(),
-            source: Arc::new(source),
-        });
-        if let Err(error) = &written {
-            self.broken.send_replace(Some(error.clone()));
+    /// Whether effects may start: the lock is held.
+    pub fn permit(&self) -> Permit {
+        match &self.sink {
+            Sink::File { .. } => Permit::default(),
+            Sink::Log(log) => log.permit(),
         }
-        written
+    }
+
+    /// Waits until all of it is durable. The number of the object that would come next, where it has some.
+    pub(super) async fn close(self) -> Result<u64, JournalError> {
+        match self.sink {
+            Sink::File { .. } => Ok(0),
+            Sink::Log(log) => log.close().await,
+        }
+    }
+
+    fn write(&mut self, lines: Vec<u8>) -> Durable {
+        match &mut self.sink {
+            Sink::Log(log) => log.append(lines),
+            Sink::File { file, path, broken } => {
+                let written = append(file, &lines).map_err(|source| JournalError::Io {
+                    path: path.clone(),
+                    source: Arc::new(source),
+                });
+                if let Err(error) = &written {
+                    broken.send_replace(Some(error.clone()));
+                }
+                Durable(Progress::Ended(written))
+            }
+        }
     }
 }
 

@@ -4,20 +4,33 @@
 //! events are in it goes: between any two writes the state can be read, and nothing of it is missing.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use rand::Rng;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use rand::Rng as _;
 
 use crate::address::Stack;
+use crate::cloud::objects::{Cell, Objects};
+use crate::fault::Fault;
+use crate::state::bucket::Bucket;
 use crate::state::folder::Folder;
 use crate::state::format::{self, Checkpoint, Written};
 use crate::state::journal::{Journal, JournalError, replay};
+use crate::state::lease::Watching;
+use crate::state::lock::Hold;
 use crate::state::{Holder, Lock, LockError, State, holder};
 
 /// Where the state of one stack lives.
 #[derive(Clone, Debug)]
 pub struct Store {
-    folder: Folder,
+    place: Place,
     stack: Stack,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Folder(Folder),
+    Bucket(Bucket),
 }
 
 /// A state in the history.
@@ -41,6 +54,22 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
+    #[error("cannot read or write {place}")]
+    Cloud {
+        place: String,
+        #[source]
+        fault: Fault,
+    },
+    /// The bucket, or the table of the lock, is not there.
+    #[error("there is nothing to keep {place} in")]
+    Absent {
+        place: String,
+        #[source]
+        fault: Fault,
+    },
+    /// Others wrote to it each time that it was read.
+    #[error("{place} is being written")]
+    Moving { place: String },
     #[error("{place} is not a state that platctl can read")]
     Format {
         place: String,
@@ -51,6 +80,9 @@ pub enum StoreError {
     Version { place: String, found: u64 },
     #[error("{place} belongs to the stack `{found}`")]
     OtherStack { place: String, found: Stack },
+    /// A lock of another store: a defect of ours.
+    #[error("the lock is not one of this store")]
+    OtherLock,
     /// The history does not have it: never written, or too old.
     #[error("there is no version {serial} of the state in {place}")]
     NoVersion { place: String, serial: u64 },
@@ -62,39 +94,86 @@ pub enum StoreError {
 
 /// Versions that the history keeps: some weeks of a stack that is worked on daily.
 pub const VERSIONS_MAX: usize = 50;
+/// Versions that are read at the same time.
+const READS_MAX: usize = 8;
 
-#[expect(clippy::unused_async, reason = "a folder answers at once")]
 impl Store {
     /// The store of `stack` in a folder of its own below `root` (by default `.platctl`). Makes nothing.
     pub fn new(root: &Path, stack: &Stack) -> Self {
-        Self { folder: Folder::new(root.join(stack.as_str())), stack: stack.clone() }
+        let place = Place::Folder(Folder::new(root.join(stack.as_str())));
+        Self { place, stack: stack.clone() }
     }
 
-    /// Where the pieces lie.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+    /// The store of `stack` in `objects`, which are its own. `lock`: where its lock is, if not among them.
+    pub fn in_bucket(
+        objects: Arc<dyn Objects>,
+        lock: Option<Arc<dyn Cell>>,
+        stack: &Stack,
+    ) -> Self {
+        Self { place: Place::Bucket(Bucket::new(objects, lock)), stack: stack.clone() }
+    }
+
+    /// Where the pieces lie, if that is a folder.
+    pub fn folder(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Folder(folder) => Some(folder.path()),
+            Place::Bucket(_) => None,
+        }
+    }
+
+    /// What messages call the place.
+    pub fn place(&self) -> String {
+        match &self.place {
+            Place::Folder(folder) => folder.path().display().to_string(),
+            Place::Bucket(bucket) => bucket.place(),
+        }
     }
 
     /// The recorded side, with the journal of an apply that was cut off replayed into it. A stack that has never been
     /// applied has an empty one.
     pub async fn load(&self) -> Result<State, StoreError> {
-        Ok(self.read()?.state)
+        match &self.place {
+            Place::Folder(folder) => Ok(read(folder, &self.stack)?.state),
+            Place::Bucket(bucket) => bucket.load(&self.stack).await,
+        }
     }
 
     /// Takes the stack for a `purpose`, such as `apply`, which whoever comes second is told.
     pub async fn lock(&self, purpose: &str) -> Result<Lock, StoreError> {
+        self.lock_watching(purpose, &|_| {}).await
+    }
+
+    /// As [`lock`](Self::lock). `watching` is told of a holder that may be dead, which is watched for a while.
+    pub async fn lock_watching(
+        &self,
+        purpose: &str,
+        watching: Watching<'_>,
+    ) -> Result<Lock, StoreError> {
         let holder = Holder::new(purpose);
-        let held = self.folder.lock(&holder)?;
-        Ok(Lock::of_file(holder, held))
+        let hold = match &self.place {
+            Place::Folder(folder) => Hold::File { _file: folder.lock(&holder)? },
+            Place::Bucket(bucket) => {
+                Hold::Lease(Box::new(bucket.lock(&self.stack, &holder, watching).await?))
+            }
+        };
+        Ok(Lock::new(holder, hold))
     }
 
     /// Begins an apply: the state so far becomes the checkpoint, its serial grows, and a new journal continues it.
     pub async fn begin(&self, lock: &Lock, state: &mut State) -> Result<Journal, StoreError> {
-        let former = self.read()?.written;
-        self.save(&Checkpoint { state: state.clone(), written: former, fence: 0 })?;
-        state.serial += 1;
-        let (file, path) = (self.folder.start_journal()?, self.folder.journal_path());
-        Ok(Journal::in_file(file, path, state, written(lock))?)
+        match (&self.place, &lock.hold) {
+            (Place::Bucket(bucket), Hold::Lease(held)) => {
+                bucket.begin(held, state, written(lock)).await
+            }
+            (Place::Folder(folder), Hold::File { .. }) => {
+                let former = read(folder, &self.stack)?.written;
+                save(folder, &Checkpoint { state: state.clone(), written: former, fence: 0 })?;
+                state.serial += 1;
+                let (file, path) = (folder.start_journal()?, folder.journal_path());
+                Ok(Journal::in_file(file, path, state, written(lock))?)
+            }
+            _ => Err(StoreError::OtherLock),
+        }
     }
 
     /// Ends an apply: the state with everything that happened becomes the checkpoint.
@@ -104,81 +183,131 @@ impl Store {
         state: &State,
         journal: Journal,
     ) -> Result<(), StoreError> {
-        self.save(&Checkpoint { state: state.clone(), written: Some(written(lock)), fence: 0 })?;
-        drop(journal);
-        self.folder.remove_journal()
+        match (&self.place, &lock.hold) {
+            (Place::Bucket(bucket), Hold::Lease(held)) => {
+                bucket.finish(held, state, journal, written(lock)).await
+            }
+            (Place::Folder(folder), Hold::File { .. }) => {
+                let written = Some(written(lock));
+                save(folder, &Checkpoint { state: state.clone(), written, fence: 0 })?;
+                drop(journal);
+                folder.remove_journal()
+            }
+            _ => Err(StoreError::OtherLock),
+        }
     }
 
-    /// Writes a state that no apply made: its serial grows, and the former one is in the history.
+    /// Writes a state that no apply made: its serial grows, and the former one is in the history. One that cannot be read
+    /// is set aside.
     pub async fn replace(&self, lock: &Lock, state: &mut State) -> Result<(), StoreError> {
-        let former = self.read()?;
-        // What a cut-off apply left is part of the former one.
-        self.save(&former)?;
-        self.folder.remove_journal()?;
-        state.serial = former.state.serial.max(state.serial) + 1;
-        self.save(&Checkpoint { state: state.clone(), written: Some(written(lock)), fence: 0 })
+        match (&self.place, &lock.hold) {
+            (Place::Bucket(bucket), Hold::Lease(held)) => {
+                bucket.replace(held, state, written(lock)).await
+            }
+            (Place::Folder(folder), Hold::File { .. }) => {
+                match read(folder, &self.stack) {
+                    Ok(former) => {
+                        // What a cut-off apply left is part of the former one.
+                        save(folder, &former)?;
+                        folder.remove_journal()?;
+                        state.serial = former.state.serial.max(state.serial) + 1;
+                    }
+                    Err(StoreError::Format { .. } | StoreError::Journal(_)) => {
+                        folder.set_aside()?;
+                        state.serial += 1;
+                    }
+                    Err(error) => return Err(error),
+                }
+                let written = Some(written(lock));
+                save(folder, &Checkpoint { state: state.clone(), written, fence: 0 })
+            }
+            _ => Err(StoreError::OtherLock),
+        }
     }
 
     /// What the history has, newest first.
     pub async fn history(&self) -> Result<Vec<Version>, StoreError> {
-        let versions = self.folder.versions()?.into_iter().rev().map(|(serial, size)| {
-            let Checkpoint { state, written, .. } = self.kept(serial)?;
+        let mut versions = match &self.place {
+            Place::Folder(folder) => folder.versions()?,
+            Place::Bucket(bucket) => bucket.versions().await?,
+        };
+        versions.reverse();
+        // What is told of a version stands in it, and nothing reads several at once.
+        let read = stream::iter(versions).map(|(serial, size)| async move {
+            let Checkpoint { state, written, .. } = self.kept(serial).await?;
             Ok(Version { serial, written, resources: state.resources.len(), size })
         });
-        versions.collect()
+        read.buffered(READS_MAX).try_collect().await
     }
 
     /// A state of the history.
     pub async fn version(&self, serial: u64) -> Result<State, StoreError> {
-        Ok(self.kept(serial)?.state)
+        Ok(self.kept(serial).await?.state)
     }
 
     /// Takes the lock away from whoever has it; `None`: nobody. One that the operating system keeps goes with its
     /// process, and with nothing else.
     pub async fn unlock(&self) -> Result<Option<Holder>, StoreError> {
-        if self.folder.path().exists() {
-            drop(self.folder.lock(&Holder::new("state unlock"))?);
+        match &self.place {
+            Place::Folder(folder) => {
+                if folder.path().exists() {
+                    drop(folder.lock(&Holder::new("state unlock"))?);
+                }
+                Ok(None)
+            }
+            Place::Bucket(bucket) => bucket.unlock().await,
         }
-        Ok(None)
     }
 
-    /// The checkpoint with its journal replayed into it.
-    fn read(&self) -> Result<Checkpoint, StoreError> {
-        let path = self.folder.checkpoint_path();
-        let place = path.display().to_string();
-        let stored = Folder::read(&path)?.map(|it| Checkpoint::decode(&it, &self.stack, &place));
-        let mut checkpoint = stored.transpose()?.unwrap_or_else(|| {
-            let state = State::new(self.stack.clone(), lineage());
-            Checkpoint { state, written: None, fence: 0 }
-        });
-        let path = self.folder.journal_path();
-        if let Some(text) = Folder::read(&path)? {
-            replay(&text, &path.display().to_string(), &mut checkpoint)?;
+    async fn kept(&self, serial: u64) -> Result<Checkpoint, StoreError> {
+        match &self.place {
+            Place::Bucket(bucket) => bucket.version(&self.stack, serial).await,
+            Place::Folder(folder) => {
+                let path = folder.version_path(serial);
+                let bytes = Folder::read(&path)?;
+                let place = || folder.path().display().to_string();
+                let bytes =
+                    bytes.ok_or_else(|| StoreError::NoVersion { place: place(), serial })?;
+                Checkpoint::decode(&bytes, &self.stack, &path.display().to_string())
+            }
         }
-        Ok(checkpoint)
     }
+}
 
-    fn kept(&self, serial: u64) -> Result<Checkpoint, StoreError> {
-        let path = self.folder.version_path(serial);
-        let place = || self.folder.path().display().to_string();
-        let bytes = Folder::read(&path)?;
-        let bytes = bytes.ok_or_else(|| StoreError::NoVersion { place: place(), serial })?;
-        Checkpoint::decode(&bytes, &self.stack, &path.display().to_string())
+/// The checkpoint in a folder, with its journal replayed into it.
+fn read(folder: &Folder, stack: &Stack) -> Result<Checkpoint, StoreError> {
+    let path = folder.checkpoint_path();
+    let place = path.display().to_string();
+    let stored = Folder::read(&path)?.map(|it| Checkpoint::decode(&it, stack, &place));
+    let mut checkpoint = stored.transpose()?.unwrap_or_else(|| Checkpoint {
+        state: fresh(stack),
+        written: None,
+        fence: 0,
+    });
+    let path = folder.journal_path();
+    if let Some(text) = Folder::read(&path)? {
+        replay(&text, &path.display().to_string(), &mut checkpoint)?;
     }
+    Ok(checkpoint)
+}
 
-    /// Writes the checkpoint: into the history first, if it is not there.
-    fn save(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
-        let bytes = checkpoint.encode();
-        let serial = checkpoint.state.serial;
-        // A stack of which nothing was ever recorded has no past.
-        if serial > 0 && !self.folder.version_path(serial).exists() {
-            Folder::write(&self.folder.version_path(serial), &bytes)?;
-        }
-        Folder::write(&self.folder.checkpoint_path(), &bytes)?;
-        let versions = self.folder.versions()?;
-        let surplus = versions.len().saturating_sub(VERSIONS_MAX);
-        versions[..surplus].iter().try_for_each(|(serial, _)| self.folder.remove_version(*serial))
+/// Writes the checkpoint in a folder: into the history first, if it is not there.
+fn save(folder: &Folder, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+    let bytes = checkpoint.encode();
+    let serial = checkpoint.state.serial;
+    // A stack of which nothing was ever recorded has no past.
+    if serial > 0 && !folder.version_path(serial).exists() {
+        Folder::write(&folder.version_path(serial), &bytes)?;
     }
+    Folder::write(&folder.checkpoint_path(), &bytes)?;
+    let versions = folder.versions()?;
+    let surplus = versions.len().saturating_sub(VERSIONS_MAX);
+    versions[..surplus].iter().try_for_each(|(serial, _)| folder.remove_version(*serial))
+}
+
+/// The state of a stack of which nothing was ever recorded.
+pub(super) fn fresh(stack: &Stack) -> State {
+    State::new(stack.clone(), random())
 }
 
 /// What is noted of a state that the holder of `lock` writes now.
@@ -187,7 +316,8 @@ fn written(lock: &Lock) -> Written {
     Written { time: holder::now(), by: who.clone(), purpose: purpose.clone() }
 }
 
-fn lineage() -> String {
+/// 128 bits that nobody else draws.
+pub(super) fn random() -> String {
     let mut bytes = [0; 16];
     rand::rng().fill_bytes(&mut bytes);
     hex::encode(bytes)

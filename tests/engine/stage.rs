@@ -46,21 +46,21 @@ impl Stage {
     pub(crate) fn with(nature: Nature, world: World) -> Self {
         let folder = folder();
         let store = Store::new(folder.path(), &stack());
-        let journal = store.folder().join("journal.jsonl");
+        let journal = store.folder().unwrap().join("journal.jsonl");
         Self { cloud: Arc::new(FakeCloud::new(nature, journal, world)), store, _folder: folder }
     }
 
     /// A stage on which platctl died: these files and this world are what is left.
     pub(crate) fn wreck(nature: Nature, world: World, checkpoint: &[u8], journal: &[u8]) -> Self {
         let stage = Self::with(nature, world);
-        std::fs::create_dir_all(stage.store.folder()).unwrap();
+        std::fs::create_dir_all(stage.store.folder().unwrap()).unwrap();
         std::fs::write(stage.file("state.json"), checkpoint).unwrap();
         std::fs::write(stage.file("journal.jsonl"), journal).unwrap();
         stage
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.store.folder().join(name)
+        self.store.folder().unwrap().join(name)
     }
 
     /// A folder answers at once.
