@@ -3,14 +3,15 @@
 //! **Architecture invariants:** apply never reads the blueprint; every effect has a durable journal line before it and
 //! one after it; an id is journaled before any second call about that resource.
 
+mod creation;
 pub mod event;
 mod executor;
+mod queue;
 mod retry;
 pub mod signal;
 mod watch;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::fault::Fault;
 use crate::kind::Cloud;
 use crate::observe::Observation;
 use crate::plan::{Action, Op, Plan, fingerprint};
-use crate::state::{Event, Journal, State};
+use crate::state::{Durable, Event, Journal, JournalError, State};
 
 pub use event::Progress;
 pub use signal::{Interrupt, Interrupts};
@@ -88,7 +89,7 @@ impl Pace {
 
 /// Applies the plan. Errors are of the journal alone: without it nothing more is done. What the cloud refuses is in the
 /// outcome.
-pub async fn apply(work: Apply<'_>) -> io::Result<Outcome> {
+pub async fn apply(work: Apply<'_>) -> Result<Outcome, JournalError> {
     executor::run(work).await
 }
 
@@ -104,12 +105,18 @@ pub fn moved(plan: &Plan, observation: &Observation) -> Vec<Address> {
 }
 
 /// Records what changed without any effect: needs and deletion policies of what is kept. Returns how many.
-pub fn note(plan: &Plan, state: &mut State, journal: &mut Journal) -> io::Result<usize> {
+pub async fn note(
+    plan: &Plan,
+    state: &mut State,
+    journal: &mut Journal,
+) -> Result<usize, JournalError> {
     let pending = notes(plan, state);
+    let mut noted = Durable::already();
     for (address, event) in &pending {
-        journal.append(address, event)?;
+        noted = journal.append(address, event);
         state.apply(address, event);
     }
+    noted.await?;
     Ok(pending.len())
 }
 

@@ -20,6 +20,7 @@ pub mod reference;
 mod region;
 pub mod setting;
 pub mod shape;
+pub mod state;
 #[cfg(test)]
 mod tests;
 pub mod value;
@@ -67,6 +68,7 @@ use reference::ComponentType;
 use region::{Part, Regions};
 use setting::Written;
 use shape::Shape;
+use state::StateSettings;
 use value::{DomainName, Name, Place, Properties, Region, ResourceAddress, TagKey};
 
 /// What a person wants, complete: merged, decoded, checked, with every default filled in.
@@ -80,6 +82,8 @@ pub struct Blueprint {
     pub region: Spanned<Region>,
     /// Tags for every resource that can have some.
     pub tags: BTreeMap<TagKey, Spanned<String>>,
+    /// Where it is kept what platctl has made, if that is said.
+    pub state: Option<StateSettings>,
     /// The SHA-256 of the merged text in a canonical form, to which saved plans are bound.
     pub hash: String,
     /// The path of each value that was not written, with the default that it got.
@@ -135,6 +139,8 @@ schema! {
         region: Header<Spanned<Region>>,
         /// Tags for every resource that can have some.
         tags: Header<BTreeMap<TagKey, Spanned<String>>>,
+        /// Where it is kept what platctl has made.
+        state: Option<StateSettings>,
         /// What differs between environments, laid over the rest.
         environments: Environments,
         /// Values that the rest names as `$(name)`.
@@ -444,6 +450,9 @@ impl Blueprint {
         check::named(&self.services, check);
         check::named(&self.resources, check);
         self.existing.check(check);
+        if let Some(state) = &self.state {
+            state.check(check);
+        }
     }
 
     /// A blueprint of the components of one region.
@@ -460,6 +469,7 @@ impl Blueprint {
             stack,
             region,
             tags,
+            state: None,
             // All that counts: what the other environments say does not.
             hash: written.root.hash(),
             defaults,
@@ -636,6 +646,7 @@ impl Document {
         let tags = self.tags.0.unwrap_or_default();
         let identity = Identified { name, environment, stack, region, tags };
         let mut blueprint = Blueprint::of(identity, self.sections, written, defaults);
+        blueprint.state = self.state;
         blueprint.dns = self.dns.0;
         blueprint.resources = self.resources.0;
         blueprint.overrides = self.overrides;

@@ -13,6 +13,7 @@ mod exit;
 mod explain;
 mod init;
 mod kinds;
+mod place;
 mod plan;
 mod rehearse;
 mod sandbox;
@@ -23,13 +24,13 @@ mod target;
 mod ui;
 mod validate;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use error::CommandError;
 use exit::Exit;
+use place::Place;
 use ui::Ui;
 
 /// One blueprint, one plan: provisions AWS environments from a single declarative file.
@@ -70,16 +71,17 @@ pub(crate) struct Common {
     /// Work against a rehearsal cloud on this machine; `PLATCTL_SANDBOX` names one of several
     #[arg(long, global = true)]
     sandbox: bool,
-    /// Where state is kept; the sandbox's stands in `sandbox/` below it
+    /// Where state is kept, in place of what the blueprint says (else `.platctl`): a folder, or
+    /// `s3://BUCKET/PREFIX`; the sandbox's stands in `sandbox/` below a folder
     #[arg(
         long,
         global = true,
-        value_name = "DIR",
+        value_name = "DIR | URL",
         env = "PLATCTL_STATE",
-        default_value = ".platctl",
+        value_parser = str::parse::<Place>,
         hide_env_values = true
     )]
-    state: PathBuf,
+    state: Option<Place>,
     /// Set a value of the blueprint for this run: `cluster.version=1.34` (repeatable)
     #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_value)]
     sets: Vec<(String, String)>,
@@ -173,7 +175,7 @@ fn execute_command(ui: &Ui, common: &Common, command: Command) -> Result<Exit, C
         Command::Diff(args) => block_on(diff::run(ui, common, &args)),
         Command::Destroy(args) => block_on(destroy::run(ui, common, &args)),
         Command::Rehearse(args) => rehearse::run(ui, common, &args),
-        Command::State(command) => state::run(ui, common, &command),
+        Command::State(command) => block_on(state::run(ui, common, &command)),
         Command::Explain(args) => explain::run(ui, common, &args),
         Command::Kinds(args) => kinds::run(ui, &args),
         Command::Schema => Ok(schema::run(ui)),
@@ -182,10 +184,8 @@ fn execute_command(ui: &Ui, common: &Common, command: Command) -> Result<Exit, C
     }
 }
 
-/// Runs a command that talks to a cloud.
-fn block_on(
-    command: impl Future<Output = Result<Exit, CommandError>>,
-) -> Result<Exit, CommandError> {
+/// Runs what talks to a cloud.
+fn block_on<T>(command: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| CommandError::new("cannot start").caused_by(&error))?;
     runtime.block_on(command)

@@ -7,6 +7,7 @@ pub mod aws;
 pub mod aws_fault;
 pub mod calls;
 pub mod limits;
+pub mod objects;
 pub mod tags;
 
 pub use aws::{Aws, Cx};

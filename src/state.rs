@@ -2,8 +2,16 @@
 //!
 //! **Architecture invariant:** [`next`] holds every transition of a record. Recovery is nothing but replay through it.
 
+mod bucket;
+mod folder;
+mod format;
+mod holder;
 pub mod journal;
+pub mod lease;
 pub mod lock;
+mod log;
+#[cfg(test)]
+mod memory;
 pub mod store;
 
 use std::collections::BTreeMap;
@@ -17,9 +25,12 @@ use crate::fault::{Fault, Residue};
 use crate::graph::Needs;
 use crate::kind::{DeletionPolicy, Outputs, Token};
 
-pub use journal::Journal;
+pub use format::Written;
+pub use holder::Holder;
+pub use journal::{Durable, Journal, JournalError};
+pub use lease::Permit;
 pub use lock::{Lock, LockError};
-pub use store::{Store, StoreError};
+pub use store::{Store, StoreError, Version};
 
 /// The recorded side of a stack, with the journal already replayed into it.
 #[derive(Clone, Debug, PartialEq)]

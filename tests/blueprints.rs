@@ -141,7 +141,7 @@ fn existing() {
         );
         let owned = builder.build().unwrap();
         owner.apply(&owned).await;
-        let state = owner.store.load().unwrap();
+        let state = owner.store.load().await.unwrap();
         let output = |at: &Address, name: &str| state.resources[at].outputs[name].clone();
         let subnets =
             ["subnet-1", "subnet-2"].map(|it| output(&Address::of("own", it), "SubnetId"));
@@ -167,7 +167,7 @@ fn existing() {
         drifts(&tenant, &graph).await;
         let plan = tenant.plan(&tenant.empty(), Intent::Destroy).await;
         assert!(tenant.run(&plan).await.is_success());
-        assert!(tenant.store.load().unwrap().resources.is_empty());
+        assert!(tenant.store.load().await.unwrap().resources.is_empty());
         let plan = owner.plan(&owned, Intent::Apply).await;
         assert_eq!(changes(&plan), [""; 0], "what others own must stay as it is");
     });
@@ -191,14 +191,14 @@ fn moved() {
             Address::of("registries.backend", "repository"),
             Address::of("registries.api", "repository"),
         );
-        let made = stack.store.load().unwrap().resources[&former].id.clone();
+        let made = stack.store.load().await.unwrap().resources[&former].id.clone();
         let graph = graph(&stack, &after).await;
         let plan = stack.apply(&graph).await;
         let found = changes(&plan);
         assert_eq!(plan.changes[&now].action, Action::Adopt, "{found:?}");
         assert_eq!(plan.changes[&former].reason, Reason::Moved { to: now.clone() }, "{found:?}");
         assert_eq!(found.len(), 2, "{found:?}");
-        let state = stack.store.load().unwrap();
+        let state = stack.store.load().await.unwrap();
         assert_eq!(state.resources[&now].id, made);
         assert!(!state.resources.contains_key(&former));
         stack.destroy(&graph).await;

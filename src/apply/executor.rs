@@ -1,48 +1,40 @@
 //! Runs the steps: what is ready and has the longest way to go starts first. This loop alone writes the journal; the
 //! effects run beside it and report back.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
-use std::io;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::address::{Address, Owner, PhysicalId};
+use crate::apply::creation::Creation;
+use crate::apply::queue::Queue;
+use crate::apply::retry::Tries;
 use crate::apply::watch::{Goal, Watch, watch};
-use crate::apply::{Apply, Failure, Interrupt, Outcome, Pace, Progress, Skipped, retry};
-use crate::fault::{Class, Fault};
-use crate::kind::{
-    AnyKind, Cloud, DeletionPolicy, Lookup, Observed, Outputs, Tagging, Token, Update, Wanted,
-    reference,
-};
+use crate::apply::{Apply, Failure, Interrupt, Outcome, Pace, Progress, Skipped};
+use crate::fault::Fault;
+use crate::kind::{AnyKind, Cloud, DeletionPolicy, Observed, Outputs, Update, reference};
 use crate::kinds;
 use crate::observe::{RecordedIds, lookup_unknown};
 use crate::plan::{Change, Op, Plan, Step, StepId, diff, resolved};
-use crate::state::{Event, Record, Status};
+use crate::state::{Durable, Event, Journal, JournalError, Record, State, Status};
 
-/// Effects under way at the same time; waits do not count. The rate limits rule well before this does.
-const EFFECTS_MAX: usize = 64;
-
-pub(super) async fn run(work: Apply<'_>) -> io::Result<Outcome> {
+pub(super) async fn run(work: Apply<'_>) -> Result<Outcome, JournalError> {
     let (watch, watching) = watch(Arc::clone(&work.cloud), work.pace);
+    let broken = work.journal.broken();
     let mut interrupts = work.interrupts.clone();
     let mut level = interrupts.level();
     let mut executor = Executor::new(work, watch);
-    executor.start()?;
-    tokio::pin!(watching);
+    executor.start();
+    tokio::pin!(watching, broken);
     while !executor.running.is_empty() {
+        // In this order, so that the same events at the same times have the same effects.
         tokio::select! {
-            () = &mut watching => unreachable!("the executor holds an end of the watch"),
-            Some((step, done)) = executor.running.next() => {
-                executor.done(step, done)?;
-                executor.start()?;
-            }
+            biased;
             now = interrupts.above(level) => {
                 level = now;
                 executor.interrupt(now);
@@ -50,9 +42,15 @@ pub(super) async fn run(work: Apply<'_>) -> io::Result<Outcome> {
                     break;
                 }
             }
+            error = &mut broken, if executor.broken.is_none() => executor.give_up(error),
+            () = &mut watching => unreachable!("the executor holds an end of the watch"),
+            Some((step, done)) = executor.running.next() => {
+                executor.done(step, done);
+                executor.start();
+            }
         }
     }
-    Ok(executor.outcome())
+    executor.end().await
 }
 
 /// How a part of a step ended.
@@ -63,8 +61,12 @@ enum Done {
     Sent(Result<(), Fault>),
     Ready(Result<Option<Observed>, Fault>),
     Gone(Result<Option<Observed>, Fault>),
+    /// The id of what was created is durable.
+    Kept(PhysicalId),
     /// An interrupt ended a wait.
     Stopped,
+    /// What was recorded did not become durable: nothing was done.
+    Unrecorded(JournalError),
 }
 
 struct Executor<'a> {
@@ -72,9 +74,7 @@ struct Executor<'a> {
     work: Work<'a>,
     watch: Watch,
     running: FuturesUnordered<BoxFuture<'a, (StepId, Done)>>,
-    effects: usize,
-    /// Longest remaining way first; ties in the order of the plan.
-    ready: BinaryHeap<(u64, Reverse<StepId>)>,
+    queue: Queue,
     missing: Vec<usize>,
     dependents: Vec<Vec<StepId>>,
     begun: BTreeMap<StepId, Instant>,
@@ -85,13 +85,17 @@ struct Executor<'a> {
     outputs: BTreeMap<Address, Outputs>,
     outcome: Outcome,
     stop: tokio::sync::watch::Sender<bool>,
+    /// Done when all that was recorded so far is durable.
+    recorded_so_far: Durable,
+    /// Why nothing can be recorded any more.
+    broken: Option<JournalError>,
 }
 
 /// The parts of [`Apply`] that the loop uses.
 struct Work<'a> {
     cloud: Arc<dyn Cloud>,
-    state: &'a mut crate::state::State,
-    journal: &'a mut crate::state::Journal,
+    state: &'a mut State,
+    journal: &'a mut Journal,
     pace: Pace,
     progress: &'a (dyn Fn(Progress) + Send + Sync),
 }
@@ -104,8 +108,10 @@ impl<'a> Executor<'a> {
             step.after.iter().for_each(|&before| dependents[before].push(id));
         }
         let missing: Vec<usize> = plan.steps.iter().map(|step| step.after.len()).collect();
-        let free = (0..plan.steps.len()).filter(|&id| missing[id] == 0);
-        let ready = free.map(|id| (plan.steps[id].remaining, Reverse(id))).collect();
+        let mut queue = Queue::new(plan);
+        for free in (0..plan.steps.len()).filter(|&id| missing[id] == 0) {
+            queue.push(plan, free);
+        }
         let standing = plan.changes.iter().filter(|(_, change)| !change.action.makes_new());
         let outputs = standing.map(|(address, change)| (address.clone(), change.outputs.clone()));
         let recorded = RecordedIds::of(state);
@@ -120,27 +126,28 @@ impl<'a> Executor<'a> {
             work: Work { cloud, state, journal, pace, progress },
             watch,
             running: FuturesUnordered::new(),
-            effects: 0,
-            ready,
+            queue,
             missing,
             dependents,
             begun: BTreeMap::new(),
             ended: BTreeSet::new(),
             outcome: Outcome::default(),
             stop: tokio::sync::watch::Sender::new(false),
+            recorded_so_far: Durable::already(),
+            broken: None,
         }
     }
 
     /// Starts what can start.
-    fn start(&mut self) -> io::Result<()> {
-        while !*self.stop.borrow() && self.effects < EFFECTS_MAX {
-            let Some((_, Reverse(id))) = self.ready.pop() else { break };
-            self.begin(id)?;
+    fn start(&mut self) {
+        while !*self.stop.borrow()
+            && let Some(id) = self.queue.pop()
+        {
+            self.begin(id);
         }
-        Ok(())
     }
 
-    fn begin(&mut self, id: StepId) -> io::Result<()> {
+    fn begin(&mut self, id: StepId) {
         let plan = self.plan;
         let Step { address, op, seconds, .. } = &plan.steps[id];
         let change = &plan.changes[address];
@@ -151,23 +158,22 @@ impl<'a> Executor<'a> {
         (self.work.progress)(Progress::Started { address: at, action, op, expected });
         match op {
             Op::Forget => {
-                self.record(address, &Event::Gone)?;
-                self.end(id);
+                self.record(address, &Event::Gone);
+                self.ended(id);
             }
-            Op::Adopt => self.adopt(id, address, change)?,
-            Op::Create => self.create(id, address, change, kind)?,
-            Op::Late | Op::Update => self.update(id, address, change, kind)?,
+            Op::Adopt => self.adopt(id, address, change),
+            Op::Create => self.create(id, address, change, kind),
+            Op::Late | Op::Update => self.update(id, address, change, kind),
             Op::Ready => {
                 let (goal, typical) = (Goal::Ready, expected);
                 self.wait(id, address, change, kind, goal, typical, Done::Ready);
             }
-            Op::Delete => self.delete(id, address, change, kind)?,
+            Op::Delete => self.delete(id, address, change, kind),
             Op::Gone => {
                 let (goal, typical) = (Goal::Gone, expected);
                 self.wait(id, address, change, kind, goal, typical, Done::Gone);
             }
         }
-        Ok(())
     }
 
     fn create(
@@ -176,7 +182,7 @@ impl<'a> Executor<'a> {
         address: &'a Address,
         change: &'a Change,
         kind: &'static dyn AnyKind,
-    ) -> io::Result<()> {
+    ) {
         let spec = match self.desired(change) {
             Ok(spec) => spec,
             Err(fault) => return self.fail(step, fault),
@@ -185,9 +191,9 @@ impl<'a> Executor<'a> {
             let known = self.work.state.resources.get(address);
             if let (Some(Record { id: None, .. }), Some(id)) = (known, &change.id) {
                 // A cut-off creation, found by what it left; under its other address it is found by its id alone.
-                self.record(address, &Event::Made { id: id.clone() })?;
+                self.record(address, &Event::Made { id: id.clone() });
             }
-            self.record(address, &Event::Deposed { to: deposed.clone() })?;
+            self.record(address, &Event::Deposed { to: deposed.clone() });
         }
         let known = self.work.state.resources.get(address);
         let reopened = known.is_some_and(|record| matches!(record.status, Status::Creating(_)));
@@ -203,7 +209,7 @@ impl<'a> Executor<'a> {
             needs: change.needs.clone(),
             deletion: change.deletion,
         };
-        self.record(address, &Event::CreateBegun { record: Box::new(record) })?;
+        self.record(address, &Event::CreateBegun { record: Box::new(record) });
         let owner = Owner { stack: self.work.state.stack.clone(), address: address.clone() };
         let recorded = || {
             let known = self.recorded.get(&(change.kind.as_str(), change.region.as_str()));
@@ -222,21 +228,12 @@ impl<'a> Executor<'a> {
             owner,
             first: diff::without_late(kind.fields(), &spec),
             token,
-            pace: self.work.pace,
         };
-        let (progress, op) = (self.work.progress, self.plan.steps[step].op);
-        let stop = self.stop.subscribe();
-        self.effect(step, async move {
-            let retrying = |fault: &Fault| {
-                let (address, fault) = (address.clone(), fault.clone());
-                progress(Progress::Retrying { address, op, fault });
-            };
-            Done::Created(creation.settle(reopened, stop, &retrying).await)
-        });
-        Ok(())
+        let tries = self.tries(step);
+        self.effect(step, async move { Done::Created(creation.settle(reopened, tries).await) });
     }
 
-    fn adopt(&mut self, step: StepId, address: &Address, change: &Change) -> io::Result<()> {
+    fn adopt(&mut self, step: StepId, address: &Address, change: &Change) {
         let Some(id) = change.id.clone() else {
             return self.fail(step, Fault::bug("there is nothing to adopt"));
         };
@@ -255,9 +252,8 @@ impl<'a> Executor<'a> {
             needs: change.needs.clone(),
             deletion: change.deletion,
         };
-        self.record(address, &Event::Adopted { record: Box::new(record) })?;
-        self.end(step);
-        Ok(())
+        self.record(address, &Event::Adopted { record: Box::new(record) });
+        self.ended(step);
     }
 
     fn update(
@@ -266,7 +262,7 @@ impl<'a> Executor<'a> {
         address: &'a Address,
         change: &'a Change,
         kind: &'static dyn AnyKind,
-    ) -> io::Result<()> {
+    ) {
         let to = match self.desired(change) {
             Ok(spec) => spec,
             Err(fault) => return self.fail(step, fault),
@@ -287,23 +283,15 @@ impl<'a> Executor<'a> {
             needs: change.needs.clone(),
             deletion: change.deletion,
         };
-        self.record(address, &intended)?;
-        let (cloud, pace, progress) =
-            (Arc::clone(&self.work.cloud), self.work.pace, self.work.progress);
-        let op = self.plan.steps[step].op;
-        let stop = self.stop.subscribe();
+        self.record(address, &intended);
+        let (cloud, tries) = (Arc::clone(&self.work.cloud), self.tries(step));
         self.effect(step, async move {
-            let retrying = |fault: &Fault| {
-                let (address, fault) = (address.clone(), fault.clone());
-                progress(Progress::Retrying { address, op, fault });
-            };
-            let sent = retry::persist(pace, stop, &retrying, || {
+            let sent = tries.persist(|| {
                 let update = Update { from: &from, to: &to, changed: &changed };
                 cloud.update(kind, &change.region, &id, update)
             });
             Done::Sent(sent.await)
         });
-        Ok(())
     }
 
     fn delete(
@@ -312,34 +300,28 @@ impl<'a> Executor<'a> {
         address: &'a Address,
         change: &'a Change,
         kind: &'static dyn AnyKind,
-    ) -> io::Result<()> {
+    ) {
         let Some(id) = change.id.clone() else {
             return self.fail(step, Fault::bug("its id is not known"));
         };
         let recorded = self.work.state.resources.get(address).map(|record| record.spec.clone());
         let recorded = recorded.or_else(|| change.observed.clone()).unwrap_or_default();
-        self.record(address, &Event::DeleteBegun)?;
-        let (cloud, pace, progress) =
-            (Arc::clone(&self.work.cloud), self.work.pace, self.work.progress);
+        self.record(address, &Event::DeleteBegun);
         let policy: DeletionPolicy = change.deletion_now;
-        let stop = self.stop.subscribe();
+        let (cloud, tries) = (Arc::clone(&self.work.cloud), self.tries(step));
         self.effect(step, async move {
-            let retrying = |fault: &Fault| {
-                let (address, fault) = (address.clone(), fault.clone());
-                progress(Progress::Retrying { address, op: Op::Delete, fault });
-            };
-            let sent = retry::persist(pace, stop, &retrying, || {
-                cloud.delete(kind, &change.region, &id, &recorded, policy)
-            });
+            let sent = tries.persist(|| cloud.delete(kind, &change.region, &id, &recorded, policy));
             Done::Sent(sent.await)
         });
-        Ok(())
     }
 
     /// Journals what one effect or wait came to, and goes on from there.
-    fn done(&mut self, step: StepId, done: Done) -> io::Result<()> {
-        if matches!(done, Done::Created(_) | Done::Sent(_)) {
-            self.effects -= 1;
+    fn done(&mut self, step: StepId, done: Done) {
+        match done {
+            Done::Created(_) | Done::Kept(_) | Done::Sent(_) | Done::Unrecorded(_) => {
+                self.queue.ended(step);
+            }
+            Done::Seen(_) | Done::Ready(_) | Done::Gone(_) | Done::Stopped => {}
         }
         let plan = self.plan;
         let address = &plan.steps[step].address;
@@ -348,8 +330,12 @@ impl<'a> Executor<'a> {
             Done::Stopped => {
                 self.outcome.skipped.insert(address.clone(), Skipped::Interrupted);
             }
+            Done::Unrecorded(error) => self.give_up(error),
             Done::Created(Ok(id)) => {
-                self.record(address, &Event::Made { id: id.clone() })?;
+                self.record(address, &Event::Made { id: id.clone() });
+                self.effect(step, async move { Done::Kept(id) });
+            }
+            Done::Kept(id) => {
                 (self.work.progress)(Progress::Made { address: address.clone(), id });
                 let kind = kinds::find(&change.kind).expect("a checked plan names known kinds");
                 let goal = Goal::Seen { provides: plan.steps[step].provides.clone() };
@@ -357,36 +343,48 @@ impl<'a> Executor<'a> {
             }
             Done::Seen(Ok(observed)) => {
                 self.learn(address, observed.as_ref());
-                self.end(step);
+                self.ended(step);
             }
             Done::Ready(Ok(observed)) => {
                 self.learn(address, observed.as_ref());
                 let outputs = self.outputs.get(address).cloned().unwrap_or_default();
-                self.record(address, &Event::Settled { outputs })?;
+                self.record(address, &Event::Settled { outputs });
                 self.outcome.done.insert(address.clone(), change.action);
-                self.end(step);
+                self.ended(step);
             }
             Done::Gone(Ok(_)) => {
-                self.record(address, &Event::Gone)?;
+                self.record(address, &Event::Gone);
                 if change.desired.is_none() {
                     self.outcome.done.insert(address.clone(), change.action);
                 }
-                self.end(step);
+                self.ended(step);
             }
-            Done::Sent(Ok(())) => self.end(step),
+            Done::Sent(Ok(())) => self.ended(step),
             Done::Created(Err(fault))
             | Done::Seen(Err(fault))
             | Done::Sent(Err(fault))
             | Done::Ready(Err(fault))
-            | Done::Gone(Err(fault)) => self.fail(step, fault)?,
+            | Done::Gone(Err(fault)) => self.fail(step, fault),
         }
-        Ok(())
     }
 
-    /// Runs an effect: never cut off by the first interrupt.
+    /// Runs an effect once all that was recorded so far is durable: never cut off by the first interrupt.
     fn effect(&mut self, step: StepId, effect: impl Future<Output = Done> + Send + 'a) {
-        self.effects += 1;
-        self.running.push(Box::pin(async move { (step, effect.await) }));
+        self.queue.began(step);
+        let recorded = self.recorded_so_far.clone();
+        self.running.push(Box::pin(async move {
+            match recorded.await {
+                Ok(()) => (step, effect.await),
+                Err(error) => (step, Done::Unrecorded(error)),
+            }
+        }));
+    }
+
+    /// How an effect is repeated.
+    fn tries(&self, step: StepId) -> Tries<'a> {
+        let Step { address, op, .. } = &self.plan.steps[step];
+        let (pace, stop, progress) = (self.work.pace, self.stop.subscribe(), self.work.progress);
+        Tries { address, op: *op, pace, stop, permit: self.work.journal.permit(), progress }
     }
 
     /// Runs a wait: the first interrupt ends it.
@@ -408,13 +406,14 @@ impl<'a> Executor<'a> {
                 return (step, done(Err(Fault::bug("its id is not known"))));
             };
             tokio::select! {
+                biased;
                 ended = watch.until(kind, &change.region, &id, goal, typical) => (step, done(ended)),
                 _ = stop.wait_for(|stop| *stop) => (step, Done::Stopped),
             }
         }));
     }
 
-    fn end(&mut self, step: StepId) {
+    fn ended(&mut self, step: StepId) {
         let plan = self.plan;
         let Step { address, op, .. } = &plan.steps[step];
         let (at, action) = (address.clone(), plan.changes[address].action);
@@ -427,36 +426,42 @@ impl<'a> Executor<'a> {
         for &after in &self.dependents[step] {
             self.missing[after] -= 1;
             if self.missing[after] == 0 {
-                self.ready.push((plan.steps[after].remaining, Reverse(after)));
+                self.queue.push(plan, after);
             }
         }
     }
 
-    fn fail(&mut self, step: StepId, fault: Fault) -> io::Result<()> {
+    fn fail(&mut self, step: StepId, fault: Fault) {
         let plan = self.plan;
         let Step { address, op, .. } = &plan.steps[step];
         let change = &plan.changes[address];
         let id = self.id_of(address, change);
-        self.record(address, &Event::Failed { fault: fault.clone() })?;
+        self.record(address, &Event::Failed { fault: fault.clone() });
         let elapsed = self.begun.get(&step).map(Instant::elapsed).unwrap_or_default();
         let (at, failed) = (address.clone(), fault.clone());
         (self.work.progress)(Progress::Failed { address: at, op: *op, fault: failed, elapsed });
         let (address, kind) = (address.clone(), change.kind.clone());
         self.outcome.failed.push(Failure { address, op: *op, kind, id, fault });
-        Ok(())
     }
 
     fn interrupt(&mut self, level: Interrupt) {
         self.outcome.interrupted = Some(level);
         self.stop.send_replace(true);
-        (self.work.progress)(Progress::Draining { in_flight: self.effects });
+        (self.work.progress)(Progress::Draining { in_flight: self.queue.effects() });
     }
 
-    /// One event: durable first, then in the state.
-    fn record(&mut self, address: &Address, event: &Event) -> io::Result<()> {
-        self.work.journal.append(address, event)?;
+    /// Nothing can be recorded any more, so nothing more is begun. Calls in flight end.
+    fn give_up(&mut self, error: JournalError) {
+        if self.broken.is_none() {
+            self.broken = Some(error);
+            self.stop.send_replace(true);
+        }
+    }
+
+    /// One event, in the journal and in the state. What follows from it waits until it is durable.
+    fn record(&mut self, address: &Address, event: &Event) {
+        self.recorded_so_far = self.work.journal.append(address, event);
         self.work.state.apply(address, event);
-        Ok(())
     }
 
     fn learn(&mut self, address: &Address, observed: Option<&Observed>) {
@@ -486,7 +491,17 @@ impl<'a> Executor<'a> {
         recorded.or_else(|| change.id.clone())
     }
 
-    /// What became of everything, once nothing runs any more.
+    /// The end, once nothing runs any more. An abort waits for nothing.
+    async fn end(mut self) -> Result<Outcome, JournalError> {
+        match self.broken.take() {
+            Some(error) => return Err(error),
+            None if self.outcome.interrupted == Some(Interrupt::Abort) => {}
+            None => self.recorded_so_far.clone().await?,
+        }
+        Ok(self.outcome())
+    }
+
+    /// What became of everything.
     fn outcome(mut self) -> Outcome {
         let interrupted = self.outcome.interrupted.is_some();
         let mut unreachable: BTreeMap<StepId, Address> = BTreeMap::new();
@@ -518,78 +533,5 @@ impl<'a> Executor<'a> {
             self.outcome.skipped.remove(address);
         }
         self.outcome
-    }
-}
-
-/// A creation, and how to find out whether it happened.
-struct Creation<'a> {
-    cloud: Arc<dyn Cloud>,
-    kind: &'static dyn AnyKind,
-    region: &'a str,
-    owner: Owner,
-    /// `None`: nothing that the service could tell identifies it before its id is known.
-    lookup: Option<Lookup>,
-    /// What the create call sends.
-    first: Value,
-    token: Token,
-    pace: Pace,
-}
-
-impl Creation<'_> {
-    /// Creates it once, whatever happens on the way. `reopened`: an earlier apply may have done so already.
-    async fn settle(
-        &self,
-        reopened: bool,
-        stop: tokio::sync::watch::Receiver<bool>,
-        retrying: &(dyn Fn(&Fault) + Send + Sync),
-    ) -> Result<PhysicalId, Fault> {
-        // Set while a call may have made it without our knowing: nothing is created before a look has told.
-        let open = AtomicBool::new(reopened);
-        retry::persist(self.pace, stop, retrying, || self.once(&open)).await
-    }
-
-    async fn once(&self, open: &AtomicBool) -> Result<PhysicalId, Fault> {
-        if open.load(Relaxed)
-            && let Some(id) = self.close(open).await?
-        {
-            return Ok(id);
-        }
-        let created = self.cloud.create(self.kind, self.region, &self.first, &self.token).await;
-        let Err(fault) = created else { return created };
-        let found = match fault.class {
-            // Perhaps it was made all the same: that is settled by looking, before it is repeated.
-            Class::Unanswered | Class::Unavailable | Class::Bug => {
-                open.store(true, Relaxed);
-                self.close(open).await
-            }
-            // Ours, if an answer was lost on the way.
-            Class::Exists => self.look().await,
-            _ => return Err(fault),
-        };
-        found?.ok_or(fault)
-    }
-
-    /// Finds out what an earlier call came to. If that cannot be known, it stays open.
-    async fn close(&self, open: &AtomicBool) -> Result<Option<PhysicalId>, Fault> {
-        let found = self.look_after_grace().await?;
-        open.store(false, Relaxed);
-        Ok(found)
-    }
-
-    async fn look_after_grace(&self) -> Result<Option<PhysicalId>, Fault> {
-        sleep(self.cloud.lag_max()).await;
-        self.look().await
-    }
-
-    /// The object, if it is there and ours.
-    async fn look(&self) -> Result<Option<PhysicalId>, Fault> {
-        let Some(lookup) = &self.lookup else { return Ok(None) };
-        let wanted = [Wanted::uncompared(lookup.clone())];
-        let found = self.cloud.read(self.kind, self.region, &wanted).await?;
-        let ours = |seen: &Observed| {
-            // What has no tags hangs on something that is ours.
-            self.kind.tagging() == Tagging::None || seen.owner.as_ref() == Some(&self.owner)
-        };
-        Ok(found.into_iter().flatten().find(ours).map(|seen| seen.id))
     }
 }

@@ -1,15 +1,17 @@
 //! Patience: what passes with time is tried again, with growing pauses, as long as its class deserves and nobody
 //! interrupts.
 
-use std::future::Future;
 use std::time::Duration;
 
-use rand::RngExt as _;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use crate::apply::Pace;
+use crate::address::Address;
+use crate::apply::{Pace, Progress};
 use crate::fault::{Class, Fault};
+use crate::plan::Op;
+use crate::state::Permit;
 
 /// Pauses grow from the first to the longest.
 const PAUSE_FIRST: Duration = Duration::from_millis(800);
@@ -43,38 +45,68 @@ fn patience(class: Class) -> Duration {
     }
 }
 
-/// Repeats `effect`, which must be safe to repeat, until it succeeds, its fault does not pass with time, or `stop`
-/// becomes true: a drain waits for calls, not for what might pass.
-pub(super) async fn persist<T, F, Fut>(
-    pace: Pace,
-    mut stop: watch::Receiver<bool>,
-    retrying: &(dyn Fn(&Fault) + Send + Sync),
-    mut effect: F,
-) -> Result<T, Fault>
-where
-    F: FnMut() -> Fut,
-    Fut: Future<Output = Result<T, Fault>>,
-{
-    let begun = Instant::now();
-    let mut pause = PAUSE_FIRST;
-    loop {
-        let fault = match effect().await {
-            Ok(done) => return Ok(done),
-            Err(fault) => fault,
-        };
-        let patience = pace.scaled(patience(fault.class), PATIENCE_FLOOR);
-        if !fault.class.passes_with_time() || begun.elapsed() >= patience {
-            return Err(fault);
+/// How one effect is repeated, and who is told.
+pub(super) struct Tries<'a> {
+    pub(super) address: &'a Address,
+    pub(super) op: Op,
+    pub(super) pace: Pace,
+    /// True: a drain waits for calls, not for what might pass.
+    pub(super) stop: watch::Receiver<bool>,
+    /// No try is made without it.
+    pub(super) permit: Permit,
+    pub(super) progress: &'a (dyn Fn(Progress) + Send + Sync),
+}
+
+impl Tries<'_> {
+    /// Repeats `effect`, which must be safe to repeat, until it succeeds, its fault does not pass with time, or it is
+    /// stopped.
+    pub(super) async fn persist<T, F, Fut>(mut self, mut effect: F) -> Result<T, Fault>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<T, Fault>>,
+    {
+        let begun = Instant::now();
+        let (mut pause, mut attempt, mut tried) = (PAUSE_FIRST, 0, None);
+        loop {
+            let not_tried = |why: String| Fault::new(Class::Stale, why);
+            tokio::select! {
+                biased;
+                held = self.permit.held() => if let Err(lost) = held {
+                    return Err(tried.unwrap_or_else(|| not_tried(lost.to_string())));
+                },
+                _ = self.stop.wait_for(|stop| *stop) => {
+                    return Err(tried.unwrap_or_else(|| not_tried("stopped before it was tried".into())));
+                }
+            }
+            let fault = match effect().await {
+                Ok(done) => return Ok(done),
+                Err(fault) => fault,
+            };
+            let patience = self.pace.scaled(patience(fault.class), PATIENCE_FLOOR);
+            if !fault.class.passes_with_time() || begun.elapsed() >= patience {
+                return Err(fault);
+            }
+            let (address, op) = (self.address.clone(), self.op);
+            (self.progress)(Progress::Retrying { address, op, fault: fault.clone() });
+            attempt += 1;
+            let jittered = pause.mul_f64(jitter(self.address, self.op, attempt));
+            tokio::select! {
+                biased;
+                _ = self.stop.wait_for(|stop| *stop) => return Err(fault),
+                () = sleep(self.pace.scaled(jittered, PAUSE_FLOOR)) => {}
+            }
+            pause = pause.mul_f64(GROWTH).min(PAUSE_MAX);
+            tried = Some(fault);
         }
-        retrying(&fault);
-        // Full pauses would make many waiters knock at the same time.
-        let jitter = rand::rng().random_range(0.7..1.0);
-        tokio::select! {
-            () = sleep(pace.scaled(pause.mul_f64(jitter), PAUSE_FLOOR)) => {}
-            _ = stop.wait_for(|stop| *stop) => return Err(fault),
-        }
-        pause = pause.mul_f64(GROWTH).min(PAUSE_MAX);
     }
+}
+
+/// The part of a pause that is waited, from 0.7 to 1: full pauses would make many waiters knock at the same time. Not
+/// drawn but derived, so that the same apply in the same world takes the same course.
+fn jitter(address: &Address, op: Op, attempt: u32) -> f64 {
+    let digest = Sha256::digest(format!("{address} {op:?} {attempt}"));
+    let drawn = f64::from(u16::from_be_bytes([digest[0], digest[1]])) / f64::from(u16::MAX);
+    0.7 + 0.3 * drawn
 }
 
 #[cfg(test)]
@@ -91,7 +123,10 @@ mod tests {
             async move { if done { Ok(()) } else { Err(Fault::new(class, "no")) } }
         };
         let (_stopper, stop) = watch::channel(false);
-        let ended = persist(Pace { speed: 1000.0 }, stop, &|_| {}, effect).await;
+        let (address, pace) = (Address::of("network", "vpc"), Pace { speed: 1000.0 });
+        let (op, permit) = (Op::Create, Permit::default());
+        let tries = Tries { address: &address, op, pace, stop, permit, progress: &|_| {} };
+        let ended = tries.persist(effect).await;
         (count.get(), ended.map_err(|fault| fault.class))
     }
 
@@ -99,5 +134,16 @@ mod tests {
     async fn what_passes_is_waited_for_and_what_does_not_is_not() {
         assert_eq!(tries(Class::Busy, 4).await, (4, Ok(())));
         assert_eq!(tries(Class::Denied, 4).await, (1, Err(Class::Denied)));
+    }
+
+    #[test]
+    fn pauses_differ_and_are_the_same_each_time() {
+        let [one, two] = ["vpc", "igw"].map(|role| Address::of("network", role));
+        let drawn: Vec<f64> = (1..20).map(|attempt| jitter(&one, Op::Create, attempt)).collect();
+        assert!(drawn.iter().all(|it| (0.7..=1.0).contains(it)), "{drawn:?}");
+        let spread = drawn.iter().fold(0.0, |most: f64, it| most.max((it - drawn[0]).abs()));
+        assert!(spread > 0.1, "{drawn:?}");
+        assert!((jitter(&one, Op::Create, 1) - jitter(&two, Op::Create, 1)).abs() > f64::EPSILON);
+        assert!((jitter(&one, Op::Create, 1) - drawn[0]).abs() < f64::EPSILON);
     }
 }

@@ -102,6 +102,7 @@ impl Watcher {
         loop {
             let due = self.groups.values().map(|(at, _)| *at).min();
             tokio::select! {
+                biased;
                 wish = inbox.recv() => match wish {
                     Some(wish) => self.add(wish),
                     None => return,

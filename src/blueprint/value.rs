@@ -22,7 +22,7 @@ pub use aws::{
 pub use bounded::{Days, Gib, Int, Kib, Seconds};
 pub use data::{
     Attribute, AttributeName, AttributeType, BucketName, CacheNodeType, EmailAddress, HttpsUrl,
-    ParameterPath,
+    ObjectPrefix, ParameterPath, TableName,
 };
 pub use image::{Image, ImageVersion};
 pub use kubernetes::{LabelKey, LabelValue, ServiceAccount};

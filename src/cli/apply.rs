@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Common;
 use super::connection::Connection;
 use super::error::{CommandError, Problem};
-use super::execute::{Consent, Work, execute, present};
+use super::execute::{Consent, Work, execute, locked, present};
 use super::exit::Exit;
 use super::plan::survey;
 use super::saved::{SavedPlan, stale};
@@ -38,20 +38,23 @@ async fn from_blueprint(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
     let target = Target::load(ui, common, path)?;
     consent.can_be_given(ui, "apply")?;
     let connection = Connection::open(ui, common, target.region()).await?;
-    target::make_state_root(common)?;
-    let lock = target.store.lock()?;
-    let state = target.store.load()?;
-    let plan = survey(&target, &connection, &state, Intent::Apply).await?;
-    present(ui, &plan, &connection);
-    consent.check(&plan)?;
-    if !plan.is_empty() && !consent.yes {
-        let answer = ui.ask("\nApply this plan? [y/N]")?;
-        if !matches!(answer.to_lowercase().as_str(), "y" | "yes") {
-            return Err(CommandError::new("not applied, nothing was changed"));
+    target.place.prepare(common)?;
+    let store = target.store(&connection);
+    locked(ui, &store, "apply", async |lock| {
+        let state = store.load().await?;
+        let plan = survey(&target, &connection, &state, Intent::Apply).await?;
+        present(ui, &plan, &connection);
+        consent.check(&plan)?;
+        if !plan.is_empty() && !consent.yes {
+            let answer = ui.ask("\nApply this plan? [y/N]")?;
+            if !matches!(answer.to_lowercase().as_str(), "y" | "yes") {
+                return Err(CommandError::new("not applied, nothing was changed"));
+            }
         }
-    }
-    let work = Work { store: &target.store, lock, state, connection: &connection };
-    execute(ui, work, plan).await
+        let work = Work { store: &store, lock, state, connection: &connection };
+        execute(ui, work, plan).await
+    })
+    .await
 }
 
 /// Does exactly what was saved, or refuses: it was printed, so nobody is asked.
@@ -68,30 +71,33 @@ async fn from_plan(
         let hint = if saved.sandbox { "Add `--sandbox`." } else { "Leave `--sandbox` out." };
         return Err(CommandError::new(message).hint(hint));
     }
-    let store = target::store(common, &saved.plan.stack);
+    let place = saved.place(common)?;
     let connection = Connection::open(ui, common, &saved.plan.region).await?;
-    target::make_state_root(common)?;
-    let lock = store.lock()?;
-    let mut state = store.load()?;
-    saved.fits(&mut state)?;
-    consent.check(&saved.plan)?;
-    let plan = saved.plan;
-    let observation = observe(&*connection.aws, &graph_of(&plan), &state).await?;
-    let problems = moved(&plan, &observation).into_iter().map(|address| {
-        let message = format!("{address} is not as it was when the plan was made");
-        Problem::new(message).at(&address, &plan.changes[&address].kind)
-    });
-    match problems.collect::<Vec<_>>() {
-        problems if problems.is_empty() => {}
-        problems => return Err(stale(problems)),
-    }
-    if ui.is_json() {
-        present(ui, &plan, &connection);
-    } else {
-        // It was read when it was saved; here its size is enough.
-        ui.print(human::summary(&plan, ui.view(connection.speed)));
-    }
-    execute(ui, Work { store: &store, lock, state, connection: &connection }, plan).await
+    place.prepare(common)?;
+    let store = place.store(&saved.plan.stack, &connection);
+    locked(ui, &store, "apply", async |lock| {
+        let mut state = store.load().await?;
+        saved.fits(&mut state)?;
+        consent.check(&saved.plan)?;
+        let plan = saved.plan;
+        let observation = observe(&*connection.aws, &graph_of(&plan), &state).await?;
+        let problems = moved(&plan, &observation).into_iter().map(|address| {
+            let message = format!("{address} is not as it was when the plan was made");
+            Problem::new(message).at(&address, &plan.changes[&address].kind)
+        });
+        match problems.collect::<Vec<_>>() {
+            problems if problems.is_empty() => {}
+            problems => return Err(stale(problems)),
+        }
+        if ui.is_json() {
+            present(ui, &plan, &connection);
+        } else {
+            // It was read when it was saved; here its size is enough.
+            ui.print(human::summary(&plan, ui.view(connection.speed)));
+        }
+        execute(ui, Work { store: &store, lock, state, connection: &connection }, plan).await
+    })
+    .await
 }
 
 /// What a plan wants, to look at it again.

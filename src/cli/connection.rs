@@ -54,6 +54,11 @@ impl Connection {
         Ok(Self { aws, speed: options.speed, region: region.into() })
     }
 
+    /// The one that was named when it was opened.
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
     pub(crate) fn pace(&self) -> Pace {
         Pace { speed: self.speed }
     }

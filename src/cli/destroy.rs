@@ -3,10 +3,10 @@
 use super::Common;
 use super::connection::Connection;
 use super::error::CommandError;
-use super::execute::{Consent, Work, execute, present};
+use super::execute::{Consent, Work, execute, locked, present};
 use super::exit::Exit;
 use super::plan::survey;
-use super::target::{self, BlueprintArg, Target};
+use super::target::{BlueprintArg, Target};
 use super::ui::Ui;
 use crate::plan::Intent;
 
@@ -23,19 +23,22 @@ pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
     let target = Target::load(ui, common, &blueprint.blueprint)?;
     consent.can_be_given(ui, "destroy")?;
     let connection = Connection::open(ui, common, target.region()).await?;
-    target::make_state_root(common)?;
-    let lock = target.store.lock()?;
-    let state = target.store.load()?;
-    let plan = survey(&target, &connection, &state, Intent::Destroy).await?;
-    present(ui, &plan, &connection);
-    consent.check(&plan)?;
-    if !plan.is_empty() && !consent.yes {
-        let stack = &target.stack;
-        let typed = ui.ask(format_args!("\nType `{stack}` to destroy it:"))?;
-        if typed != stack.as_str() {
-            return Err(CommandError::new("not destroyed, nothing was changed"));
+    target.place.prepare(common)?;
+    let store = target.store(&connection);
+    locked(ui, &store, "destroy", async |lock| {
+        let state = store.load().await?;
+        let plan = survey(&target, &connection, &state, Intent::Destroy).await?;
+        present(ui, &plan, &connection);
+        consent.check(&plan)?;
+        if !plan.is_empty() && !consent.yes {
+            let stack = &target.stack;
+            let typed = ui.ask(format_args!("\nType `{stack}` to destroy it:"))?;
+            if typed != stack.as_str() {
+                return Err(CommandError::new("not destroyed, nothing was changed"));
+            }
         }
-    }
-    let work = Work { store: &target.store, lock, state, connection: &connection };
-    execute(ui, work, plan).await
+        let work = Work { store: &store, lock, state, connection: &connection };
+        execute(ui, work, plan).await
+    })
+    .await
 }

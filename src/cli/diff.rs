@@ -19,7 +19,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, CommandError> {
     let target = Target::load(ui, common, &args.blueprint.blueprint)?;
     let connection = Connection::open(ui, common, target.region()).await?;
-    let state = target.store.load()?;
+    let state = target.store(&connection).load().await?;
     let plan = survey(&target, &connection, &state, Intent::Apply).await?;
     let drifted = drift::drift(&plan);
     if ui.is_json() {

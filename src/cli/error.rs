@@ -18,7 +18,7 @@ use crate::report::json::FORMAT;
 use crate::report::style::{ERROR, QUIET, STRONG, painted};
 use crate::sandbox::SandboxError;
 use crate::source::SourceMap;
-use crate::state::{LockError, StoreError};
+use crate::state::{JournalError, LockError, StoreError};
 
 use super::connection::AccountError;
 use super::exit::Exit;
@@ -231,10 +231,12 @@ impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         let problem = Problem::of(&error);
         match error {
-            StoreError::Lock(LockError::Held { .. }) => {
-                let hint = "Wait until it has ended; the lock goes with its process.";
-                Self::from(problem.hint(hint)).exiting(Exit::LockedState)
+            StoreError::Lock(error) => error.into(),
+            StoreError::Cloud { fault, .. } => problem.fault(&fault).into(),
+            StoreError::Absent { place, .. } => {
+                make_hint(&place).into_iter().fold(problem, Problem::hint).into()
             }
+            StoreError::Moving { .. } => problem.hint("Run the command again.").into(),
             StoreError::Version { .. } => problem.hint("Use a newer platctl.").into(),
             StoreError::OtherStack { .. } => {
                 problem.hint("Name another folder with `--state`.").into()
@@ -242,11 +244,69 @@ impl From<StoreError> for CommandError {
             StoreError::Format { .. } => problem
                 .hint("Restore the file from a backup; the journal beside it is intact.")
                 .into(),
-            StoreError::Io { .. }
-            | StoreError::Journal(_)
-            | StoreError::Lock(LockError::Io { .. }) => problem.into(),
+            StoreError::NoVersion { .. } => {
+                problem.hint("`platctl state history` lists the versions that are kept.").into()
+            }
+            StoreError::Journal(error) => error.into(),
+            StoreError::Io { .. } | StoreError::OtherLock => problem.into(),
         }
     }
+}
+
+impl From<JournalError> for CommandError {
+    fn from(error: JournalError) -> Self {
+        let problem = Problem::of(&error);
+        match error {
+            JournalError::Io { .. } => problem.hint(
+                "Nothing more was done; what was done before is recorded. Make room, and run the command again.",
+            ),
+            JournalError::Lock(error) => return error.into(),
+            JournalError::Cloud { fault, .. } => problem.fault(&fault).hint(NOTHING_LOST),
+            JournalError::Version { .. } => problem.hint("Use a newer platctl."),
+            JournalError::Line { .. } | JournalError::Foreign { .. } | JournalError::Stopped => {
+                problem
+            }
+        }
+        .into()
+    }
+}
+
+impl From<LockError> for CommandError {
+    fn from(error: LockError) -> Self {
+        let problem = Problem::of(&error);
+        match error {
+            LockError::Held { beat, .. } => {
+                let hint = match beat {
+                    None => "Wait until it has ended; the lock goes with its process.",
+                    Some(_) => {
+                        "Wait until it has ended; should it have died, its lock is taken over once it has given no sign \
+                         of life for half a minute."
+                    }
+                };
+                Self::from(problem.hint(hint)).exiting(Exit::LockedState)
+            }
+            LockError::Lost { .. } => problem.hint(NOTHING_LOST).into(),
+            LockError::Unrenewed { fault, .. } => problem.fault(&fault).hint(NOTHING_LOST).into(),
+        }
+    }
+}
+
+const NOTHING_LOST: &str = "Nothing more was begun, and nothing is lost: what was begun is recorded, and the next run goes \
+                            on from there.";
+
+/// How to make what is to keep the state.
+fn make_hint(place: &str) -> Option<String> {
+    if let Some(rest) = place.strip_prefix("s3://") {
+        let bucket = rest.split('/').next()?;
+        return Some(format!(
+            "If it is not there yet, make it: `aws s3 mb s3://{bucket} --region REGION`, with the region of the state."
+        ));
+    }
+    let table = place.strip_prefix("dynamodb://")?.split('/').next()?;
+    Some(format!(
+        "If it is not there yet, make it: `aws dynamodb create-table --table-name {table} --billing-mode PAY_PER_REQUEST \
+         --attribute-definitions AttributeName=LockID,AttributeType=S --key-schema AttributeName=LockID,KeyType=HASH`."
+    ))
 }
 
 impl From<SandboxError> for CommandError {
@@ -310,11 +370,12 @@ mod tests {
         insta::assert_snapshot!(json::document(&error.json()));
     }
 
-    #[test]
-    fn a_held_lock_has_its_own_exit_code() {
+    #[tokio::test]
+    async fn a_held_lock_has_its_own_exit_code() {
         let folder = tempfile::tempdir().unwrap();
-        let _first = crate::state::Lock::take(folder.path()).unwrap();
-        let second = crate::state::Lock::take(folder.path()).unwrap_err();
-        assert_eq!(CommandError::from(StoreError::from(second)).exit(), Exit::LockedState);
+        let store = crate::state::Store::new(folder.path(), &crate::address::Stack::new("shop"));
+        let _first = store.lock("apply").await.unwrap();
+        let second = store.lock("destroy").await.unwrap_err();
+        assert_eq!(CommandError::from(second).exit(), Exit::LockedState);
     }
 }

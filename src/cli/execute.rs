@@ -14,7 +14,7 @@ use crate::apply::{self, Apply, Interrupts};
 use crate::plan::Plan;
 use crate::report::progress::{JsonLines, Lines, Live, Reporter, Silent, Sink};
 use crate::report::{Detail, human, json};
-use crate::state::{Lock, State, Store};
+use crate::state::{Holder, Lock, State, Store, lease};
 
 /// What a person agrees to before anything is touched.
 #[derive(Clone, Debug, clap::Args)]
@@ -73,10 +73,33 @@ impl Consent {
 /// A stack that is being worked on, its state locked.
 pub(crate) struct Work<'a> {
     pub(crate) store: &'a Store,
-    /// Held to the end.
-    pub(crate) lock: Lock,
+    pub(crate) lock: &'a Lock,
     pub(crate) state: State,
     pub(crate) connection: &'a Connection,
+}
+
+/// Does some work on a stack whose lock is held meanwhile. Whoever has it and may be dead is watched first, which is told.
+pub(crate) async fn locked(
+    ui: &Ui,
+    store: &Store,
+    purpose: &str,
+    work: impl AsyncFnOnce(&Lock) -> Result<Exit, CommandError>,
+) -> Result<Exit, CommandError> {
+    let remarks = ui.clone();
+    let watching = move |holder: &Holder| {
+        remarks.remark(format_args!(
+            "{holder} has the lock and gave no sign of life lately: taking it over in {} s unless one comes ...",
+            lease::DEAD_AFTER.as_secs()
+        ));
+    };
+    let lock = store.lock_watching(purpose, &watching).await?;
+    let ended = work(&lock).await;
+    // What went wrong in the work is what counts; without its lock it fails by itself.
+    match &ended {
+        Ok(_) => lock.release().await?,
+        Err(_) => lock.abandon().await,
+    }
+    ended
 }
 
 /// Shows the plan before it is done: in JSON it is the first of the lines.
@@ -91,19 +114,20 @@ pub(crate) fn present(ui: &Ui, plan: &Plan, connection: &Connection) {
 
 /// Does what the plan says, and reports how that ended.
 pub(crate) async fn execute(ui: &Ui, work: Work<'_>, plan: Plan) -> Result<Exit, CommandError> {
-    let Work { store, lock: _lock, mut state, connection } = work;
-    let unwritable = |error: std::io::Error| {
-        let error = CommandError::new("cannot write the journal").caused_by(&error);
-        error.hint("Nothing more was done; what was done before is recorded. Make room, and run the command again.")
-    };
+    let Work { store, lock, mut state, connection } = work;
     if plan.is_empty() && !apply::has_notes(&plan, &state) {
         return Ok(Exit::Done);
     }
     let begun = Instant::now();
-    let mut journal = store.begin(&mut state)?;
-    apply::note(&plan, &mut state, &mut journal).map_err(unwritable)?;
+    let mut journal = store.begin(lock, &mut state).await?;
+    let permit = journal.permit();
+    connection.aws.guard(move || {
+        let permit = permit.clone();
+        Box::pin(async move { permit.held().await.is_ok() })
+    });
+    apply::note(&plan, &mut state, &mut journal).await?;
     if plan.is_empty() {
-        store.finish(&state, journal)?;
+        store.finish(lock, &state, journal).await?;
         return Ok(Exit::Done);
     }
     let interrupts = Interrupts::of_process()
@@ -123,8 +147,8 @@ pub(crate) async fn execute(ui: &Ui, work: Work<'_>, plan: Plan) -> Result<Exit,
     })
     .await;
     reporter.end();
-    let outcome = ended.map_err(unwritable)?;
-    store.finish(&state, journal)?;
+    let outcome = ended?;
+    store.finish(lock, &state, journal).await?;
     if ui.is_json() {
         ui.line(json::line(&json::summary(&plan, &outcome, begun.elapsed())));
     } else {

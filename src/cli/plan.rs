@@ -31,7 +31,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, CommandError> {
     let target = Target::load(ui, common, &args.blueprint.blueprint)?;
     let connection = Connection::open(ui, common, target.region()).await?;
-    let state = target.store.load()?;
+    let state = target.store(&connection).load().await?;
     let intent = if args.destroy { Intent::Destroy } else { Intent::Apply };
     let plan = survey(&target, &connection, &state, intent).await?;
     show(ui, &plan, &connection);
@@ -41,7 +41,7 @@ pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
     }
     let exit = if plan.is_empty() { Exit::Done } else { Exit::Pending };
     if let Some(path) = &args.out {
-        SavedPlan::new(plan, common.sandbox).write(path)?;
+        SavedPlan::new(plan, common.sandbox, &target.place).write(path)?;
         let options = if common.sandbox { " --sandbox" } else { "" };
         ui.remark(format_args!(
             "\nSaved; `platctl apply{options} {}` does exactly this.",

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use super::Common;
+use super::connection::Connection;
 use super::error::CommandError;
 use super::execute::reporter;
 use super::exit::Exit;
@@ -68,12 +69,18 @@ pub(crate) fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, Command
         CommandError::new("cannot make a folder for the rehearsal").caused_by(&error)
     })?;
     let store = Store::new(folder.path(), &target.stack);
+    // In real time: it may have to be fetched.
+    let recorded =
+        if args.recorded { Some(super::block_on(load(ui, common, &target))?) } else { None };
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().start_paused(args.speed.is_none());
     let runtime =
         runtime.build().map_err(|error| CommandError::new("cannot start").caused_by(&error))?;
     let rehearsed = runtime.block_on(async {
-        let beginning = begin(ui, common, args, &target, &graph, &store).await?;
+        let beginning = match recorded {
+            Some(state) => Beginning { world: World::recorded(&state), state: Some(state) },
+            None => begin(ui, common, args, &target, &graph, &store).await?,
+        };
         let graph = if args.destroy { nothing(&target.stack) } else { graph };
         play(ui, args, &target, &graph, &store, beginning).await
     })?;
@@ -87,6 +94,14 @@ pub(crate) fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, Command
     Ok(if rehearsed.outcome.is_success() { Exit::Done } else { Exit::Failed })
 }
 
+async fn load(ui: &Ui, common: &Common, target: &Target) -> Result<State, CommandError> {
+    let store = match target.place.offline(&target.stack) {
+        Some(store) => store,
+        None => target.store(&Connection::open(ui, common, target.region()).await?),
+    };
+    Ok(store.load().await?)
+}
+
 /// Plays the change itself, with all that may go wrong.
 async fn play(
     ui: &Ui,
@@ -97,7 +112,9 @@ async fn play(
     beginning: Beginning,
 ) -> Result<Rehearsal, CommandError> {
     if let Some(state) = beginning.state {
-        store.begin(&mut state.clone())?;
+        let lock = store.lock("rehearse").await?;
+        store.replace(&lock, &mut state.clone()).await?;
+        lock.release().await?;
     }
     let speed = args.speed.unwrap_or(1.0);
     let climate = Climate { speed, ..Climate::usual(args.seed) };
@@ -134,7 +151,7 @@ async fn play(
     Ok(rehearsed?)
 }
 
-/// What is there before the rehearsal: nothing, what is recorded, or what another blueprint (with `--destroy`, this one)
+/// What is there before the rehearsal: nothing, or what another blueprint (with `--destroy`, this one)
 /// makes on a good day.
 async fn begin(
     ui: &Ui,
@@ -144,10 +161,6 @@ async fn begin(
     graph: &Graph,
     store: &Store,
 ) -> Result<Beginning, CommandError> {
-    if args.recorded {
-        let state = target.store.load()?;
-        return Ok(Beginning { world: World::recorded(&state), state: Some(state) });
-    }
     let former = match &args.from {
         Some(path) => Some(former_graph(ui, common, path, target)?),
         None if args.destroy => Some(graph.clone()),

@@ -10,7 +10,7 @@ use super::Common;
 use super::connection::{start_sandbox, user_sandbox};
 use super::error::CommandError;
 use super::exit::Exit;
-use super::target::sandbox_root;
+use super::place::sandbox_folder;
 use super::ui::Ui;
 use crate::report::json::FORMAT;
 use crate::report::words;
@@ -116,7 +116,7 @@ fn status(ui: &Ui, running: Option<&Running>) {
 
 /// What is recorded here of the sandbox is of no use once its data are gone.
 fn forget(common: &Common) -> Result<(), CommandError> {
-    let root = sandbox_root(common);
+    let root = sandbox_folder(common);
     let failed = |error: io::Error| CommandError::io("remove", &root, &error);
     let entries = match fs::read_dir(&root) {
         Ok(entries) => entries,

@@ -5,8 +5,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::Common;
 use super::error::{CommandError, Problem};
 use super::exit::Exit;
+use super::place::Place;
 use crate::plan::{Plan, check};
 use crate::state::State;
 
@@ -19,6 +21,9 @@ pub(crate) struct SavedPlan {
     pub(crate) platctl: String,
     /// Made against the sandbox: AWS must never see it, nor the sandbox one that was made against AWS.
     pub(crate) sandbox: bool,
+    /// Where the state is kept that it was made from, if that is a bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    state: Option<String>,
     pub(crate) plan: Plan,
 }
 
@@ -26,8 +31,20 @@ const FORMAT: u32 = 1;
 const REMAKE: &str = "Make it again with `platctl plan --out FILE`.";
 
 impl SavedPlan {
-    pub(crate) fn new(plan: Plan, sandbox: bool) -> Self {
-        Self { format: FORMAT, platctl: env!("CARGO_PKG_VERSION").into(), sandbox, plan }
+    pub(crate) fn new(plan: Plan, sandbox: bool, place: &Place) -> Self {
+        let state = match place {
+            Place::Bucket(_) => Some(place.to_string()),
+            Place::Folder(_) => None,
+        };
+        Self { format: FORMAT, platctl: env!("CARGO_PKG_VERSION").into(), sandbox, state, plan }
+    }
+
+    /// Where the state is kept that it is for.
+    pub(crate) fn place(&self, common: &Common) -> Result<Place, CommandError> {
+        match (&common.state, &self.state) {
+            (None, Some(place)) => place.parse().map_err(CommandError::new),
+            _ => Ok(Place::of(common, None)),
+        }
     }
 
     /// Writes it whole or not at all.

@@ -1,14 +1,16 @@
 //! `platctl state`
 
 use super::Common;
+use super::connection::Connection;
 use super::error::CommandError;
 use super::exit::Exit;
-use super::target::{self, BlueprintArg, Target};
+use super::place::Place;
+use super::target::{BlueprintArg, Target};
 use super::ui::Ui;
 use crate::address::{Address, Stack};
 use crate::diagnostic::did_you_mean;
 use crate::report::{human, json};
-use crate::state::State;
+use crate::state::{State, Store};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -33,10 +35,10 @@ pub(crate) struct Which {
     stack: Option<String>,
 }
 
-pub(crate) fn run(ui: &Ui, common: &Common, command: &Command) -> Result<Exit, CommandError> {
+pub(crate) async fn run(ui: &Ui, common: &Common, command: &Command) -> Result<Exit, CommandError> {
     match command {
-        Command::List(which) => list(ui, &which.load(ui, common)?),
-        Command::Show { address, which } => show(ui, &which.load(ui, common)?, address)?,
+        Command::List(which) => list(ui, &which.load(ui, common).await?),
+        Command::Show { address, which } => show(ui, &which.load(ui, common).await?, address)?,
     }
     Ok(Exit::Done)
 }
@@ -67,11 +69,28 @@ fn show(ui: &Ui, state: &State, address: &Address) -> Result<(), CommandError> {
 }
 
 impl Which {
-    fn load(&self, ui: &Ui, common: &Common) -> Result<State, CommandError> {
-        let store = match &self.stack {
-            Some(stack) => target::store(common, &Stack::new(stack)),
-            None => Target::load(ui, common, &self.blueprint.blueprint)?.store,
+    async fn load(&self, ui: &Ui, common: &Common) -> Result<State, CommandError> {
+        Ok(self.store(ui, common).await?.load().await?)
+    }
+
+    /// Where the state is. Only a bucket needs a connection.
+    async fn store(&self, ui: &Ui, common: &Common) -> Result<Store, CommandError> {
+        let (stack, place, region) = if let Some(stack) = &self.stack {
+            (Stack::new(stack), Place::of(common, None), None)
+        } else {
+            let target = Target::load(ui, common, &self.blueprint.blueprint)?;
+            let region = target.region().to_owned();
+            (target.stack, target.place, Some(region))
         };
-        Ok(store.load()?)
+        if let Some(store) = place.offline(&stack) {
+            return Ok(store);
+        }
+        let region = place.region().map(str::to_owned).or(region);
+        let region = region.or_else(|| std::env::var("AWS_REGION").ok()).ok_or_else(|| {
+            let hint = format!("Write it behind the place: `--state '{place}?region=REGION'`.");
+            CommandError::new(format!("the region of {place} is not known")).hint(hint)
+        })?;
+        let connection = Connection::open(ui, common, &region).await?;
+        Ok(place.store(&stack, &connection))
     }
 }

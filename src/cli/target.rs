@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::Common;
+use super::connection::Connection;
 use super::error::CommandError;
+use super::place::Place;
 use super::ui::Ui;
 use crate::address::Stack;
 use crate::blueprint::{self, Blueprint, Loaded, Selection};
@@ -30,7 +32,8 @@ pub(crate) struct Target {
     /// The texts of the blueprint, for what is found wrong later.
     sources: SourceMap,
     pub(crate) stack: Stack,
-    pub(crate) store: Store,
+    /// Where its state is kept.
+    pub(crate) place: Place,
 }
 
 impl Target {
@@ -43,8 +46,8 @@ impl Target {
         };
         ui.warnings(&diagnostics, &sources);
         let stack = Stack::new(&blueprint.stack);
-        let store = store(common, &stack);
-        Ok(Self { blueprint, sources, stack, store })
+        let place = Place::of(common, blueprint.state.as_ref());
+        Ok(Self { blueprint, sources, stack, place })
     }
 
     /// The desired side.
@@ -55,33 +58,12 @@ impl Target {
         })
     }
 
+    /// Where its state is.
+    pub(crate) fn store(&self, connection: &Connection) -> Store {
+        self.place.store(&self.stack, connection)
+    }
+
     pub(crate) fn region(&self) -> &str {
         self.blueprint.region.as_str()
     }
-}
-
-/// The store of a stack. The sandbox's never mixes with the real one.
-pub(crate) fn store(common: &Common, stack: &Stack) -> Store {
-    Store::new(&state_root(common), stack)
-}
-
-/// Where the states of all stacks lie.
-pub(crate) fn state_root(common: &Common) -> PathBuf {
-    if common.sandbox { sandbox_root(common) } else { common.state.clone() }
-}
-
-/// Where the states of the sandbox's stacks lie.
-pub(crate) fn sandbox_root(common: &Common) -> PathBuf {
-    common.state.join("sandbox")
-}
-
-/// Makes the folder of all state, out of git's sight: ids are of no use to others without the lock.
-pub(crate) fn make_state_root(common: &Common) -> Result<(), CommandError> {
-    let ignore = common.state.join(".gitignore");
-    if ignore.exists() {
-        return Ok(());
-    }
-    let failed = |error| CommandError::io("write", &ignore, &error);
-    std::fs::create_dir_all(&common.state).map_err(failed)?;
-    std::fs::write(&ignore, "*\n").map_err(failed)
 }

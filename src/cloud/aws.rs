@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -22,6 +22,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use futures::future::BoxFuture;
 use tokio::sync::OnceCell;
 
 use crate::cloud::{Calls, Limits};
@@ -33,6 +34,7 @@ pub struct Aws {
     sdk: SdkConfig,
     calls: Calls,
     speed: f64,
+    gate: Gate,
     regions: Mutex<BTreeMap<String, Arc<Cx>>>,
 }
 
@@ -91,23 +93,38 @@ impl Aws {
             loader = loader.endpoint_url(&endpoint.url).credentials_provider(credentials);
         }
         let sdk = loader.load().await;
-        Self { sdk, calls, speed: options.speed, regions: Mutex::default() }
+        let (gate, regions) = (Gate::default(), Mutex::default());
+        Self { sdk, calls, speed: options.speed, gate, regions }
     }
 
     /// The clients of a region.
     pub fn region(&self, name: &str) -> Arc<Cx> {
         let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
-        let cx = regions.entry(name.into()).or_insert_with(|| {
-            let meter = Metered {
-                client: https_client(),
-                calls: self.calls.clone(),
-                limits: Limits::new(self.speed),
-            };
-            let region = Region::new(name.to_owned());
-            let sdk = self.sdk.to_builder().region(region).http_client(meter).build();
-            Arc::new(Cx::new(name, &sdk))
-        });
+        let cx =
+            regions.entry(name.into()).or_insert_with(|| self.clients(name, self.gate.clone()));
         Arc::clone(cx)
+    }
+
+    /// Clients of a region apart from all others: no limit makes them wait for others, and no gate is before them.
+    pub fn apart(&self, region: &str) -> Arc<Cx> {
+        self.clients(region, Gate::default())
+    }
+
+    /// Asks before every effect, at the last moment, whether it may be sent. Said once; what comes later does not count.
+    pub fn guard(&self, may_send: impl Fn() -> BoxFuture<'static, bool> + Send + Sync + 'static) {
+        let _ = self.gate.0.set(Box::new(may_send));
+    }
+
+    fn clients(&self, region: &str, gate: Gate) -> Arc<Cx> {
+        let meter = Metered {
+            client: https_client(),
+            calls: self.calls.clone(),
+            limits: Limits::new(self.speed),
+            gate,
+        };
+        let name = Region::new(region.to_owned());
+        let sdk = self.sdk.to_builder().region(name).http_client(meter).build();
+        Arc::new(Cx::new(region, &sdk))
     }
 
     /// The endpoint of the environment, the profile or the sandbox; `None`: AWS's own.
@@ -304,12 +321,39 @@ fn is_read(action: &str) -> bool {
     ["Describe", "List", "Get", "BatchGet"].iter().any(|verb| action.starts_with(verb))
 }
 
+/// Who is asked before an effect is sent: nobody, if nothing was said.
+#[derive(Clone, Default)]
+struct Gate(Arc<OnceLock<Box<MaySend>>>);
+
+type MaySend = dyn Fn() -> BoxFuture<'static, bool> + Send + Sync;
+
+impl Gate {
+    async fn lets_through(&self, call: &Call) -> bool {
+        match self.0.get() {
+            Some(may_send) if !is_read(&call.action) => may_send().await,
+            Some(_) | None => true,
+        }
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Gate")
+    }
+}
+
+/// An effect was not sent.
+#[derive(Debug, thiserror::Error)]
+#[error("it was not sent: the lock of the stack was lost")]
+struct NotSent;
+
 /// An HTTP client that counts requests and holds them back until their bucket admits them.
 #[derive(Clone)]
 struct Metered {
     client: SharedHttpClient,
     calls: Calls,
     limits: Limits,
+    gate: Gate,
 }
 
 #[derive(Debug)]
@@ -317,6 +361,7 @@ struct MeteredConnector {
     connector: SharedHttpConnector,
     calls: Calls,
     limits: Limits,
+    gate: Gate,
 }
 
 impl fmt::Debug for Metered {
@@ -335,6 +380,7 @@ impl HttpClient for Metered {
             connector: self.client.http_connector(settings, components),
             calls: self.calls.clone(),
             limits: self.limits.clone(),
+            gate: self.gate.clone(),
         })
     }
 }
@@ -345,10 +391,13 @@ impl HttpConnector for MeteredConnector {
         let Some(call) = request.extension::<Call>().cloned() else {
             return self.connector.call(request);
         };
-        let (connector, calls, limits) =
-            (self.connector.clone(), self.calls.clone(), self.limits.clone());
+        let (connector, calls, limits, gate) =
+            (self.connector.clone(), self.calls.clone(), self.limits.clone(), self.gate.clone());
         HttpConnectorFuture::new(async move {
             limits.admit(&call).await;
+            if !gate.lets_through(&call).await {
+                return Err(ConnectorError::user(NotSent.into()));
+            }
             calls.count(&call);
             tracing::trace!(%call, "request");
             let endpoint = origin(request.uri());

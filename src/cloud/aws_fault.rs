@@ -64,6 +64,13 @@ pub fn refused(call: Call, code: &str, message: &str) -> Fault {
     }
 }
 
+/// Whether a write was refused because its condition does not hold. S3 says of an object that must be unchanged and is
+/// not there that it does not know its key.
+pub(super) fn is_condition(fault: &Fault) -> bool {
+    let codes = ["PreconditionFailed", "ConditionalCheckFailedException", "NoSuchKey"];
+    fault.code.as_deref().is_some_and(|code| codes.contains(&code))
+}
+
 /// The class of a service's refusal.
 fn classify(code: Option<&str>, message: &str, status: u16) -> Class {
     let Some(code) = code else {
@@ -262,6 +269,9 @@ const BY_CODE: &[(&str, Class)] = &[
     ("DistributionNotDisabled", Class::Busy),
     ("InvalidIfMatchVersion", Class::Stale),
     ("PreconditionFailed", Class::Stale),
+    ("ConditionalCheckFailedException", Class::Stale),
+    // Another write of the same object was under way: S3 wants it tried again.
+    ("ConditionalRequestConflict", Class::Busy),
     ("ResourceExistsException", Class::Exists),
     ("ConflictingDomainExists", Class::Exists),
     ("DuplicateListener", Class::Exists),
@@ -280,6 +290,7 @@ const BY_CODE: &[(&str, Class)] = &[
     ("NoSuchResource", Class::NotFound),
     ("NoSuchBucket", Class::NotFound),
     ("NoSuchBucketPolicy", Class::NotFound),
+    ("NoSuchKey", Class::NotFound),
     ("NoSuchConfiguration", Class::NotFound),
     ("NoSuchCORSConfiguration", Class::NotFound),
     ("NoSuchLifecycleConfiguration", Class::NotFound),

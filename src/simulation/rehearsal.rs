@@ -1,7 +1,6 @@
 //! A plan and its apply on the simulated cloud, and what they came to.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use crate::kind::Cloud;
 use crate::kinds;
 use crate::observe::{ObserveError, observe};
 use crate::plan::{self, Op, Origin, Plan, StepId, Summary};
-use crate::state::{State, Store, StoreError};
+use crate::state::{JournalError, State, Store, StoreError};
 
 /// What is rehearsed, and where.
 pub struct Scene<'a> {
@@ -69,7 +68,7 @@ pub enum RehearsalError {
     #[error(transparent)]
     Observe(#[from] ObserveError),
     #[error("cannot write the journal of the rehearsal")]
-    Journal(#[from] io::Error),
+    Journal(#[from] JournalError),
     /// A name that others have: nothing was applied.
     #[error("{} names are taken by others", .0.conflicts.len())]
     Conflicts(Arc<Plan>),
@@ -78,8 +77,8 @@ pub enum RehearsalError {
 /// Plans and applies, and looks what another plan would find.
 pub async fn rehearse(scene: Scene<'_>) -> Result<Rehearsal, RehearsalError> {
     let Scene { cloud, store, graph, origin, pace, begun, progress, interrupts } = scene;
-    let _lock = store.lock()?;
-    let mut state = store.load()?;
+    let lock = store.lock("rehearse").await?;
+    let mut state = store.load().await?;
     let observation = observe(&*cloud, graph, &state).await?;
     let plan = Arc::new(plan::plan(graph, &state, &observation, origin));
     if !plan.conflicts.is_empty() {
@@ -87,7 +86,7 @@ pub async fn rehearse(scene: Scene<'_>) -> Result<Rehearsal, RehearsalError> {
     }
     begun(&plan);
     let (calls, throttles) = (cloud.calls(), cloud.throttles());
-    let mut journal = store.begin(&mut state)?;
+    let mut journal = store.begin(&lock, &mut state).await?;
     let (start, course) = (cloud.now(), Mutex::new(Course::default()));
     let note = |event: Progress| {
         course.lock().unwrap_or_else(PoisonError::into_inner).note(&event, cloud.now());
@@ -103,7 +102,8 @@ pub async fn rehearse(scene: Scene<'_>) -> Result<Rehearsal, RehearsalError> {
         interrupts,
     })
     .await?;
-    store.finish(&state, journal)?;
+    store.finish(&lock, &state, journal).await?;
+    lock.release().await?;
     let took = cloud.now().saturating_sub(start);
     let course = course.into_inner().unwrap_or_else(PoisonError::into_inner);
     let noticed = course.noticed(&plan, &cloud, &state);

@@ -1,67 +1,91 @@
-//! One apply at a time: a lock on the state's folder, held by the operating system for a process, so that it never
-//! outlives its holder.
+//! One at a time: whoever changes the state of a stack holds its lock.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
 
-/// Held until dropped.
+use crate::fault::Fault;
+use crate::state::bucket::Held;
+use crate::state::{Holder, StoreError};
+
+/// Held until it is released. One in a folder goes with its process, one in a bucket some time after it is dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    holder: Holder,
+    pub(super) hold: Hold,
 }
 
-/// Why the lock was not taken.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
+pub(super) enum Hold {
+    File { _file: File },
+    Lease(Box<Held>),
+}
+
+/// Why the lock was not taken, or is not held any more.
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum LockError {
     /// Somebody else works on the stack.
-    #[error("the state in {} is in use by {holder}", path.display())]
-    Held { path: PathBuf, holder: String },
-    #[error("cannot lock {}", path.display())]
-    Io {
-        path: PathBuf,
+    #[error("the state in {place} is in use by {holder}{}", last_sign(.beat.as_deref()))]
+    Held {
+        place: String,
+        holder: String,
+        /// When the holder last gave a sign of life, where it gives some: `4 s ago`.
+        beat: Option<String>,
+    },
+    /// This process gave no sign of life for too long, or somebody took the lock away.
+    #[error("the lock {place} was lost{}", taken(.to.as_deref()))]
+    Lost {
+        place: String,
+        /// Who has it now.
+        to: Option<String>,
+    },
+    #[error("the lock {place} could not be renewed")]
+    Unrenewed {
+        place: String,
         #[source]
-        source: io::Error,
+        fault: Fault,
     },
 }
 
-const FILE: &str = "lock";
-
 impl Lock {
-    /// Takes the lock of the state in `folder`, which must exist, or tells who has it.
-    pub fn take(folder: &Path) -> Result<Self, LockError> {
-        let path = folder.join(FILE);
-        let io = |source| LockError::Io { path: path.clone(), source };
-        let mut options = OpenOptions::new();
-        let mut file =
-            options.create(true).read(true).write(true).truncate(false).open(&path).map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                file.read_to_string(&mut holder).map_err(io)?;
-                let holder = if holder.is_empty() { "another process".into() } else { holder };
-                return Err(LockError::Held { path: folder.into(), holder });
-            }
-            Err(TryLockError::Error(source)) => return Err(io(source)),
+    pub(super) fn new(holder: Holder, hold: Hold) -> Self {
+        Self { holder, hold }
+    }
+
+    /// Who this lock tells others about.
+    pub fn holder(&self) -> &Holder {
+        &self.holder
+    }
+
+    /// Gives it back, so that the next one need not find out that nobody has it. Nothing may be under way any more.
+    pub async fn release(self) -> Result<(), StoreError> {
+        match self.hold {
+            Hold::File { .. } => Ok(()),
+            Hold::Lease(held) => held.lease.release().await,
         }
-        file.set_len(0).and_then(|()| file.rewind()).map_err(io)?;
-        write!(file, "process {}", std::process::id()).map_err(io)?;
-        Ok(Self { _file: file })
+    }
+
+    /// Gives it back after something went wrong, whatever may be under way. Should that fail, others find out by themselves
+    /// that nobody has it.
+    pub async fn abandon(self) {
+        if let Hold::Lease(held) = self.hold
+            && let Err(error) = held.lease.abandon().await
+        {
+            tracing::warn!(%error, "the lock was not given back");
+        }
+    }
+
+    /// Waits until somebody else has it; for ever if that never happens.
+    pub async fn lost(&self) -> LockError {
+        match &self.hold {
+            Hold::File { .. } => std::future::pending().await,
+            Hold::Lease(held) => held.lease.permit().lost().await,
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn last_sign(beat: Option<&str>) -> String {
+    beat.map(|beat| format!(", last sign of life {beat}")).unwrap_or_default()
+}
 
-    #[test]
-    fn the_second_one_learns_who_is_first() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = Lock::take(folder.path()).unwrap();
-        let error = Lock::take(folder.path()).unwrap_err();
-        assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
-        drop(first);
-        Lock::take(folder.path()).unwrap();
-    }
+fn taken(to: Option<&str>) -> String {
+    to.map(|to| format!(": {to} has it now")).unwrap_or_default()
 }

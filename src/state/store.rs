@@ -1,21 +1,48 @@
-//! State on disk: `<folder>/<stack>/{state.json, journal.jsonl, lock}`.
+//! Where the state of a stack lives, and in which order its pieces are written.
+//!
+//! A checkpoint is in the history before it is *the* checkpoint, and the checkpoint is written before the journal whose
+//! events are in it goes: between any two writes the state can be read, and nothing of it is missing.
 
-use std::collections::BTreeMap;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
-use rand::Rng;
-use serde::{Deserialize, Serialize};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use rand::Rng as _;
 
-use crate::address::{Address, Stack};
-use crate::state::journal::{self, Journal, JournalError};
-use crate::state::{Lock, LockError, Record, State};
+use crate::address::Stack;
+use crate::cloud::objects::{Cell, Objects};
+use crate::fault::Fault;
+use crate::state::bucket::Bucket;
+use crate::state::folder::Folder;
+use crate::state::format::{self, Checkpoint, Written};
+use crate::state::journal::{Journal, JournalError, replay};
+use crate::state::lease::Watching;
+use crate::state::lock::Hold;
+use crate::state::{Holder, Lock, LockError, State, holder};
 
 /// Where the state of one stack lives.
 #[derive(Clone, Debug)]
 pub struct Store {
-    folder: PathBuf,
+    place: Place,
     stack: Stack,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Folder(Folder),
+    Bucket(Bucket),
+}
+
+/// A state in the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    pub serial: u64,
+    /// `None`: by a platctl that did not record it.
+    pub written: Option<Written>,
+    /// How many resources it knows.
+    pub resources: usize,
+    /// In bytes, as stored.
+    pub size: u64,
 }
 
 /// Why state cannot be read or written.
@@ -23,135 +50,274 @@ pub struct Store {
 pub enum StoreError {
     #[error("cannot read or write {}", path.display())]
     Io {
-        path: PathBuf,
+        path: std::path::PathBuf,
         #[source]
-        source: io::Error,
+        source: std::io::Error,
     },
-    #[error("{} is not a state that platctl can read", path.display())]
+    #[error("cannot read or write {place}")]
+    Cloud {
+        place: String,
+        #[source]
+        fault: Fault,
+    },
+    /// The bucket, or the table of the lock, is not there.
+    #[error("there is nothing to keep {place} in")]
+    Absent {
+        place: String,
+        #[source]
+        fault: Fault,
+    },
+    /// Others wrote to it each time that it was read.
+    #[error("{place} is being written")]
+    Moving { place: String },
+    #[error("{place} is not a state that platctl can read")]
     Format {
-        path: PathBuf,
+        place: String,
         #[source]
         source: serde_json::Error,
     },
-    #[error("{} has format {found}; this platctl reads up to {VERSION}", path.display())]
-    Version { path: PathBuf, found: u64 },
-    #[error("{} belongs to the stack `{found}`", path.display())]
-    OtherStack { path: PathBuf, found: Stack },
+    #[error("{place} has format {found}; this platctl reads up to {}", format::newest())]
+    Version { place: String, found: u64 },
+    #[error("{place} belongs to the stack `{found}`")]
+    OtherStack { place: String, found: Stack },
+    /// A lock of another store: a defect of ours.
+    #[error("the lock is not one of this store")]
+    OtherLock,
+    /// The history does not have it: never written, or too old.
+    #[error("there is no version {serial} of the state in {place}")]
+    NoVersion { place: String, serial: u64 },
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
     Lock(#[from] LockError),
 }
 
-const VERSION: u64 = 1;
-const STATE_FILE: &str = "state.json";
-const JOURNAL_FILE: &str = "journal.jsonl";
-
-/// The persisted form of [`State`], version 1. Later versions get a struct of their own; this one stays readable.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct StateV1 {
-    version: u64,
-    stack: Stack,
-    lineage: String,
-    serial: u64,
-    resources: BTreeMap<Address, Record>,
-}
-
-/// What is read first, to know how to read the rest.
-#[derive(Deserialize)]
-struct Version {
-    version: u64,
-}
+/// Versions that the history keeps: some weeks of a stack that is worked on daily.
+pub const VERSIONS_MAX: usize = 50;
+/// Versions that are read at the same time.
+const READS_MAX: usize = 8;
 
 impl Store {
-    /// The store of `stack` below `root` (by default `.platctl`). Makes nothing.
+    /// The store of `stack` in a folder of its own below `root` (by default `.platctl`). Makes nothing.
     pub fn new(root: &Path, stack: &Stack) -> Self {
-        Self { folder: root.join(stack.as_str()), stack: stack.clone() }
+        let place = Place::Folder(Folder::new(root.join(stack.as_str())));
+        Self { place, stack: stack.clone() }
     }
 
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// The store of `stack` in `objects`, which are its own. `lock`: where its lock is, if not among them.
+    pub fn in_bucket(
+        objects: Arc<dyn Objects>,
+        lock: Option<Arc<dyn Cell>>,
+        stack: &Stack,
+    ) -> Self {
+        Self { place: Place::Bucket(Bucket::new(objects, lock)), stack: stack.clone() }
+    }
+
+    /// Where the pieces lie, if that is a folder.
+    pub fn folder(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Folder(folder) => Some(folder.path()),
+            Place::Bucket(_) => None,
+        }
+    }
+
+    /// What messages call the place.
+    pub fn place(&self) -> String {
+        match &self.place {
+            Place::Folder(folder) => folder.path().display().to_string(),
+            Place::Bucket(bucket) => bucket.place(),
+        }
     }
 
     /// The recorded side, with the journal of an apply that was cut off replayed into it. A stack that has never been
     /// applied has an empty one.
-    pub fn load(&self) -> Result<State, StoreError> {
-        let path = self.folder.join(STATE_FILE);
-        let mut state = match std::fs::read(&path) {
-            Ok(bytes) => self.parse(&path, &bytes)?,
-            Err(source) if source.kind() == io::ErrorKind::NotFound => {
-                State::new(self.stack.clone(), lineage())
-            }
-            Err(source) => return Err(StoreError::Io { path, source }),
-        };
-        journal::replay(&self.folder.join(JOURNAL_FILE), &mut state)?;
-        Ok(state)
+    pub async fn load(&self) -> Result<State, StoreError> {
+        match &self.place {
+            Place::Folder(folder) => Ok(read(folder, &self.stack)?.state),
+            Place::Bucket(bucket) => bucket.load(&self.stack).await,
+        }
     }
 
-    /// Takes the stack for an apply.
-    pub fn lock(&self) -> Result<Lock, StoreError> {
-        self.make_folder()?;
-        Ok(Lock::take(&self.folder)?)
+    /// Takes the stack for a `purpose`, such as `apply`, which whoever comes second is told.
+    pub async fn lock(&self, purpose: &str) -> Result<Lock, StoreError> {
+        self.lock_watching(purpose, &|_| {}).await
+    }
+
+    /// As [`lock`](Self::lock). `watching` is told of a holder that may be dead, which is watched for a while.
+    pub async fn lock_watching(
+        &self,
+        purpose: &str,
+        watching: Watching<'_>,
+    ) -> Result<Lock, StoreError> {
+        let holder = Holder::new(purpose);
+        let hold = match &self.place {
+            Place::Folder(folder) => Hold::File { _file: folder.lock(&holder)? },
+            Place::Bucket(bucket) => {
+                Hold::Lease(Box::new(bucket.lock(&self.stack, &holder, watching).await?))
+            }
+        };
+        Ok(Lock::new(holder, hold))
     }
 
     /// Begins an apply: the state so far becomes the checkpoint, its serial grows, and a new journal continues it.
-    /// The lock must be held.
-    pub fn begin(&self, state: &mut State) -> Result<Journal, StoreError> {
-        self.save(state)?;
-        state.serial += 1;
-        Ok(Journal::start(&self.folder.join(JOURNAL_FILE), state)?)
+    pub async fn begin(&self, lock: &Lock, state: &mut State) -> Result<Journal, StoreError> {
+        match (&self.place, &lock.hold) {
+            (Place::Bucket(bucket), Hold::Lease(held)) => {
+                bucket.begin(held, state, written(lock)).await
+            }
+            (Place::Folder(folder), Hold::File { .. }) => {
+                let former = read(folder, &self.stack)?.written;
+                save(folder, &Checkpoint { state: state.clone(), written: former, fence: 0 })?;
+                state.serial += 1;
+                let (file, path) = (folder.start_journal()?, folder.journal_path());
+                Ok(Journal::in_file(file, path, state, written(lock))?)
+            }
+            _ => Err(StoreError::OtherLock),
+        }
     }
 
     /// Ends an apply: the state with everything that happened becomes the checkpoint.
-    pub fn finish(&self, state: &State, journal: Journal) -> Result<(), StoreError> {
-        self.save(state)?;
-        drop(journal);
-        let path = self.folder.join(JOURNAL_FILE);
-        std::fs::remove_file(&path).map_err(|source| StoreError::Io { path, source })
+    pub async fn finish(
+        &self,
+        lock: &Lock,
+        state: &State,
+        journal: Journal,
+    ) -> Result<(), StoreError> {
+        match (&self.place, &lock.hold) {
+            (Place::Bucket(bucket), Hold::Lease(held)) => {
+                bucket.finish(held, state, journal, written(lock)).await
+            }
+            (Place::Folder(folder), Hold::File { .. }) => {
+                let written = Some(written(lock));
+                save(folder, &Checkpoint { state: state.clone(), written, fence: 0 })?;
+                drop(journal);
+                folder.remove_journal()
+            }
+            _ => Err(StoreError::OtherLock),
+        }
     }
 
-    /// Writes the state whole or not at all.
-    fn save(&self, state: &State) -> Result<(), StoreError> {
-        let path = self.folder.join(STATE_FILE);
-        let State { stack, lineage, serial, resources } = state.clone();
-        let content = StateV1 { version: VERSION, stack, lineage, serial, resources };
-        let write = || -> io::Result<()> {
-            // Serialized whole: a writer would be called for every token.
-            let mut bytes = serde_json::to_vec_pretty(&content)?;
-            bytes.push(b'\n');
-            let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-            file.write_all(&bytes)?;
-            file.as_file().sync_all()?;
-            file.persist(&path)?;
-            // The rename itself is durable once the folder is.
-            std::fs::File::open(&self.folder)?.sync_all()
+    /// Writes a state that no apply made: its serial grows, and the former one is in the history. One that cannot be read
+    /// is set aside.
+    pub async fn replace(&self, lock: &Lock, state: &mut State) -> Result<(), StoreError> {
+        match (&self.place, &lock.hold) {
+            (Place::Bucket(bucket), Hold::Lease(held)) => {
+                bucket.replace(held, state, written(lock)).await
+            }
+            (Place::Folder(folder), Hold::File { .. }) => {
+                match read(folder, &self.stack) {
+                    Ok(former) => {
+                        // What a cut-off apply left is part of the former one.
+                        save(folder, &former)?;
+                        folder.remove_journal()?;
+                        state.serial = former.state.serial.max(state.serial) + 1;
+                    }
+                    Err(StoreError::Format { .. } | StoreError::Journal(_)) => {
+                        folder.set_aside()?;
+                        state.serial += 1;
+                    }
+                    Err(error) => return Err(error),
+                }
+                let written = Some(written(lock));
+                save(folder, &Checkpoint { state: state.clone(), written, fence: 0 })
+            }
+            _ => Err(StoreError::OtherLock),
+        }
+    }
+
+    /// What the history has, newest first.
+    pub async fn history(&self) -> Result<Vec<Version>, StoreError> {
+        let mut versions = match &self.place {
+            Place::Folder(folder) => folder.versions()?,
+            Place::Bucket(bucket) => bucket.versions().await?,
         };
-        self.make_folder()?;
-        write().map_err(|source| StoreError::Io { path: path.clone(), source })
+        versions.reverse();
+        // What is told of a version stands in it, and nothing reads several at once.
+        let read = stream::iter(versions).map(|(serial, size)| async move {
+            let Checkpoint { state, written, .. } = self.kept(serial).await?;
+            Ok(Version { serial, written, resources: state.resources.len(), size })
+        });
+        read.buffered(READS_MAX).try_collect().await
     }
 
-    fn make_folder(&self) -> Result<(), StoreError> {
-        let made = std::fs::create_dir_all(&self.folder);
-        made.map_err(|source| StoreError::Io { path: self.folder.clone(), source })
+    /// A state of the history.
+    pub async fn version(&self, serial: u64) -> Result<State, StoreError> {
+        Ok(self.kept(serial).await?.state)
     }
 
-    fn parse(&self, path: &Path, bytes: &[u8]) -> Result<State, StoreError> {
-        let format = |source| StoreError::Format { path: path.into(), source };
-        let Version { version } = serde_json::from_slice(bytes).map_err(format)?;
-        if version != VERSION {
-            return Err(StoreError::Version { path: path.into(), found: version });
+    /// Takes the lock away from whoever has it; `None`: nobody. One that the operating system keeps goes with its
+    /// process, and with nothing else.
+    pub async fn unlock(&self) -> Result<Option<Holder>, StoreError> {
+        match &self.place {
+            Place::Folder(folder) => {
+                if folder.path().exists() {
+                    drop(folder.lock(&Holder::new("state unlock"))?);
+                }
+                Ok(None)
+            }
+            Place::Bucket(bucket) => bucket.unlock().await,
         }
-        let StateV1 { version: _, stack, lineage, serial, resources } =
-            serde_json::from_slice(bytes).map_err(format)?;
-        if stack != self.stack {
-            return Err(StoreError::OtherStack { path: path.into(), found: stack });
+    }
+
+    async fn kept(&self, serial: u64) -> Result<Checkpoint, StoreError> {
+        match &self.place {
+            Place::Bucket(bucket) => bucket.version(&self.stack, serial).await,
+            Place::Folder(folder) => {
+                let path = folder.version_path(serial);
+                let bytes = Folder::read(&path)?;
+                let place = || folder.path().display().to_string();
+                let bytes =
+                    bytes.ok_or_else(|| StoreError::NoVersion { place: place(), serial })?;
+                Checkpoint::decode(&bytes, &self.stack, &path.display().to_string())
+            }
         }
-        Ok(State { stack, lineage, serial, resources })
     }
 }
 
-fn lineage() -> String {
+/// The checkpoint in a folder, with its journal replayed into it.
+fn read(folder: &Folder, stack: &Stack) -> Result<Checkpoint, StoreError> {
+    let path = folder.checkpoint_path();
+    let place = path.display().to_string();
+    let stored = Folder::read(&path)?.map(|it| Checkpoint::decode(&it, stack, &place));
+    let mut checkpoint = stored.transpose()?.unwrap_or_else(|| Checkpoint {
+        state: fresh(stack),
+        written: None,
+        fence: 0,
+    });
+    let path = folder.journal_path();
+    if let Some(text) = Folder::read(&path)? {
+        replay(&text, &path.display().to_string(), &mut checkpoint)?;
+    }
+    Ok(checkpoint)
+}
+
+/// Writes the checkpoint in a folder: into the history first, if it is not there.
+fn save(folder: &Folder, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+    let bytes = checkpoint.encode();
+    let serial = checkpoint.state.serial;
+    // A stack of which nothing was ever recorded has no past.
+    if serial > 0 && !folder.version_path(serial).exists() {
+        Folder::write(&folder.version_path(serial), &bytes)?;
+    }
+    Folder::write(&folder.checkpoint_path(), &bytes)?;
+    let versions = folder.versions()?;
+    let surplus = versions.len().saturating_sub(VERSIONS_MAX);
+    versions[..surplus].iter().try_for_each(|(serial, _)| folder.remove_version(*serial))
+}
+
+/// The state of a stack of which nothing was ever recorded.
+pub(super) fn fresh(stack: &Stack) -> State {
+    State::new(stack.clone(), random())
+}
+
+/// What is noted of a state that the holder of `lock` writes now.
+fn written(lock: &Lock) -> Written {
+    let Holder { who, purpose, .. } = lock.holder();
+    Written { time: holder::now(), by: who.clone(), purpose: purpose.clone() }
+}
+
+/// 128 bits that nobody else draws.
+pub(super) fn random() -> String {
     let mut bytes = [0; 16];
     rand::rng().fill_bytes(&mut bytes);
     hex::encode(bytes)
@@ -160,10 +326,10 @@ fn lineage() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::address::PhysicalId;
+    use crate::address::{Address, PhysicalId};
     use crate::graph::Needs;
     use crate::kind::{DeletionPolicy, Outputs};
-    use crate::state::{Event, Status};
+    use crate::state::{Event, Record, Status};
 
     fn store(root: &Path) -> Store {
         Store::new(root, &Stack::new("shop"))
@@ -184,38 +350,89 @@ mod tests {
         Event::Adopted { record: Box::new(record) }
     }
 
-    #[test]
-    fn state_survives_with_and_without_a_finished_apply() {
+    #[tokio::test]
+    async fn state_survives_with_and_without_a_finished_apply() {
         let root = tempfile::tempdir().unwrap();
         let (store, at) = (store(root.path()), Address::of("network", "vpc"));
-        let mut state = store.load().unwrap();
-        let mut journal = store.begin(&mut state).unwrap();
-        journal.append(&at, &adopted()).unwrap();
+        let lock = store.lock("apply").await.unwrap();
+        let mut state = store.load().await.unwrap();
+        let mut journal = store.begin(&lock, &mut state).await.unwrap();
+        journal.append(&at, &adopted()).await.unwrap();
         state.apply(&at, &adopted());
-        assert_eq!(store.load().unwrap(), state, "cut off: the journal tells the rest");
-        store.finish(&state, journal).unwrap();
-        assert_eq!(store.load().unwrap(), state);
+        assert_eq!(store.load().await.unwrap(), state, "cut off: the journal tells the rest");
+        store.finish(&lock, &state, journal).await.unwrap();
+        assert_eq!(store.load().await.unwrap(), state);
     }
 
-    #[test]
-    fn foreign_and_newer_states_are_refused() {
+    #[tokio::test]
+    async fn every_serial_is_in_the_history_and_the_oldest_go() {
+        let root = tempfile::tempdir().unwrap();
+        let (store, at) = (store(root.path()), Address::of("network", "vpc"));
+        let lock = store.lock("apply").await.unwrap();
+        let mut state = store.load().await.unwrap();
+        let journal = store.begin(&lock, &mut state).await.unwrap();
+        state.apply(&at, &adopted());
+        store.finish(&lock, &state, journal).await.unwrap();
+        lock.release().await.unwrap();
+        let first = state.clone();
+
+        let lock = store.lock("state rm").await.unwrap();
+        state.apply(&at, &Event::Gone);
+        store.replace(&lock, &mut state).await.unwrap();
+        assert_eq!((state.serial, &store.load().await.unwrap()), (2, &state));
+        let told: Vec<_> = store.history().await.unwrap().into_iter().collect();
+        let told: Vec<_> = told
+            .iter()
+            .map(|it| (it.serial, it.resources, it.written.as_ref().unwrap().purpose.as_str()))
+            .collect();
+        assert_eq!(told, [(2, 0, "state rm"), (1, 1, "apply")]);
+        assert_eq!(store.version(1).await.unwrap(), first);
+        assert!(matches!(store.version(9).await, Err(StoreError::NoVersion { serial: 9, .. })));
+
+        for _ in 0..VERSIONS_MAX {
+            store.replace(&lock, &mut state).await.unwrap();
+        }
+        let kept = store.history().await.unwrap();
+        let kept: Vec<u64> = kept.iter().map(|version| version.serial).collect();
+        assert_eq!((kept.len(), kept[0], kept[VERSIONS_MAX - 1]), (VERSIONS_MAX, 52, 3));
+    }
+
+    #[tokio::test]
+    async fn what_a_cut_off_apply_left_is_kept_when_it_is_replaced() {
+        let root = tempfile::tempdir().unwrap();
+        let (store, at) = (store(root.path()), Address::of("network", "vpc"));
+        let lock = store.lock("apply").await.unwrap();
+        let mut state = store.load().await.unwrap();
+        let mut journal = store.begin(&lock, &mut state).await.unwrap();
+        journal.append(&at, &adopted()).await.unwrap();
+        drop(journal);
+        let left = store.load().await.unwrap();
+        let mut other = State::new(Stack::new("shop"), "another".into());
+        store.replace(&lock, &mut other).await.unwrap();
+        assert_eq!(store.load().await.unwrap(), other);
+        assert_eq!(store.version(left.serial).await.unwrap(), left);
+    }
+
+    #[tokio::test]
+    async fn the_second_one_learns_who_is_first() {
         let root = tempfile::tempdir().unwrap();
         let store = store(root.path());
-        store.begin(&mut store.load().unwrap()).unwrap();
-        let path = store.folder().join(STATE_FILE);
-        let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(&path, text.replace("\"version\": 1", "\"version\": 7")).unwrap();
-        assert!(matches!(store.load(), Err(StoreError::Version { found: 7, .. })));
-        std::fs::write(&path, text.replace("shop", "mall")).unwrap();
-        assert!(matches!(store.load(), Err(StoreError::OtherStack { .. })));
-        std::fs::write(&path, "{").unwrap();
-        assert!(matches!(store.load(), Err(StoreError::Format { .. })));
+        let first = store.lock("apply").await.unwrap();
+        for error in [store.lock("destroy").await.unwrap_err(), store.unlock().await.unwrap_err()] {
+            assert!(error.to_string().contains(&first.holder().to_string()), "{error}");
+        }
+        first.release().await.unwrap();
+        assert_eq!(store.unlock().await.unwrap(), None);
+        store.lock("destroy").await.unwrap();
     }
 
-    #[test]
-    fn reading_makes_nothing() {
+    #[tokio::test]
+    async fn reading_makes_nothing() {
         let root = tempfile::tempdir().unwrap();
-        store(root.path()).load().unwrap();
+        let store = store(root.path());
+        store.load().await.unwrap();
+        assert_eq!(store.history().await.unwrap(), []);
+        assert_eq!(store.unlock().await.unwrap(), None);
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
     }
 }

@@ -293,10 +293,12 @@ async fn needs_and_deletion_policies_are_noted_without_any_effect() {
     assert!(plan.is_empty(), "{:?}", changes(&plan));
     let mut state = stage.state();
     assert!(apply::has_notes(&plan, &state));
-    let mut journal = stage.store.begin(&mut state).unwrap();
-    assert_eq!(apply::note(&plan, &mut state, &mut journal).unwrap(), 1);
+    let lock = stage.store.lock("apply").await.unwrap();
+    let mut journal = stage.store.begin(&lock, &mut state).await.unwrap();
+    assert_eq!(apply::note(&plan, &mut state, &mut journal).await.unwrap(), 1);
     assert_eq!(stage.state(), state, "the journal tells it");
-    stage.store.finish(&state, journal).unwrap();
+    stage.store.finish(&lock, &state, journal).await.unwrap();
+    drop(lock);
     assert!(!apply::has_notes(&stage.plan(&desired).await, &stage.state()));
     assert!(stage.calls().iter().all(|call| call.verb == Verb::Read));
 
@@ -352,18 +354,19 @@ async fn an_unfinished_creation_goes_on() {
     // Back to what a crash after `made` would have left.
     let mut state = stage.state();
     let record = state.resources[&address("network/vpc")].clone();
-    let mut journal = stage.store.begin(&mut state).unwrap();
+    let lock = stage.store.lock("apply").await.unwrap();
+    let mut journal = stage.store.begin(&lock, &mut state).await.unwrap();
     let created = platctl::state::Record { id: None, ..record.clone() };
     for event in
         [Event::CreateBegun { record: Box::new(created) }, Event::Made { id: record.id.unwrap() }]
     {
-        journal.append(&address("network/vpc"), &event).unwrap();
+        journal.append(&address("network/vpc"), &event).await.unwrap();
     }
     stage.cloud.meddle(|world| {
         let vpc = tagged(world, VPC, "network/vpc");
         vpc.spec.as_object_mut().unwrap().remove("EnableDnsHostnames");
     });
-    drop(journal);
+    drop((journal, lock));
     let (plan, _) = stage.apply(&platform()).await;
     assert_eq!(told(&plan), ["~ network/vpc differs"]);
 }

@@ -3,7 +3,6 @@
 //! the destruction leaves nothing.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -246,13 +245,14 @@ async fn live(seed: u64) {
     stage.destroy().await;
 }
 
+#[expect(clippy::print_stderr, reason = "seen at once, or with `--nocapture`")]
 fn lives(seeds: impl Iterator<Item = u64>) {
     let mut failed = Vec::new();
     for seed in seeds {
         let runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = { runtime }.enable_all().start_paused(true).build().unwrap();
         if runtime.block_on(AssertUnwindSafe(live(seed)).catch_unwind()).is_err() {
-            writeln!(std::io::stderr(), "seed {seed} ended badly").unwrap();
+            eprintln!("seed {seed} ended badly");
             failed.push(seed);
         }
         if failed.len() == FAILURES_MAX {

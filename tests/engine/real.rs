@@ -49,6 +49,7 @@ enum Change {
 const BIRTHDAYS: &str = "blueprints/birthday-api.yaml";
 const ECOMMERCE: &str = "blueprints/ecommerce.yaml";
 
+#[expect(clippy::print_stderr, reason = "the number of crashes, with `--nocapture`")]
 async fn sweep(file: &str, change: Change, step: usize) {
     let edited = |edits: &[(&str, &str)]| graph(file, Some("dev"), edits);
     let plain = edited(&[]);
@@ -60,12 +61,7 @@ async fn sweep(file: &str, change: Change, step: usize) {
     };
     let crashes = cut_off_everywhere(&before, &after, &Climate::usual(1), step).await;
     assert!(crashes * step > after.nodes.len(), "{file}: {change:?}: only {crashes} crashes");
-    // Seen with `--nocapture`.
-    std::io::Write::write_fmt(
-        &mut std::io::stderr(),
-        format_args!("{file}: {change:?}: {crashes} crashes\n"),
-    )
-    .unwrap();
+    eprintln!("{file}: {change:?}: {crashes} crashes");
 }
 
 macro_rules! sweeps {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use futures::FutureExt as _;
 use platctl::address::Address;
 use platctl::apply::{self, Apply, Interrupts, Outcome, Pace, Progress, signal};
 use platctl::graph::Graph;
@@ -92,7 +93,7 @@ impl Stage {
     pub(crate) fn hosting(graphs: &[&Graph], climate: Climate, world: World) -> Self {
         let folder = folder();
         let store = Store::new(folder.path(), &graphs[0].stack);
-        let journal = store.folder().join("journal.jsonl");
+        let journal = store.folder().unwrap().join("journal.jsonl");
         let calls = Arc::new(Mutex::new(Vec::new()));
         let (log, death) = (Arc::clone(&calls), Arc::new(Death::default()));
         let dying = Arc::clone(&death);
@@ -112,7 +113,7 @@ impl Stage {
     pub(crate) fn wreck(graphs: &[&Graph], climate: Climate, wreck: &Wreck) -> Self {
         let Wreck { name: _, checkpoint, journal, world } = wreck;
         let stage = Self::hosting(graphs, climate, world.clone());
-        std::fs::create_dir_all(stage.store.folder()).unwrap();
+        std::fs::create_dir_all(stage.store.folder().unwrap()).unwrap();
         std::fs::write(stage.file("state.json"), checkpoint).unwrap();
         std::fs::write(stage.file("journal.jsonl"), journal).unwrap();
         stage
@@ -133,11 +134,12 @@ impl Stage {
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.store.folder().join(name)
+        self.store.folder().unwrap().join(name)
     }
 
+    /// A folder answers at once.
     pub(crate) fn state(&self) -> State {
-        self.store.load().unwrap()
+        self.store.load().now_or_never().unwrap().unwrap()
     }
 
     pub(crate) async fn observe(&self, graph: &Graph) -> Observation {
@@ -166,9 +168,9 @@ impl Stage {
 
     /// Applies until the cloud has acted on so many effects, and dies. `None`: to the end.
     pub(crate) async fn run_until(&self, plan: &Plan, effects: Option<usize>) {
-        let _lock = self.store.lock().unwrap();
+        let lock = self.store.lock("apply").await.unwrap();
         let mut state = self.state();
-        let mut journal = self.store.begin(&mut state).unwrap();
+        let mut journal = self.store.begin(&lock, &mut state).await.unwrap();
         let (_interrupter, interrupts) = signal::channel();
         self.death.sentence(effects);
         let apply = apply::apply(Apply {
@@ -187,7 +189,7 @@ impl Stage {
         };
         self.death.sentence(None);
         if ended {
-            self.store.finish(&state, journal).unwrap();
+            self.store.finish(&lock, &state, journal).await.unwrap();
         }
     }
 
@@ -197,9 +199,9 @@ impl Stage {
         interrupts: Interrupts,
         tell: impl Fn(&Progress) + Send + Sync,
     ) -> Run {
-        let _lock = self.store.lock().unwrap();
+        let lock = self.store.lock("apply").await.unwrap();
         let mut state = self.state();
-        let mut journal = self.store.begin(&mut state).unwrap();
+        let mut journal = self.store.begin(&lock, &mut state).await.unwrap();
         let checkpoint = std::fs::read(self.file("state.json")).unwrap();
         let trace = Mutex::new(Vec::new());
         let progress = |progress: Progress| {
@@ -230,7 +232,7 @@ impl Stage {
         let outcome = outcome.await.unwrap();
         let bytes = std::fs::read(self.file("journal.jsonl")).unwrap();
         assert_eq!(self.state(), state, "the journal tells all that happened");
-        self.store.finish(&state, journal).unwrap();
+        self.store.finish(&lock, &state, journal).await.unwrap();
         assert_eq!(self.state(), state, "the checkpoint tells all that happened");
         Run { outcome, trace: trace.into_inner().unwrap(), checkpoint, journal: bytes }
     }

@@ -103,12 +103,13 @@ impl Stage {
         ended.stdout
     }
 
-    /// What is recorded: the files of the state, without the lock and what hides them from git.
+    /// What is recorded: the files of the state, without the lock, the history and what hides them from git.
     fn recorded(&self) -> BTreeMap<String, Vec<u8>> {
         let Ok(files) = fs::read_dir(self.path().join(".platctl/shop")) else {
             return BTreeMap::new();
         };
-        let files = files.map(|file| file.unwrap()).filter(|file| file.file_name() != "lock");
+        let files = files.map(|file| file.unwrap());
+        let files = files.filter(|file| file.file_name() != "lock" && file.path().is_file());
         files
             .map(|file| (file.file_name().into_string().unwrap(), fs::read(file.path()).unwrap()))
             .collect()

@@ -169,8 +169,8 @@ async fn drift_of_properties(
     updated: &Graph,
 ) {
     let live = observed(stack, base).await;
+    let state = stack.store.load().await.unwrap();
     let known = |reference: &platctl::kind::Ref| {
-        let state = stack.store.load().unwrap();
         state.resources[&reference.address].outputs.get(&reference.output).cloned()
     };
     let edited = platctl::kind::reference::resolve(&updated.nodes[&subject()].spec, &known);
@@ -216,7 +216,7 @@ async fn drift_of_properties(
 
 async fn deletion_from_outside(stack: &TestStack, kind: &'static dyn AnyKind, graph: &Graph) {
     let live = observed(stack, graph).await;
-    let recorded = stack.store.load().unwrap().resources[&subject()].spec.clone();
+    let recorded = stack.store.load().await.unwrap().resources[&subject()].spec.clone();
     let cx = stack.aws.region(&graph.nodes[&subject()].region);
     patiently(|| kind.delete(&cx, &live.id, &recorded, DeletionPolicy::Delete)).await;
     let wanted = [Wanted::uncompared(Lookup::Id(live.id.clone()))];

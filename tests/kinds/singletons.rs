@@ -32,7 +32,8 @@ fn the_only_one_of_a_region_is_not_taken_over() {
             let id = kind.create(&cx, &theirs, &Token("theirs".into())).await.unwrap();
 
             let graph = fixture.graph(&stack, &Map::new());
-            let (state, observation) = (stack.store.load().unwrap(), stack.observe(&graph).await);
+            let (state, observation) =
+                (stack.store.load().await.unwrap(), stack.observe(&graph).await);
             let origin = Origin { intent: Intent::Apply, region: REGION, blueprint: "test" };
             let conflicts = plan(&graph, &state, &observation, origin).conflicts;
             let found: Vec<_> = conflicts.iter().map(|it| (&it.address, &it.id)).collect();

@@ -6,7 +6,9 @@ The server, and what the checks stand on, are those of `test_extension.py`.
 """
 
 import json
+import os
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
 import test_extension
 from test_extension import REGION, setUpModule, tearDownModule  # noqa: F401: unittest calls them
@@ -51,6 +53,27 @@ class Buckets(Case):
         for _ in range(2):
             first.create_bucket(Bucket=name, CreateBucketConfiguration={"Tags": [{"Key": "a", "Value": "b"}]})
         self.assertEqual(first.get_bucket_tagging(Bucket=name)["TagSet"], [{"Key": "a", "Value": "b"}])
+
+    def test_writes_have_conditions_of_which_one_writer_at_a_time_meets_one(self):
+        name = self.bucket("conditions")
+        put = lambda **condition: self.s3.put_object(Bucket=name, Key="a/b", Body=os.urandom(8), **condition)["ETag"]
+        self.refused("NoSuchKey", put, IfMatch='"0"')
+        first = put(IfNoneMatch="*")
+        self.refused("PreconditionFailed", put, IfNoneMatch="*")
+        second = put(IfMatch=first)
+        self.assertNotEqual(first, second)
+        self.refused("PreconditionFailed", put, IfMatch=first)
+        self.assertEqual(self.s3.get_object(Bucket=name, Key="a/b")["ETag"], second)
+
+        def race(number):
+            try:
+                return self.s3.put_object(Bucket=name, Key=f"race/{number // 8}", Body=b"", IfNoneMatch="*")["ETag"]
+            except self.s3.exceptions.ClientError as error:
+                self.assertEqual(error.response["Error"]["Code"], "PreconditionFailed")
+
+        with ThreadPoolExecutor(8) as pool:
+            won = [etag for etag in pool.map(race, range(80)) if etag]
+        self.assertEqual(len(won), 10)
 
     def test_what_a_bucket_lacks_has_a_code_or_is_empty(self):
         name, s3 = self.bucket("bare"), self.s3

@@ -114,11 +114,11 @@ impl TestStack {
     }
 
     pub(crate) async fn observe(&self, graph: &Graph) -> Observation {
-        observe(&*self.aws, graph, &self.store.load().unwrap()).await.unwrap()
+        observe(&*self.aws, graph, &self.store.load().await.unwrap()).await.unwrap()
     }
 
     pub(crate) async fn plan(&self, graph: &Graph, intent: Intent) -> Plan {
-        let state = self.store.load().unwrap();
+        let state = self.store.load().await.unwrap();
         let observation = self.observe(graph).await;
         let origin = Origin { intent, region: REGION, blueprint: "test" };
         let plan = plan(graph, &state, &observation, origin);
@@ -128,9 +128,9 @@ impl TestStack {
     }
 
     pub(crate) async fn run(&self, plan: &Plan) -> Outcome {
-        let _lock = self.store.lock().unwrap();
-        let mut state = self.store.load().unwrap();
-        let mut journal = self.store.begin(&mut state).unwrap();
+        let lock = self.store.lock("apply").await.unwrap();
+        let mut state = self.store.load().await.unwrap();
+        let mut journal = self.store.begin(&lock, &mut state).await.unwrap();
         let (_interrupter, interrupts) = signal::channel();
         let work = Apply {
             cloud: Arc::clone(&self.aws) as Arc<dyn Cloud>,
@@ -142,7 +142,7 @@ impl TestStack {
             interrupts,
         };
         let outcome = apply::apply(work).await.unwrap();
-        self.store.finish(&state, journal).unwrap();
+        self.store.finish(&lock, &state, journal).await.unwrap();
         outcome
     }
 
@@ -162,7 +162,7 @@ impl TestStack {
         let plan = self.plan(&self.empty(), Intent::Destroy).await;
         let outcome = self.run(&plan).await;
         assert!(outcome.is_success(), "{:#?}", outcome.failed);
-        assert!(self.store.load().unwrap().resources.is_empty());
+        assert!(self.store.load().await.unwrap().resources.is_empty());
         let left: Vec<Address> = self.observe(graph).await.into_keys().collect();
         assert_eq!(left, [], "left after the destruction");
     }

@@ -130,6 +130,23 @@ word! {
 }
 
 word! {
+    /// What the keys of objects begin with: a path, without `/` at its ends.
+    pub struct ObjectPrefix("the beginning of keys", ["platctl", "team/platctl"], |text| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "/!-_.*'()".contains(c);
+        characters(text, 1, 512, allowed, "letters, digits and `/!-_.*'()`")?;
+        ensure(text.split('/').all(|part| !part.is_empty()), "has an empty part, or a `/` at its end")
+    });
+}
+
+word! {
+    /// The name of a table of DynamoDB.
+    pub struct TableName("the name of a table", ["terraform-locks"], |text| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+        characters(text, 3, 255, allowed, "letters, digits and `_.-`")
+    });
+}
+
+word! {
     /// The path of a parameter in Parameter Store.
     pub struct ParameterPath("the path of a parameter", ["/shop/feature-flags"], |text| {
         const LEVELS_MAX: usize = 15;
@@ -215,6 +232,10 @@ mod tests {
 
     #[test]
     fn names_and_addresses() {
+        assert_round_trip::<ObjectPrefix>("team/platctl");
+        refuses::<ObjectPrefix>(&["", "/a", "a/", "a//b", "ä"]);
+        assert_round_trip::<TableName>("terraform-locks");
+        refuses::<TableName>(&["", "ab", "a b"]);
         assert_round_trip::<BucketName>("shop-assets");
         refuses::<BucketName>(&["", "ab", "Shop", "a.b.c", "-abc", "abc-", "xn--abc", "a-s3alias"]);
         assert_round_trip::<ParameterPath>("/shop/a_b.c");

@@ -6,10 +6,12 @@ them with losses, gives some back under names that strict clients refuse, and kn
 
 import json
 import re
+import threading
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from moto.s3.models import s3_backends
+from moto.s3.responses import S3Response
 
 from wire import fault, operation
 
@@ -44,7 +46,23 @@ DEFAULTS = {
     "</IgnorePublicAcls><BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets>"
     "</PublicAccessBlockConfiguration>",
 }
+WRITING = threading.Lock()
 NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+def _one_by_one(write):
+    """The condition of a write is decided together with the write: of several writers at the same time one succeeds, and
+    the others are refused with 412. moto looks first and writes later."""
+
+    def locked(response):
+        with WRITING:
+            return write(response)
+
+    return locked
+
+
+# Objects have no hooks: moto finds their operations by itself.
+S3Response.put_object = _one_by_one(S3Response.put_object)
 
 
 @operation("s3", "CreateBucket")
