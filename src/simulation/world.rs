@@ -406,7 +406,8 @@ pub fn made_up(kind: &dyn AnyKind, (_, region, id): &Key, name: &str, revision: 
         let (service, noun) = super::service_and_noun(kind.name());
         return format!("arn:aws:{service}:{region}:{ACCOUNT}:{noun}/{id}/{name}{moved}");
     }
-    format!("{id}:{name}{moved}")
+    // Some services keep names in lower case.
+    format!("{id}:{}{moved}", name.to_lowercase())
 }
 
 /// An id as services give them: `vpc-1f3870be274f6c49b`.

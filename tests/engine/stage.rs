@@ -257,6 +257,8 @@ impl Stage {
     }
 
     pub(crate) async fn assert_settled_at(&self, graph: &Graph) {
+        // Until reads cannot miss any of it.
+        tokio::time::sleep(self.cloud.lag_max()).await;
         let again = self.plan_of(graph, Intent::Apply).await;
         assert_eq!(changes(&again), [""; 0], "the second plan must be empty");
         assert!(again.is_empty());
