@@ -3,6 +3,7 @@
 //! **Architecture invariants:** apply never reads the blueprint; every effect has a durable journal line before it and
 //! one after it; an id is journaled before any second call about that resource.
 
+mod deletion;
 pub mod event;
 mod executor;
 mod retry;

@@ -1,5 +1,6 @@
 //! The engine without a wire: the stages from graph to apply, on a cloud in memory.
 
+mod blocked;
 mod cases;
 mod cloud;
 mod crash;
@@ -7,7 +8,7 @@ mod desired;
 mod durable;
 mod life;
 mod random;
-mod sides;
+pub(crate) mod sides;
 mod stage;
 mod trouble;
 

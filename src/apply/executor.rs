@@ -14,16 +14,16 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::address::{Address, Owner, PhysicalId};
+use crate::apply::deletion::{Deletion, Leaving};
 use crate::apply::watch::{Goal, Watch, watch};
 use crate::apply::{Apply, Failure, Interrupt, Outcome, Pace, Progress, Skipped, retry};
-use crate::fault::{Class, Fault};
+use crate::fault::{Blocker, Class, Fault, Holder};
 use crate::kind::{
-    AnyKind, Cloud, DeletionPolicy, Lookup, Observed, Outputs, Tagging, Token, Update, Wanted,
-    reference,
+    AnyKind, Cloud, Lookup, Observed, Outputs, Tagging, Token, Update, Wanted, reference,
 };
 use crate::kinds;
 use crate::observe::{RecordedIds, lookup_unknown};
-use crate::plan::{Change, Op, Plan, Step, StepId, diff, resolved};
+use crate::plan::{Action, Change, Op, Plan, Step, StepId, diff, resolved};
 use crate::state::{Event, Record, Status};
 
 /// Effects under way at the same time; waits do not count. The rate limits rule well before this does.
@@ -86,6 +86,7 @@ struct Executor<'a> {
     recorded: BTreeMap<(&'a str, &'a str), Arc<BTreeSet<PhysicalId>>>,
     /// What is known of every resource, to substitute references.
     outputs: BTreeMap<Address, Outputs>,
+    leaving: Leaving,
     outcome: Outcome,
     stop: tokio::sync::watch::Sender<bool>,
 }
@@ -120,6 +121,10 @@ impl<'a> Executor<'a> {
             plan,
             recorded: plan.changes.values().map(of_kind).collect(),
             outputs: outputs.collect(),
+            leaving: Leaving::of(plan.steps.iter().filter_map(|step| {
+                let change = &plan.changes[&step.address];
+                change.id.clone().filter(|_| matches!(step.op, Op::Gone | Op::Update))
+            })),
             work: Work { cloud, state, journal, pace, progress },
             watch,
             running: FuturesUnordered::new(),
@@ -192,9 +197,13 @@ impl<'a> Executor<'a> {
             }
             self.record(address, &Event::Deposed { to: deposed.clone() })?;
         }
-        let known = self.work.state.resources.get(address);
-        let reopened = known.is_some_and(|record| matches!(record.status, Status::Creating(_)));
+        let open = match self.work.state.resources.get(address) {
+            Some(Record { status: Status::Creating(token), .. }) => Some(token.clone()),
+            _ => None,
+        };
+        let reopened = open.is_some();
         let token = self.work.state.token(address, &spec);
+        let tokens = open.into_iter().chain([token.clone()]).collect();
         let record = Record {
             kind: change.kind.clone(),
             region: change.region.clone(),
@@ -221,7 +230,7 @@ impl<'a> Executor<'a> {
             cloud: Arc::clone(&self.work.cloud),
             kind,
             region: &change.region,
-            lookup: lookup_unknown(owner.clone(), kind, &spec, recorded),
+            lookup: lookup_unknown(owner.clone(), kind, &spec, tokens, recorded),
             owner,
             first: diff::without_late(kind.fields(), &spec),
             token,
@@ -316,27 +325,59 @@ impl<'a> Executor<'a> {
         change: &'a Change,
         kind: &'static dyn AnyKind,
     ) -> io::Result<()> {
-        let Some(id) = change.id.clone() else {
+        let Some(id) = &change.id else {
             return self.fail(step, Fault::bug("its id is not known"));
         };
-        let recorded = self.work.state.resources.get(address).map(|record| record.spec.clone());
-        let recorded = recorded.or_else(|| change.observed.clone()).unwrap_or_default();
+        let known = self.work.state.resources.get(address);
+        let recorded = known.map(|record| record.spec.clone());
+        let deletion = Deletion {
+            cloud: Arc::clone(&self.work.cloud),
+            kind,
+            region: self.region_of(address, change),
+            id,
+            recorded: recorded.or_else(|| change.observed.clone()).unwrap_or_default(),
+            policy: change.deletion_now,
+            leaving: self.leaving.clone(),
+            waiting_for_it: self.waiting_for(step),
+            pace: self.work.pace,
+        };
         self.record(address, &Event::DeleteBegun)?;
-        let (cloud, pace, progress) =
-            (Arc::clone(&self.work.cloud), self.work.pace, self.work.progress);
-        let policy: DeletionPolicy = change.deletion_now;
-        let stop = self.stop.subscribe();
+        let (progress, stop) = (self.work.progress, self.stop.subscribe());
         self.effect(step, async move {
             let retrying = |fault: &Fault| {
                 let (address, fault) = (address.clone(), fault.clone());
                 progress(Progress::Retrying { address, op: Op::Delete, fault });
             };
-            let sent = retry::persist(pace, stop, &retrying, || {
-                cloud.delete(kind, &change.region, &id, &recorded, policy)
-            });
-            Done::Sent(sent.await)
+            Done::Sent(deletion.settle(stop, &retrying).await)
         });
         Ok(())
+    }
+
+    /// What points to the object that this step deletes, and lets go of it only afterwards: its update wants the new
+    /// half of a replacement whose old half has to go first. If that blocks the deletion, nobody can end the wait.
+    fn waiting_for(&self, step: StepId) -> Vec<Blocker> {
+        let plan = self.plan;
+        let address = &plan.steps[step].address;
+        if plan.changes[address].action != Action::DeleteThenCreate {
+            return Vec::new();
+        }
+        let (mut later, mut open) = (BTreeSet::new(), vec![step]);
+        while let Some(id) = open.pop() {
+            open.extend(self.dependents[id].iter().filter(|&&after| later.insert(after)));
+        }
+        let updates = later.into_iter().filter(|&id| plan.steps[id].op == Op::Update);
+        let holds = updates.filter_map(|id| {
+            let at = &plan.steps[id].address;
+            let record = self.work.state.resources.get(at)?;
+            let (Some(id), true) = (&record.id, record.needs.contains_key(address)) else {
+                return None;
+            };
+            let owner = Owner { stack: plan.stack.clone(), address: at.clone() };
+            let why = "points to it until the new one stands, which has to wait for this deletion";
+            let blocker = Blocker::stays(id.as_str(), &record.kind, why);
+            Some(blocker.of(Holder::Stack(owner)))
+        });
+        holds.collect()
     }
 
     /// Journals what one effect or wait came to, and goes on from there.
@@ -405,13 +446,18 @@ impl<'a> Executor<'a> {
         done: fn(Result<Option<Observed>, Fault>) -> Done,
     ) {
         let (watch, id) = (self.watch.clone(), self.id_of(address, change));
+        let region = self.region_of(address, change);
+        let (progress, op, at) = (self.work.progress, self.plan.steps[step].op, address.clone());
         let mut stop = self.stop.subscribe();
         self.running.push(Box::pin(async move {
             let Some(id) = id else {
                 return (step, done(Err(Fault::bug("its id is not known"))));
             };
+            let retrying = |fault: Fault| {
+                progress(Progress::Retrying { address: at.clone(), op, fault });
+            };
             tokio::select! {
-                ended = watch.until(kind, &change.region, &id, goal, typical) => (step, done(ended)),
+                ended = watch.until(kind, &region, &id, goal, typical, &retrying) => (step, done(ended)),
                 _ = stop.wait_for(|stop| *stop) => (step, Done::Stopped),
             }
         }));
@@ -440,6 +486,9 @@ impl<'a> Executor<'a> {
         let Step { address, op, .. } = &plan.steps[step];
         let change = &plan.changes[address];
         let id = self.id_of(address, change);
+        if let Some(id) = &id {
+            self.leaving.stays(id);
+        }
         self.record(address, &Event::Failed { fault: fault.clone() })?;
         let elapsed = self.begun.get(&step).map(Instant::elapsed).unwrap_or_default();
         let (at, failed) = (address.clone(), fault.clone());
@@ -487,6 +536,12 @@ impl<'a> Executor<'a> {
     fn id_of(&self, address: &Address, change: &Change) -> Option<PhysicalId> {
         let recorded = self.work.state.resources.get(address).and_then(|record| record.id.clone());
         recorded.or_else(|| change.id.clone())
+    }
+
+    /// Where what stands at the address now is: a bucket that moves to another region is deleted in its old one.
+    fn region_of(&self, address: &Address, change: &Change) -> String {
+        let recorded = self.work.state.resources.get(address).map(|record| &record.region);
+        recorded.unwrap_or(&change.region).clone()
     }
 
     /// What became of everything, once nothing runs any more.

@@ -47,8 +47,23 @@ fn patience(class: Class) -> Duration {
 /// becomes true: a drain waits for calls, not for what might pass.
 pub(super) async fn persist<T, F, Fut>(
     pace: Pace,
+    stop: watch::Receiver<bool>,
+    retrying: &(dyn Fn(&Fault) + Send + Sync),
+    effect: F,
+) -> Result<T, Fault>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, Fault>>,
+{
+    persist_while(pace, stop, retrying, &|_| true, effect).await
+}
+
+/// [`persist`], which also ends with a fault that is not `worth` waiting for.
+pub(super) async fn persist_while<T, F, Fut>(
+    pace: Pace,
     mut stop: watch::Receiver<bool>,
     retrying: &(dyn Fn(&Fault) + Send + Sync),
+    worth: &(dyn Fn(&Fault) -> bool + Send + Sync),
     mut effect: F,
 ) -> Result<T, Fault>
 where
@@ -63,7 +78,7 @@ where
             Err(fault) => fault,
         };
         let patience = pace.scaled(patience(fault.class), PATIENCE_FLOOR);
-        if !fault.class.passes_with_time() || begun.elapsed() >= patience {
+        if !fault.class.passes_with_time() || !worth(&fault) || begun.elapsed() >= patience {
             return Err(fault);
         }
         retrying(&fault);

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use platctl::address::{Address, Owner, PhysicalId};
 use platctl::cloud::tags;
-use platctl::fault::{Class, Fault};
+use platctl::fault::{Blocker, Class, Fault};
 use platctl::kind::{
     Answer, AnyKind, Cloud, Compare, DeletionPolicy, Lookup, Need, Observed, OnChange, Outputs,
-    Readiness, ReplaceOrder, Sent, Token, Update, Wanted, field, reference,
+    Readiness, ReplaceOrder, Scope, Sent, Token, Update, Wanted, field, reference,
 };
 use platctl::kinds;
 use serde_json::{Map, Value, json};
@@ -28,11 +28,14 @@ pub(crate) struct Nature {
     pub(crate) pending_reads: u32,
     /// Reads for which an object is still seen, on its way out, after its deletion.
     pub(crate) deleting_reads: u32,
+    /// Whether every use of an object refuses its deletion as in use, as some services do; else those alone count that
+    /// the planner must have put in order.
+    pub(crate) uses_block: bool,
 }
 
 impl Default for Nature {
     fn default() -> Self {
-        Self { honours_tokens: false, pending_reads: 1, deleting_reads: 1 }
+        Self { honours_tokens: false, pending_reads: 1, deleting_reads: 1, uses_block: false }
     }
 }
 
@@ -99,6 +102,8 @@ struct Inner {
     calls: Vec<Call>,
     /// Consumed one by one, each by the next call that it fits.
     script: Vec<(Verb, &'static str, Trouble)>,
+    /// What refuses deletions of a kind, with the number of times that it is still told of; then it is gone.
+    in_the_way: BTreeMap<&'static str, (Vec<Blocker>, u32)>,
 }
 
 impl FakeCloud {
@@ -109,6 +114,15 @@ impl FakeCloud {
     /// The next call of `verb` about `kind` runs into `trouble`.
     pub(crate) fn script(&self, verb: Verb, kind: &'static str, trouble: Trouble) {
         self.lock().script.push((verb, kind, trouble));
+    }
+
+    /// Puts something into the way of all deletions of `kind`, until it was told of `times`.
+    pub(crate) fn block(&self, kind: &'static str, blockers: Vec<Blocker>, times: u32) {
+        self.lock().in_the_way.insert(kind, (blockers, times));
+    }
+
+    pub(crate) fn unblock(&self) {
+        self.lock().in_the_way.clear();
     }
 
     /// What is scripted and has not come to pass will not.
@@ -227,10 +241,37 @@ impl Cloud for FakeCloud {
         _recorded: &'a Value,
         policy: DeletionPolicy,
     ) -> Answer<'a, ()> {
+        let blocked = self.lock().in_the_way.contains_key(kind.name());
         Box::pin(self.call(Verb::Delete, kind.name(), Some(policy), move |world| {
+            if blocked {
+                return Err(Fault::new(Class::InUse, format!("{id} has dependencies")));
+            }
             world.delete(kind, region, id, self.nature)?;
             Ok(((), vec![id.clone()]))
         }))
+    }
+
+    fn blockers<'a>(
+        &'a self,
+        kind: &'static dyn AnyKind,
+        _region: &'a str,
+        _id: &'a PhysicalId,
+        _recorded: &'a Value,
+    ) -> Answer<'a, Vec<Blocker>> {
+        Box::pin(std::future::ready(Ok(self.told(kind.name()))))
+    }
+}
+
+impl FakeCloud {
+    fn told(&self, kind: &'static str) -> Vec<Blocker> {
+        let mut inner = self.lock();
+        let Some((blockers, times)) = inner.in_the_way.get_mut(kind) else { return Vec::new() };
+        let told = blockers.clone();
+        *times = times.saturating_sub(1);
+        if *times == 0 {
+            inner.in_the_way.remove(kind);
+        }
+        told
     }
 }
 
@@ -258,11 +299,13 @@ impl World {
     ) -> Option<Observed> {
         let wanted = |key: &&Key, object: &Object| {
             key.0 == kind.name()
-                && key.1 == region
+                && key.1 == place(kind, region)
                 && match lookup {
                     Lookup::Id(id) => key.2 == *id,
-                    Lookup::Owner { owner: whose, except } => {
-                        owner(&object.spec).as_ref() == Some(whose) && !except.contains(&key.2)
+                    Lookup::Owner { owner: whose, except, tokens } => {
+                        let ours = owner(&object.spec).as_ref() == Some(whose);
+                        let made = |token: &Token| self.tokens.get(&token.0) == Some(*key);
+                        (ours || tokens.iter().any(made)) && !except.contains(&key.2)
                     }
                 }
         };
@@ -270,7 +313,10 @@ impl World {
         let object = self.objects.get_mut(&key)?;
         let seen = Observed {
             id: key.2.clone(),
-            owner: owner(&object.spec),
+            owner: owner(&object.spec).or_else(|| match lookup {
+                Lookup::Owner { owner, .. } => Some(owner.clone()),
+                Lookup::Id(_) => None,
+            }),
             spec: readable(kind, &object.spec),
             outputs: outputs(kind, &key.2, object.readiness == Readiness::Ready),
             readiness: object.readiness.clone(),
@@ -307,8 +353,11 @@ impl World {
         let number = self.given.values().map(|key| &key.2).collect::<BTreeSet<_>>().len() + 1;
         let id = kind.natural_id(spec);
         let id = id.unwrap_or_else(|| PhysicalId::new(format!("{noun}-{number:04}")));
-        let key = (kind.name(), region.to_owned(), id.clone());
-        if self.objects.contains_key(&key) {
+        let key = (kind.name(), place(kind, region), id.clone());
+        let taken = |other: &Key| other.0 == key.0 && other.2 == key.2;
+        let taken_elsewhere =
+            kind.scope() == Scope::RegionAndName && self.objects.keys().any(taken);
+        if self.objects.contains_key(&key) || taken_elsewhere {
             return Err(Fault::new(Class::Exists, format!("{id} is there already")));
         }
         self.tokens.insert(token.0.clone(), key.clone());
@@ -330,7 +379,7 @@ impl World {
         if update.changed.is_empty() {
             return Err(invalid("an update without a change"));
         }
-        let key = (kind.name(), region.to_owned(), id.clone());
+        let key = (kind.name(), place(kind, region), id.clone());
         let gone = || Fault::new(Class::NotFound, format!("there is no {id}"));
         let mut spec = self.objects.get(&key).ok_or_else(gone)?.spec.clone();
         for path in update.changed {
@@ -358,14 +407,18 @@ impl World {
         id: &PhysicalId,
         nature: Nature,
     ) -> Result<(), Fault> {
-        let key = (kind.name(), region.to_owned(), id.clone());
+        let key = (kind.name(), place(kind, region), id.clone());
         for (user, object) in &self.objects {
             for (path, value) in texts(&object.spec) {
                 let any = kinds::find(user.0).unwrap();
                 let holds = field::ruling(any.fields(), &path)
                     .is_none_or(|row| row.on_change == OnChange::Replace)
-                    || kind.replace_order() == ReplaceOrder::CreateFirst;
+                    || kind.replace_order() == ReplaceOrder::CreateFirst
+                    || nature.uses_block;
                 if *user != key && self.given.get(value) == Some(&key) && holds {
+                    if nature.uses_block {
+                        return Err(Fault::new(Class::InUse, format!("{id} is in use")));
+                    }
                     // AWS says *in use*, which passes with time; here the order alone must do.
                     return Err(invalid(format!("{id} is in use by {}", user.2)));
                 }
@@ -411,6 +464,11 @@ impl Object {
     pub(crate) fn standing(spec: Value) -> Self {
         Self { spec, readiness: Readiness::Ready, reads_left: 0 }
     }
+}
+
+/// Where an object lives: nowhere in particular, if it is the same in all regions.
+pub(crate) fn place(kind: &dyn AnyKind, region: &str) -> String {
+    kind.scope().of_object(region).to_owned()
 }
 
 /// Every output of the kind's table, its value made of the id.

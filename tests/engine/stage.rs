@@ -14,7 +14,7 @@ use platctl::plan::{Intent, Op, Origin, Plan, check, plan};
 use platctl::state::{State, Store};
 use serde_json::Value;
 
-use super::cloud::{FakeCloud, Key, Nature, World, outputs};
+use super::cloud::{FakeCloud, Key, Nature, World, outputs, place};
 use super::desired::{Desired, REGION, stack};
 use crate::support::changes;
 
@@ -74,7 +74,7 @@ impl Stage {
         self.plan_to(desired, Intent::Apply).await
     }
 
-    async fn plan_to(&self, desired: &Desired, intent: Intent) -> Plan {
+    pub(crate) async fn plan_to(&self, desired: &Desired, intent: Intent) -> Plan {
         let graph = desired.graph();
         let origin = Origin { intent, region: REGION, blueprint: "test" };
         let plan = plan(&graph, &self.state(), &self.observe(&graph).await, origin);
@@ -187,8 +187,8 @@ impl Stage {
 
     fn recorded(&self) -> BTreeMap<Key, Address> {
         let key = |(address, record): (Address, platctl::state::Record)| {
-            let kind = kinds::find(&record.kind).unwrap().name();
-            Some(((kind, record.region, record.id?), address))
+            let kind = kinds::find(&record.kind).unwrap();
+            Some(((kind.name(), place(kind, &record.region), record.id?), address))
         };
         self.state().resources.into_iter().filter_map(key).collect()
     }
