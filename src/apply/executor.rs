@@ -17,7 +17,7 @@ use crate::address::{Address, Owner, PhysicalId};
 use crate::apply::deletion::{Deletion, Leaving};
 use crate::apply::watch::{Goal, Watch, watch};
 use crate::apply::{Apply, Failure, Interrupt, Outcome, Pace, Progress, Skipped, retry};
-use crate::fault::{Blocker, Class, Fault, Holder};
+use crate::fault::{Blocker, Class, Fault, Holder, Residue};
 use crate::kind::{
     AnyKind, Cloud, Lookup, Observed, Outputs, Tagging, Token, Update, Wanted, reference,
 };
@@ -629,7 +629,9 @@ impl Creation<'_> {
 
     /// Finds out what an earlier call came to. If that cannot be known, it stays open.
     async fn close(&self, open: &AtomicBool) -> Result<Option<PhysicalId>, Fault> {
-        let found = self.look_after_grace().await?;
+        // Whatever the look ran into: the call before it may have made something.
+        let unknown = |fault| Fault { residue: Residue::Unknown, ..fault };
+        let found = self.look_after_grace().await.map_err(unknown)?;
         open.store(false, Relaxed);
         Ok(found)
     }

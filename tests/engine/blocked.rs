@@ -94,31 +94,30 @@ async fn what_this_plan_takes_away_is_waited_for() {
     assert!(events.iter().flat_map(|event| &event.3).all(|blocker| blocker.passes));
 }
 
-/// The database's update wants the new group; the old one, of the same name, is in use until then. No order of these
+/// The profile's update wants the new role; the old one, of the same name, is in use until then. No order of these
 /// steps works where the service counts the use.
 #[tokio::test]
 async fn two_that_wait_for_each_other_are_told_at_once() {
-    let of = |family: &str| {
+    let of = |path: &str| {
         Desired::parse(&format!(
-            "data/parameters: {{kind: AWS::RDS::DBParameterGroup, spec: {{DBParameterGroupName: shop, \
-             Family: {family}, Description: it}}}}\n\
-             data/db: {{kind: AWS::RDS::DBInstance, spec: {{DBInstanceIdentifier: shop, \
-             DBParameterGroupName: '${{data/parameters.DBParameterGroupName}}'}}}}"
+            "people/role: {{kind: AWS::IAM::Role, spec: {{RoleName: shop, AssumeRolePolicyDocument: {{}}, Path: {path}}}}}\n\
+             people/profile: {{kind: AWS::IAM::InstanceProfile, spec: {{InstanceProfileName: shop, \
+             Roles: ['${{people/role.RoleName}}']}}}}"
         ))
     };
     let stage = strict();
-    stage.apply(&of("postgres16")).await;
-    let plan = stage.plan(&of("postgres17")).await;
-    assert_eq!(plan.changes[&address("data/parameters")].action, Action::DeleteThenCreate);
-    assert_eq!(plan.changes[&address("data/db")].action, Action::Update);
+    stage.apply(&of("/a/")).await;
+    let plan = stage.plan(&of("/b/")).await;
+    assert_eq!(plan.changes[&address("people/role")].action, Action::DeleteThenCreate);
+    assert_eq!(plan.changes[&address("people/profile")].action, Action::Update);
     let begun = Instant::now();
     let (_, outcome) = told(&stage, &plan).await;
     assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
     let [failure] = &outcome.failed[..] else { panic!("{:#?}", outcome.failed) };
-    assert_eq!((failure.address.as_str(), failure.op), ("data/parameters", Op::Delete));
+    assert_eq!((failure.address.as_str(), failure.op), ("people/role", Op::Delete));
     let [blocker] = &failure.fault.blockers[..] else { panic!("{:?}", failure.fault) };
-    let db = Owner { stack: stack(), address: address("data/db") };
-    assert_eq!((&blocker.holder, blocker.passes), (&Holder::Stack(db), false));
+    let profile = Owner { stack: stack(), address: address("people/profile") };
+    assert_eq!((&blocker.holder, blocker.passes), (&Holder::Stack(profile), false));
     stage.assert_all_recorded();
 }
 
@@ -217,7 +216,6 @@ async fn what_lives_in_no_region_stays_when_its_region_changes() {
     assert_eq!(plan.changes[&address("people/role")].action, Action::Adopt);
     stage.apply(&renamed).await;
     assert!(stage.cloud.calls().iter().all(|call| call.verb != Verb::Delete));
-    stage.destroy().await;
 }
 
 #[tokio::test]

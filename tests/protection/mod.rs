@@ -10,8 +10,8 @@ use platctl::fault::Fault;
 use platctl::graph::Graph;
 use platctl::graph::compile::{Account, compile};
 use platctl::kind::{
-    Answer, AnyKind, Cloud, DeletionPolicy, Lookup, Loss, Observed, Readiness, Token, Update,
-    Wanted,
+    Answer, AnyKind, Cloud, DeletionPolicy, Lookup, Loss, Observed, Readiness, Tagging, Token,
+    Update, Wanted,
 };
 use platctl::kinds;
 use platctl::observe::{Observation, observe};
@@ -133,7 +133,14 @@ struct Side {
 impl Side {
     fn of(document: &Value, environment: &str) -> Result<Self, String> {
         let graph = graph(document, environment)?;
-        let state = sides::recorded(&graph, &|_| None);
+        // What has no name of its own gets an id of its own.
+        let id = |address: &Address| {
+            let node = &graph.nodes[address];
+            let kind = kinds::find(&node.kind).unwrap();
+            let nameless = kind.tagging() != Tagging::None && kind.natural_id(&node.spec).is_none();
+            nameless.then(|| PhysicalId::new(address.as_str().replace('/', "-")))
+        };
+        let state = sides::recorded(&graph, &id);
         let observed = sides::observed(&state);
         let live = observed.into_iter().map(|(address, seen)| {
             let record = &state.resources[&address];
