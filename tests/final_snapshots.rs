@@ -20,6 +20,8 @@ fn graph(stack: &TestStack, policy: DeletionPolicy) -> Graph {
             "AvailabilityZone": format!("{REGION}{zone}"),
         })
     };
+    // The names of buckets are shared by all tests.
+    let bucket = format!("last-{policy:?}").to_lowercase();
     let subnets = json!([get("net/a", "SubnetId"), get("net/b", "SubnetId")]);
     let resources = [
         ("net/vpc", "AWS::EC2::VPC", json!({"CidrBlock": "10.0.0.0/16"})),
@@ -74,7 +76,7 @@ fn graph(stack: &TestStack, policy: DeletionPolicy) -> Graph {
             "AWS::KMS::Alias",
             json!({"AliasName": "alias/last", "TargetKeyId": get("key/key", "KeyId")}),
         ),
-        ("files/bucket", "AWS::S3::Bucket", json!({"BucketName": "last-bucket"})),
+        ("files/bucket", "AWS::S3::Bucket", json!({"BucketName": bucket})),
         ("logs/group", "AWS::Logs::LogGroup", json!({"LogGroupName": "/last"})),
     ];
     let mut builder = stack.builder();
