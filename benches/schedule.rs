@@ -166,7 +166,9 @@ fn workers(graph: &Graph, order: Order) -> Duration {
     };
     let free: Vec<&Address> =
         missing.iter().filter(|(_, missing)| **missing == 0).map(|(address, _)| *address).collect();
-    free.into_iter().for_each(|address| arrive(address, &mut ready));
+    for address in free {
+        arrive(address, &mut ready);
+    }
     let mut running: BinaryHeap<Reverse<(Duration, &Address)>> = BinaryHeap::new();
     let mut buckets: BTreeMap<(&str, String), (f64, Duration)> = BTreeMap::new();
     let mut now = Duration::ZERO;

@@ -4,6 +4,7 @@
 //! one after it; an id is journaled before any second call about that resource.
 
 mod creation;
+mod deletion;
 pub mod event;
 mod executor;
 mod queue;

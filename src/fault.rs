@@ -1,10 +1,14 @@
 //! What went wrong in one effect, and what it left behind.
 
+mod blocker;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::address::PhysicalId;
+
+pub use blocker::{Blocker, Holder};
 
 /// A failed effect. Made at the edge (`cloud::aws_fault`), where its class is decided once.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -20,6 +24,9 @@ pub struct Fault {
     /// For AWS support.
     pub request_id: Option<String>,
     pub residue: Residue,
+    /// Of a deletion that was refused as in use: by what, as far as its kind can tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blockers: Vec<Blocker>,
 }
 
 /// One operation of one service: `ec2 CreateVpc`.
@@ -176,7 +183,8 @@ impl Fault {
     /// A fault of our own making, before or after a call.
     pub fn new(class: Class, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { class, call: None, code: None, message, request_id: None, residue: class.residue() }
+        let (residue, blockers) = (class.residue(), Vec::new());
+        Self { class, call: None, code: None, message, request_id: None, residue, blockers }
     }
 
     /// A reply without what the protocol promises (an id, mostly), or a defect of ours.

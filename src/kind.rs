@@ -24,7 +24,7 @@ pub use reference::Ref;
 
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::{Aws, Cx};
-use crate::fault::Fault;
+use crate::fault::{Blocker, Fault};
 
 /// Which half of a replacement goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,36 @@ pub enum ReplaceOrder {
     CreateFirst,
     /// The old one goes first: a fixed name, a range or an attachment allows only one at a time.
     DeleteFirst,
+}
+
+/// Where an object lives, and where its name is the only one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// In a region: in another one there may be an object of the same name.
+    Region,
+    /// In a region, under a name that no other region can have at the same time: a bucket.
+    RegionAndName,
+    /// In no region: whichever region it is asked for in, it is the same object.
+    Account,
+}
+
+impl Scope {
+    /// The region that tells two objects of one id apart; empty where none does.
+    pub fn of_object(self, region: &str) -> &str {
+        match self {
+            Self::Region | Self::RegionAndName => region,
+            Self::Account => "",
+        }
+    }
+
+    /// The region in which a name is taken; empty where it is taken everywhere.
+    pub fn of_name(self, region: &str) -> &str {
+        match self {
+            Self::Region => region,
+            Self::RegionAndName | Self::Account => "",
+        }
+    }
 }
 
 /// What is lost when a resource is deleted.
@@ -134,6 +164,7 @@ pub trait Kind: Send + Sync + 'static {
     const TYPICAL: Typical;
     const REPLACE: ReplaceOrder = ReplaceOrder::CreateFirst;
     const LOSS: Loss = Loss::Nothing;
+    const SCOPE: Scope = Scope::Region;
     /// For how long after a deletion the name cannot be taken again.
     const NAME_RESTS: Duration = Duration::ZERO;
     /// How many lookups one call of `read` takes; larger sets are split. `usize::MAX` where one list answers them all.
@@ -208,6 +239,16 @@ pub trait Kind: Send + Sync + 'static {
         recorded: &Self::Spec,
         policy: DeletionPolicy,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// What stands in the way of a deletion that was refused as in use: asked only then, and never of what the
+    /// service takes along by itself. Nothing where that cannot be told.
+    fn blockers(
+        _cx: &Cx,
+        _id: &PhysicalId,
+        _recorded: &Self::Spec,
+    ) -> impl Future<Output = Result<Vec<Blocker>, Fault>> + Send {
+        std::future::ready(Ok(Vec::new()))
+    }
 }
 
 /// An effect's answer.
@@ -222,6 +263,7 @@ pub trait AnyKind: Send + Sync {
     fn tagging(&self) -> Tagging;
     fn replace_order(&self) -> ReplaceOrder;
     fn loss(&self) -> Loss;
+    fn scope(&self) -> Scope;
     /// The spec in canonical form: unknown properties and wrong types refused, absent ones left out. References stay.
     fn normalize(&self, spec: &Value) -> Result<Value, serde_json::Error>;
     /// [`Kind::natural_id`] of a spec; `None` too if it depends on an open reference.
@@ -258,6 +300,12 @@ pub trait AnyKind: Send + Sync {
         recorded: &'a Value,
         policy: DeletionPolicy,
     ) -> Answer<'a, ()>;
+    fn blockers<'a>(
+        &'a self,
+        cx: &'a Cx,
+        id: &'a PhysicalId,
+        recorded: &'a Value,
+    ) -> Answer<'a, Vec<Blocker>>;
 }
 
 /// The world that effects reach: AWS on the wire, or a simulation of it.
@@ -293,6 +341,16 @@ pub trait Cloud: Send + Sync {
         recorded: &'a Value,
         policy: DeletionPolicy,
     ) -> Answer<'a, ()>;
+    /// What stands in the way of a deletion that was refused as in use.
+    fn blockers<'a>(
+        &'a self,
+        _kind: &'static dyn AnyKind,
+        _region: &'a str,
+        _id: &'a PhysicalId,
+        _recorded: &'a Value,
+    ) -> Answer<'a, Vec<Blocker>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
 }
 
 impl Cloud for Aws {
@@ -339,6 +397,16 @@ impl Cloud for Aws {
     ) -> Answer<'a, ()> {
         Box::pin(async move { kind.delete(&self.region(region), id, recorded, policy).await })
     }
+
+    fn blockers<'a>(
+        &'a self,
+        kind: &'static dyn AnyKind,
+        region: &'a str,
+        id: &'a PhysicalId,
+        recorded: &'a Value,
+    ) -> Answer<'a, Vec<Blocker>> {
+        Box::pin(async move { kind.blockers(&self.region(region), id, recorded).await })
+    }
 }
 
 impl<K: Kind> AnyKind for K {
@@ -368,6 +436,10 @@ impl<K: Kind> AnyKind for K {
 
     fn loss(&self) -> Loss {
         K::LOSS
+    }
+
+    fn scope(&self) -> Scope {
+        K::SCOPE
     }
 
     fn normalize(&self, spec: &Value) -> Result<Value, serde_json::Error> {
@@ -443,6 +515,15 @@ impl<K: Kind> AnyKind for K {
     ) -> Answer<'a, ()> {
         Box::pin(async move { K::delete(cx, id, &decode::<K>(recorded)?, policy).await })
     }
+
+    fn blockers<'a>(
+        &'a self,
+        cx: &'a Cx,
+        id: &'a PhysicalId,
+        recorded: &'a Value,
+    ) -> Answer<'a, Vec<Blocker>> {
+        Box::pin(async move { K::blockers(cx, id, &decode::<K>(recorded)?).await })
+    }
 }
 
 fn decode<K: Kind>(spec: &Value) -> Result<K::Spec, Fault> {
@@ -516,7 +597,7 @@ impl Found {
                 let known = self.by_id.get(id).copied();
                 known.or_else(|| lives.iter().position(|live| K::answers_to(live, id)))
             }
-            Lookup::Owner { owner, except } => {
+            Lookup::Owner { owner, except, tokens: _ } => {
                 let theirs = self.by_owner.get(owner)?;
                 theirs.iter().find(|(id, _)| !except.contains(id)).map(|(_, at)| *at)
             }

@@ -5,6 +5,7 @@
 use crate::kind::AnyKind;
 
 pub mod acm_certificate;
+mod blocker;
 mod cloudfront;
 mod cloudfront_behavior;
 pub mod cloudfront_cache_policy;
@@ -26,6 +27,7 @@ mod document;
 mod dynamodb_change;
 pub mod dynamodb_table;
 mod ec2;
+mod ec2_blocker;
 pub mod ec2_eip;
 pub mod ec2_flow_log;
 pub mod ec2_internet_gateway;

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use crate::address::{Address, Owner, PhysicalId};
 use crate::fault::{Class, Fault};
 use crate::graph::{Existing, Graph, Node};
-use crate::kind::{AnyKind, Cloud, Compared, Lookup, Observed, Tagging, Wanted, reference};
+use crate::kind::{AnyKind, Cloud, Compared, Lookup, Observed, Tagging, Token, Wanted, reference};
 use crate::kinds;
 use crate::state::{Record, State, Status};
 
@@ -105,12 +105,16 @@ fn lookup_of_record(
     address: &Address,
     record: &Record,
 ) -> Option<Lookup> {
-    let Record { kind, region, id, spec, .. } = record;
+    let Record { kind, region, id, spec, status, .. } = record;
     if let Some(id) = id {
         return Some(Lookup::Id(id.clone()));
     }
     let owner = Owner { stack: state.stack.clone(), address: address.clone() };
-    lookup_unknown(owner, kinds::find(kind)?, spec, || recorded.of_kind(kind, region))
+    let tokens = match status {
+        Status::Creating(token) => vec![token.clone()],
+        Status::Made | Status::Stable | Status::Updating | Status::Deleting => Vec::new(),
+    };
+    lookup_unknown(owner, kinds::find(kind)?, spec, tokens, || recorded.of_kind(kind, region))
 }
 
 /// How to find what should be there and is not recorded: it may be ours all the same, if state was lost.
@@ -123,7 +127,10 @@ fn lookup_of_node(
 ) -> Option<Lookup> {
     debug_assert_eq!(graph.stack, state.stack);
     let former = graph.moved.get(address).and_then(|former| state.resources.get(former));
-    let same = |former: &&Record| former.kind == node.kind && former.region == node.region;
+    let same = |former: &&Record| {
+        former.kind == node.kind
+            && place(&former.kind, &former.region) == place(&node.kind, &node.region)
+    };
     if let Some(id) = former.filter(same).and_then(|former| former.id.clone()) {
         return Some(Lookup::Id(id));
     }
@@ -133,15 +140,17 @@ fn lookup_of_node(
     let spec = reference::resolve(&node.spec, &known);
     let Node { kind, region, .. } = node;
     let owner = Owner { stack: state.stack.clone(), address: address.clone() };
-    lookup_unknown(owner, kinds::find(kind)?, &spec, || recorded.of_kind(kind, region))
+    lookup_unknown(owner, kinds::find(kind)?, &spec, Vec::new(), || recorded.of_kind(kind, region))
 }
 
 /// By the id that the spec determines, else by the owner tags; `None` where neither exists, which is only so while
-/// what the spec refers to does not exist either.
+/// what the spec refers to does not exist either. `tokens` are those of creations of which nobody knows what
+/// came of them.
 pub(crate) fn lookup_unknown(
     owner: Owner,
     kind: &dyn AnyKind,
     spec: &serde_json::Value,
+    tokens: Vec<Token>,
     recorded: impl FnOnce() -> Arc<BTreeSet<PhysicalId>>,
 ) -> Option<Lookup> {
     if let Some(id) = kind.natural_id(spec) {
@@ -151,7 +160,7 @@ pub(crate) fn lookup_unknown(
         Tagging::None => None,
         Tagging::List | Tagging::Map => {
             // Both halves of a replacement carry the same owner tags; the recorded one is not the one looked for.
-            Some(Lookup::Owner { owner, except: recorded() })
+            Some(Lookup::Owner { owner, except: recorded(), tokens })
         }
     }
 }
@@ -163,15 +172,20 @@ impl<'a> RecordedIds<'a> {
     pub(crate) fn of(state: &'a State) -> Self {
         let mut ids: BTreeMap<(&str, &str), BTreeSet<PhysicalId>> = BTreeMap::new();
         for Record { kind, region, id, .. } in state.resources.values() {
-            ids.entry((kind, region)).or_default().extend(id.clone());
+            ids.entry((kind, place(kind, region))).or_default().extend(id.clone());
         }
         Self(ids.into_iter().map(|(of, ids)| (of, Arc::new(ids))).collect())
     }
 
     /// Shared: there is a lookup for each of thousands of resources.
     pub(crate) fn of_kind(&self, kind: &str, region: &str) -> Arc<BTreeSet<PhysicalId>> {
-        self.0.get(&(kind, region)).cloned().unwrap_or_default()
+        self.0.get(&(kind, place(kind, region))).cloned().unwrap_or_default()
     }
+}
+
+/// The region that tells objects of a kind and one id apart: none for those that live in no region.
+pub(crate) fn place<'a>(kind: &str, region: &'a str) -> &'a str {
+    kinds::find(kind).map_or(region, |kind| kind.scope().of_object(region))
 }
 
 async fn read(

@@ -17,9 +17,11 @@ use sha2::{Digest, Sha256};
 
 use crate::address::{Address, Owner, PhysicalId, Stack};
 use crate::graph::{Graph, Node, order};
-use crate::kind::{AnyKind, Loss, Observed, Readiness, Ref, ReplaceOrder, Tagging, reference};
+use crate::kind::{
+    AnyKind, Loss, Observed, Readiness, Ref, ReplaceOrder, Scope, Tagging, reference,
+};
 use crate::kinds;
-use crate::observe::Observation;
+use crate::observe::{Observation, place};
 use crate::state::{Record, State, Status};
 
 pub use change::{Action, Cause, Change, FieldChange, Reason, Summary};
@@ -219,11 +221,19 @@ impl Planner<'_> {
         desired: &Value,
         change: &mut Change,
     ) {
-        let moved = record.filter(|old| old.kind != node.kind || old.region != node.region);
+        let moved = record.filter(|old| {
+            old.kind != node.kind
+                || place(&old.kind, &old.region) != place(&node.kind, &node.region)
+        });
         if let Some(old) = moved {
             let fields = if old.kind == node.kind { "region" } else { "kind" };
             change.reason = Reason::Replaces { fields: vec![fields.into()] };
-            change.action = Action::CreateThenDelete;
+            // A name that only one region can have is free once the old one is gone.
+            let name_taken = old.kind == node.kind
+                && kind.scope() == Scope::RegionAndName
+                && kind.natural_id(desired).is_none_or(|id| id == observed.id);
+            change.action =
+                if name_taken { Action::DeleteThenCreate } else { Action::CreateThenDelete };
             return;
         }
         let sides = diff::Sides { desired, observed: &observed.spec, record };
@@ -302,7 +312,8 @@ impl Planner<'_> {
             .map(|(address, record)| {
                 let observed = self.observation.get(address);
                 let moved_to = observed.and_then(|observed| {
-                    standing.get(&(record.kind.as_str(), record.region.as_str(), &observed.id))
+                    let place = place(&record.kind, &record.region);
+                    standing.get(&(record.kind.as_str(), place, &observed.id))
                 });
                 let change = match (observed, moved_to, self.origin.intent) {
                     (None, _, _) => removal(record, observed, Reason::RemovedAndGone),
@@ -328,7 +339,7 @@ impl Planner<'_> {
         let mut standing = BTreeMap::new();
         for (address, change) in &self.changes {
             if let (Some(_), Some(id)) = (&change.desired, &change.id) {
-                let object = (change.kind.as_str(), change.region.as_str(), id);
+                let object = (change.kind.as_str(), place(&change.kind, &change.region), id);
                 standing.entry(object).or_insert(address);
             }
         }

@@ -26,7 +26,7 @@ pub use world::{ACCOUNT, Key, Moment, Object, World, made_up, owner, readable, t
 use crate::address::PhysicalId;
 use crate::cloud::Limits;
 use crate::cloud::calls::{Calls, CallsSince};
-use crate::fault::{Call, Class, Fault};
+use crate::fault::{Blocker, Call, Class, Fault};
 use crate::graph::Graph;
 use crate::kind::{
     Answer, AnyKind, Cloud, DeletionPolicy, Lookup, Observed, Token, Update, Wanted, reference,
@@ -69,6 +69,8 @@ pub enum Dependents {
     InUse,
     /// For good: only the right order succeeds.
     Refuse,
+    /// In a way that may pass with time, and for every use, even one that an update can end.
+    EveryUse,
 }
 
 impl Climate {
@@ -106,7 +108,7 @@ impl Climate {
 impl Dependents {
     fn class(self) -> Class {
         match self {
-            Self::InUse => Class::InUse,
+            Self::InUse | Self::EveryUse => Class::InUse,
             Self::Refuse => Class::Invalid,
         }
     }
@@ -159,6 +161,8 @@ struct Inner {
     world: World,
     mishaps: Mishaps,
     throws: u64,
+    /// What refuses deletions of a kind, with the number of times that it is still told of; then it is gone.
+    in_the_way: BTreeMap<String, (Vec<Blocker>, u32)>,
 }
 
 impl Simulation {
@@ -173,7 +177,12 @@ impl Simulation {
             throttled: Calls::default(),
             star: BTreeMap::new(),
             watcher: None,
-            inner: Mutex::new(Inner { world, mishaps: Mishaps::default(), throws: 0 }),
+            inner: Mutex::new(Inner {
+                world,
+                mishaps: Mishaps::default(),
+                throws: 0,
+                in_the_way: BTreeMap::new(),
+            }),
             climate,
         }
     }
@@ -191,7 +200,7 @@ impl Simulation {
     pub fn host(mut self, graph: &Graph) -> Self {
         for existing in graph.existing.values() {
             if let Some(kind) = kinds::find(&existing.kind) {
-                let key = (kind.name(), existing.region.clone(), existing.id.clone());
+                let key = World::key(kind, &existing.region, &existing.id);
                 let there = Object::standing(Value::Object(serde_json::Map::new()));
                 self.lock().world.stand(key, there);
             }
@@ -221,6 +230,16 @@ impl Simulation {
     /// What is armed and has not come to pass will not.
     pub fn disarm(&self) {
         self.lock().mishaps.clear();
+    }
+
+    /// Puts something into the way of all deletions of `kind`, until it was told of `times`.
+    pub fn block(&self, kind: &str, blockers: Vec<Blocker>, times: u32) {
+        self.lock().in_the_way.insert(kind.into(), (blockers, times));
+    }
+
+    /// Takes everything out of the way.
+    pub fn unblock(&self) {
+        self.lock().in_the_way.clear();
     }
 
     pub fn world(&self) -> World {
@@ -374,7 +393,7 @@ impl World {
         let mut world = Self::default();
         for record in state.resources.values() {
             let (Some(kind), Some(id)) = (kinds::find(&record.kind), &record.id) else { continue };
-            let key = (kind.name(), record.region.clone(), id.clone());
+            let key = Self::key(kind, &record.region, id);
             let outputs = Some(record.outputs.clone()).filter(|outputs| !outputs.is_empty());
             let mut object = Object::standing(record.spec.clone());
             object.given = outputs;
@@ -458,10 +477,33 @@ impl Cloud for Simulation {
         _recorded: &'a Value,
         policy: DeletionPolicy,
     ) -> Answer<'a, ()> {
+        let blocked = self.lock().in_the_way.contains_key(kind.name());
         Box::pin(self.call(Verb::Delete, kind, Some(policy), move |world| {
+            if blocked {
+                return Err(Fault::new(Class::InUse, format!("{id} has dependencies")));
+            }
             world.delete(kind, region, id, policy, &self.climate)?;
             Ok(((), vec![id.clone()]))
         }))
+    }
+
+    fn blockers<'a>(
+        &'a self,
+        kind: &'static dyn AnyKind,
+        _region: &'a str,
+        _id: &'a PhysicalId,
+        _recorded: &'a Value,
+    ) -> Answer<'a, Vec<Blocker>> {
+        let mut inner = self.lock();
+        let mut told = Vec::new();
+        if let Some((blockers, times)) = inner.in_the_way.get_mut(kind.name()) {
+            told.clone_from(blockers);
+            *times = times.saturating_sub(1);
+            if *times == 0 {
+                inner.in_the_way.remove(kind.name());
+            }
+        }
+        Box::pin(std::future::ready(Ok(told)))
     }
 }
 

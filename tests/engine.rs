@@ -1,5 +1,6 @@
 //! The engine without a wire: the stages from graph to apply, on a cloud in memory.
 
+mod blocked;
 mod cases;
 mod cloud;
 mod crash;
@@ -9,7 +10,7 @@ mod life;
 mod lifetime;
 mod random;
 mod real;
-mod sides;
+pub(crate) mod sides;
 mod stage;
 mod trouble;
 

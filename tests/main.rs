@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+mod blockers;
 mod blueprint;
 mod blueprints;
 mod cli;
@@ -9,8 +10,10 @@ mod docs;
 mod drift;
 mod engine;
 mod failures;
+mod final_snapshots;
 mod kinds;
 mod laws;
+mod protection;
 mod reads;
 mod sandbox;
 mod support;

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use crate::address::{Owner, PhysicalId};
 use crate::apply::retry::Tries;
-use crate::fault::{Class, Fault};
+use crate::fault::{Class, Fault, Residue};
 use crate::kind::{AnyKind, Cloud, Lookup, Observed, Tagging, Token, Wanted};
 
 /// A creation, and how to find out whether it happened.
@@ -59,7 +59,9 @@ impl Creation<'_> {
 
     /// Finds out what an earlier call came to. If that cannot be known, it stays open.
     async fn close(&self, open: &AtomicBool) -> Result<Option<PhysicalId>, Fault> {
-        let found = self.look_after_grace().await?;
+        // Whatever the look ran into: the call before it may have made something.
+        let unknown = |fault| Fault { residue: Residue::Unknown, ..fault };
+        let found = self.look_after_grace().await.map_err(unknown)?;
         open.store(false, Relaxed);
         Ok(found)
     }

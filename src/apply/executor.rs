@@ -12,15 +12,16 @@ use tokio::time::Instant;
 
 use crate::address::{Address, Owner, PhysicalId};
 use crate::apply::creation::Creation;
+use crate::apply::deletion::{Deletion, Leaving};
 use crate::apply::queue::Queue;
 use crate::apply::retry::Tries;
 use crate::apply::watch::{Goal, Watch, watch};
 use crate::apply::{Apply, Failure, Interrupt, Outcome, Pace, Progress, Skipped};
-use crate::fault::Fault;
-use crate::kind::{AnyKind, Cloud, DeletionPolicy, Observed, Outputs, Update, reference};
+use crate::fault::{Blocker, Fault, Holder};
+use crate::kind::{AnyKind, Cloud, Observed, Outputs, Update, reference};
 use crate::kinds;
 use crate::observe::{RecordedIds, lookup_unknown};
-use crate::plan::{Change, Op, Plan, Step, StepId, diff, resolved};
+use crate::plan::{Action, Change, Op, Plan, Step, StepId, diff, resolved};
 use crate::state::{Durable, Event, Journal, JournalError, Record, State, Status};
 
 pub(super) async fn run(work: Apply<'_>) -> Result<Outcome, JournalError> {
@@ -83,6 +84,7 @@ struct Executor<'a> {
     recorded: BTreeMap<(&'a str, &'a str), Arc<BTreeSet<PhysicalId>>>,
     /// What is known of every resource, to substitute references.
     outputs: BTreeMap<Address, Outputs>,
+    leaving: Leaving,
     outcome: Outcome,
     stop: tokio::sync::watch::Sender<bool>,
     /// Done when all that was recorded so far is durable.
@@ -123,6 +125,10 @@ impl<'a> Executor<'a> {
             plan,
             recorded: plan.changes.values().map(of_kind).collect(),
             outputs: outputs.collect(),
+            leaving: Leaving::of(plan.steps.iter().filter_map(|step| {
+                let change = &plan.changes[&step.address];
+                change.id.clone().filter(|_| matches!(step.op, Op::Gone | Op::Update))
+            })),
             work: Work { cloud, state, journal, pace, progress },
             watch,
             running: FuturesUnordered::new(),
@@ -195,9 +201,13 @@ impl<'a> Executor<'a> {
             }
             self.record(address, &Event::Deposed { to: deposed.clone() });
         }
-        let known = self.work.state.resources.get(address);
-        let reopened = known.is_some_and(|record| matches!(record.status, Status::Creating(_)));
+        let open = match self.work.state.resources.get(address) {
+            Some(Record { status: Status::Creating(token), .. }) => Some(token.clone()),
+            _ => None,
+        };
+        let reopened = open.is_some();
         let token = self.work.state.token(address, &spec);
+        let tokens = open.into_iter().chain([token.clone()]).collect();
         let record = Record {
             kind: change.kind.clone(),
             region: change.region.clone(),
@@ -224,7 +234,7 @@ impl<'a> Executor<'a> {
             cloud: Arc::clone(&self.work.cloud),
             kind,
             region: &change.region,
-            lookup: lookup_unknown(owner.clone(), kind, &spec, recorded),
+            lookup: lookup_unknown(owner.clone(), kind, &spec, tokens, recorded),
             owner,
             first: diff::without_late(kind.fields(), &spec),
             token,
@@ -301,18 +311,51 @@ impl<'a> Executor<'a> {
         change: &'a Change,
         kind: &'static dyn AnyKind,
     ) {
-        let Some(id) = change.id.clone() else {
+        let Some(id) = &change.id else {
             return self.fail(step, Fault::bug("its id is not known"));
         };
-        let recorded = self.work.state.resources.get(address).map(|record| record.spec.clone());
-        let recorded = recorded.or_else(|| change.observed.clone()).unwrap_or_default();
+        let known = self.work.state.resources.get(address);
+        let recorded = known.map(|record| record.spec.clone());
+        let deletion = Deletion {
+            cloud: Arc::clone(&self.work.cloud),
+            kind,
+            region: self.region_of(address, change),
+            id,
+            recorded: recorded.or_else(|| change.observed.clone()).unwrap_or_default(),
+            policy: change.deletion_now,
+            leaving: self.leaving.clone(),
+            waiting_for_it: self.waiting_for(step),
+        };
         self.record(address, &Event::DeleteBegun);
-        let policy: DeletionPolicy = change.deletion_now;
-        let (cloud, tries) = (Arc::clone(&self.work.cloud), self.tries(step));
-        self.effect(step, async move {
-            let sent = tries.persist(|| cloud.delete(kind, &change.region, &id, &recorded, policy));
-            Done::Sent(sent.await)
+        let tries = self.tries(step);
+        self.effect(step, async move { Done::Sent(deletion.settle(tries).await) });
+    }
+
+    /// What points to the object that this step deletes, and lets go of it only afterwards: its update wants the new
+    /// half of a replacement whose old half has to go first. If that blocks the deletion, nobody can end the wait.
+    fn waiting_for(&self, step: StepId) -> Vec<Blocker> {
+        let plan = self.plan;
+        let address = &plan.steps[step].address;
+        if plan.changes[address].action != Action::DeleteThenCreate {
+            return Vec::new();
+        }
+        let (mut later, mut open) = (BTreeSet::new(), vec![step]);
+        while let Some(id) = open.pop() {
+            open.extend(self.dependents[id].iter().filter(|&&after| later.insert(after)));
+        }
+        let updates = later.into_iter().filter(|&id| plan.steps[id].op == Op::Update);
+        let holds = updates.filter_map(|id| {
+            let at = &plan.steps[id].address;
+            let record = self.work.state.resources.get(at)?;
+            let (Some(id), true) = (&record.id, record.needs.contains_key(address)) else {
+                return None;
+            };
+            let owner = Owner { stack: plan.stack.clone(), address: at.clone() };
+            let why = "points to it until the new one stands, which has to wait for this deletion";
+            let blocker = Blocker::stays(id.as_str(), &record.kind, why);
+            Some(blocker.of(Holder::Stack(owner)))
         });
+        holds.collect()
     }
 
     /// Journals what one effect or wait came to, and goes on from there.
@@ -400,14 +443,19 @@ impl<'a> Executor<'a> {
         done: fn(Result<Option<Observed>, Fault>) -> Done,
     ) {
         let (watch, id) = (self.watch.clone(), self.id_of(address, change));
+        let region = self.region_of(address, change);
+        let (progress, op, at) = (self.work.progress, self.plan.steps[step].op, address.clone());
         let mut stop = self.stop.subscribe();
         self.running.push(Box::pin(async move {
             let Some(id) = id else {
                 return (step, done(Err(Fault::bug("its id is not known"))));
             };
+            let retrying = |fault: Fault| {
+                progress(Progress::Retrying { address: at.clone(), op, fault });
+            };
             tokio::select! {
                 biased;
-                ended = watch.until(kind, &change.region, &id, goal, typical) => (step, done(ended)),
+                ended = watch.until(kind, &region, &id, goal, typical, &retrying) => (step, done(ended)),
                 _ = stop.wait_for(|stop| *stop) => (step, Done::Stopped),
             }
         }));
@@ -436,6 +484,9 @@ impl<'a> Executor<'a> {
         let Step { address, op, .. } = &plan.steps[step];
         let change = &plan.changes[address];
         let id = self.id_of(address, change);
+        if let Some(id) = &id {
+            self.leaving.stays(id);
+        }
         self.record(address, &Event::Failed { fault: fault.clone() });
         let elapsed = self.begun.get(&step).map(Instant::elapsed).unwrap_or_default();
         let (at, failed) = (address.clone(), fault.clone());
@@ -499,6 +550,12 @@ impl<'a> Executor<'a> {
             None => self.recorded_so_far.clone().await?,
         }
         Ok(self.outcome())
+    }
+
+    /// Where what stands at the address now is: a bucket that moves to another region is deleted in its old one.
+    fn region_of(&self, address: &Address, change: &Change) -> String {
+        let recorded = self.work.state.resources.get(address).map(|record| &record.region);
+        recorded.unwrap_or(&change.region).clone()
     }
 
     /// What became of everything.

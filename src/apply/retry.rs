@@ -60,7 +60,20 @@ pub(super) struct Tries<'a> {
 impl Tries<'_> {
     /// Repeats `effect`, which must be safe to repeat, until it succeeds, its fault does not pass with time, or it is
     /// stopped.
-    pub(super) async fn persist<T, F, Fut>(mut self, mut effect: F) -> Result<T, Fault>
+    pub(super) async fn persist<T, F, Fut>(self, effect: F) -> Result<T, Fault>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<T, Fault>>,
+    {
+        self.persist_while(&|_| true, effect).await
+    }
+
+    /// [`persist`](Self::persist), which also ends with a fault that is not `worth` waiting for.
+    pub(super) async fn persist_while<T, F, Fut>(
+        mut self,
+        worth: &(dyn Fn(&Fault) -> bool + Send + Sync),
+        mut effect: F,
+    ) -> Result<T, Fault>
     where
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<T, Fault>>,
@@ -83,7 +96,7 @@ impl Tries<'_> {
                 Err(fault) => fault,
             };
             let patience = self.pace.scaled(patience(fault.class), PATIENCE_FLOOR);
-            if !fault.class.passes_with_time() || begun.elapsed() >= patience {
+            if !fault.class.passes_with_time() || !worth(&fault) || begun.elapsed() >= patience {
                 return Err(fault);
             }
             let (address, op) = (self.address.clone(), self.op);

@@ -40,6 +40,8 @@ struct Wish {
     since: Instant,
     deadline: Instant,
     answer: oneshot::Sender<Result<Option<Observed>, Fault>>,
+    /// Takes the faults of looks that are repeated.
+    passing: mpsc::UnboundedSender<Fault>,
 }
 
 /// A fresh wish is looked at soon, and then less and less often.
@@ -65,7 +67,8 @@ pub(super) fn watch(cloud: Arc<dyn Cloud>, pace: Pace) -> (Watch, impl Future<Ou
 }
 
 impl Watch {
-    /// Waits for `goal`. `typical` is how long that usually takes, on AWS. The observed object, unless it is gone.
+    /// Waits for `goal`. `typical` is how long that usually takes, on AWS. `retrying` is told of looks that failed and are
+    /// repeated. The observed object, unless it is gone.
     pub(super) async fn until(
         &self,
         kind: &'static dyn AnyKind,
@@ -73,16 +76,23 @@ impl Watch {
         id: &PhysicalId,
         goal: Goal,
         typical: Duration,
+        retrying: &(dyn Fn(Fault) + Send + Sync),
     ) -> Result<Option<Observed>, Fault> {
-        let (answer, answered) = oneshot::channel();
+        let (answer, mut answered) = oneshot::channel();
+        let (passing, mut passed) = mpsc::unbounded_channel();
         let since = Instant::now();
         let patience = (typical * PATIENCE_FACTOR).max(PATIENCE_MIN);
         let deadline = since + self.pace.scaled(patience, PATIENCE_FLOOR);
         let (region, id) = (region.to_owned(), id.clone());
-        let wish = Wish { kind, region, id, goal, since, deadline, answer };
+        let wish = Wish { kind, region, id, goal, since, deadline, answer, passing };
         let stopped = || Fault::bug("the watch has stopped");
         self.wishes.send(wish).map_err(|_| stopped())?;
-        answered.await.map_err(|_| stopped())?
+        loop {
+            tokio::select! {
+                ended = &mut answered => return ended.map_err(|_| stopped())?,
+                Some(fault) = passed.recv() => retrying(fault),
+            }
+        }
     }
 }
 
@@ -173,7 +183,11 @@ impl Watcher {
         now: Instant,
     ) -> Option<Result<Option<Observed>, Fault>> {
         let observed = match answer {
-            Err(fault) if fault.class.passes_with_time() && now < wish.deadline => return None,
+            Err(fault) if fault.class.passes_with_time() && now < wish.deadline => {
+                // Nobody listens any more: an interrupted wait.
+                let _ = wish.passing.send(fault);
+                return None;
+            }
             Err(fault) => return Some(Err(fault)),
             Ok(observed) => observed,
         };

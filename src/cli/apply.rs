@@ -1,5 +1,6 @@
 //! `platctl apply`
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::Common;
@@ -44,7 +45,7 @@ async fn from_blueprint(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
         let state = store.load().await?;
         let plan = survey(&target, &connection, &state, Intent::Apply).await?;
         present(ui, &plan, &connection);
-        consent.check(&plan)?;
+        consent.check(&plan, &BTreeSet::new())?;
         if !plan.is_empty() && !consent.yes {
             let answer = ui.ask("\nApply this plan? [y/N]")?;
             if !matches!(answer.to_lowercase().as_str(), "y" | "yes") {
@@ -78,7 +79,7 @@ async fn from_plan(
     locked(ui, &store, "apply", async |lock| {
         let mut state = store.load().await?;
         saved.fits(&mut state)?;
-        consent.check(&saved.plan)?;
+        consent.check(&saved.plan, &BTreeSet::new())?;
         let plan = saved.plan;
         let observation = observe(&*connection.aws, &graph_of(&plan), &state).await?;
         let problems = moved(&plan, &observation).into_iter().map(|address| {

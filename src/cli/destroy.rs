@@ -29,7 +29,10 @@ pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
         let state = store.load().await?;
         let plan = survey(&target, &connection, &state, Intent::Destroy).await?;
         present(ui, &plan, &connection);
-        consent.check(&plan)?;
+        // What this command has destroyed before it failed is in no state any more.
+        let graph = target.graph(&connection.account().await?);
+        let gone = graph.map(|graph| graph.nodes.into_keys().collect()).unwrap_or_default();
+        consent.check(&plan, &gone)?;
         if !plan.is_empty() && !consent.yes {
             let stack = &target.stack;
             let typed = ui.ask(format_args!("\nType `{stack}` to destroy it:"))?;

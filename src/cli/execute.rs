@@ -11,6 +11,7 @@ use super::plan::show;
 use super::ui::Ui;
 use crate::address::Address;
 use crate::apply::{self, Apply, Interrupts};
+use crate::diagnostic::did_you_mean;
 use crate::plan::Plan;
 use crate::report::progress::{JsonLines, Lines, Live, Reporter, Silent, Sink};
 use crate::report::{Detail, human, json};
@@ -45,11 +46,13 @@ impl Consent {
         Err(CommandError::new(message).hint("Add `--yes` to go ahead without being asked."))
     }
 
-    /// Refuses what cannot be done, and what loses data without having been named.
-    pub(crate) fn check(&self, plan: &Plan) -> Result<(), CommandError> {
+    /// Refuses what cannot be done, what loses data without having been named, and names that mean nothing. `gone` are
+    /// addresses that the plan may have no more of: the same command is run again when it was cut off.
+    pub(crate) fn check(&self, plan: &Plan, gone: &BTreeSet<Address>) -> Result<(), CommandError> {
         if !plan.conflicts.is_empty() {
             return Err(plan.conflicts.as_slice().into());
         }
+        self.means_something(plan, gone)?;
         let allowed = |address: &Address| {
             self.allow_delete.iter().any(|it| match it {
                 Consented::All => true,
@@ -62,6 +65,35 @@ impl Consent {
             Problem::new(format!("{address} would lose its data"))
                 .at(address, kind)
                 .hint(format!("Add `--allow-delete {address}` if that is meant."))
+        });
+        match problems.collect::<Vec<_>>() {
+            problems if problems.is_empty() => Ok(()),
+            problems => Err(problems.into()),
+        }
+    }
+}
+
+impl Consent {
+    /// Consent to what is nowhere is a slip of the pen.
+    fn means_something(&self, plan: &Plan, gone: &BTreeSet<Address>) -> Result<(), CommandError> {
+        let named = self.allow_delete.iter().filter_map(|it| match it {
+            Consented::All => None,
+            Consented::One(address) => Some(address),
+        });
+        let known =
+            |address: &Address| plan.changes.contains_key(address) || gone.contains(address);
+        let unknown = named.filter(|address| !known(address));
+        let problems = unknown.map(|address| {
+            let losses = plan.losses().map(Address::as_str);
+            let all = plan.changes.keys().map(Address::as_str);
+            let meant = did_you_mean(address.as_str(), losses)
+                .or_else(|| did_you_mean(address.as_str(), all));
+            let problem =
+                Problem::new(format!("`--allow-delete {address}` names nothing in this plan"));
+            problem.hint(match meant {
+                Some(meant) => format!("Did you mean `{meant}`?"),
+                None => "`platctl state list` shows the addresses; leave out what is gone.".into(),
+            })
         });
         match problems.collect::<Vec<_>>() {
             problems if problems.is_empty() => Ok(()),
@@ -198,7 +230,8 @@ mod tests {
 
     fn refused(allowed: &[&str]) -> Option<String> {
         let allow_delete = allowed.iter().map(|text| consented(text).unwrap()).collect();
-        let refused = Consent { yes: true, allow_delete }.check(&everything()).err()?;
+        let refused =
+            Consent { yes: true, allow_delete }.check(&everything(), &BTreeSet::new()).err()?;
         assert_eq!(refused.exit(), Exit::Failed);
         Some(strip_str(&refused.human(Colour::Never).to_string()).to_string())
     }
@@ -216,6 +249,17 @@ mod tests {
     }
 
     #[test]
+    fn consent_to_what_is_nowhere_is_a_slip() {
+        insta::assert_snapshot!(refused(&["databases.orders/instanse", "*"]).unwrap(), @r"
+        error: `--allow-delete databases.orders/instanse` names nothing in this plan
+         = help: Did you mean `databases.orders/instance`?
+        ");
+        let gone = BTreeSet::from(["databases.former/instance".parse().unwrap()]);
+        let allow_delete = vec![Consented::All, consented("databases.former/instance").unwrap()];
+        assert!(Consent { yes: true, allow_delete }.check(&everything(), &gone).is_ok());
+    }
+
+    #[test]
     fn a_name_that_somebody_else_has_is_refused() {
         let conflict = crate::plan::Conflict {
             address: "databases.main/instance".parse().unwrap(),
@@ -225,7 +269,8 @@ mod tests {
         };
         let plan = Plan { conflicts: vec![conflict.clone(), conflict], ..everything() };
         let consent = Consent { yes: true, allow_delete: vec![Consented::All] };
-        let refused = consent.check(&plan).unwrap_err().human(Colour::Never).to_string();
+        let refused =
+            consent.check(&plan, &BTreeSet::new()).unwrap_err().human(Colour::Never).to_string();
         let text = strip_str(&refused).to_string();
         assert_eq!(
             text.matches("exists already and belongs to somebody else").count(),

@@ -46,7 +46,8 @@ where
             other => (Class::Bug, None, DisplayErrorContext(other).to_string()),
         };
         let request_id = error.request_id().map(str::to_owned);
-        Self { class, call: Some(call), code, message, request_id, residue: class.residue() }
+        let (residue, blockers) = (class.residue(), Vec::new());
+        Self { class, call: Some(call), code, message, request_id, residue, blockers }
     }
 }
 
@@ -61,6 +62,7 @@ pub fn refused(call: Call, code: &str, message: &str) -> Fault {
         message: message.into(),
         request_id: None,
         residue: class.residue(),
+        blockers: Vec::new(),
     }
 }
 
@@ -262,8 +264,7 @@ const BY_CODE: &[(&str, Class)] = &[
     ("WAFLimitsExceededException", Class::Quota),
     ("EntityAlreadyExists", Class::Exists),
     ("BucketAlreadyOwnedByYou", Class::Exists),
-    // Objects do not go by themselves: waiting does not help.
-    ("BucketNotEmpty", Class::Invalid),
+    ("BucketNotEmpty", Class::InUse),
     ("OperationAborted", Class::Busy),
     // CloudFront: disabling takes its time.
     ("DistributionNotDisabled", Class::Busy),
@@ -440,7 +441,7 @@ mod tests {
             ("NotFound", Class::NotFound),
             ("NoSuchLifecycleConfiguration", Class::NotFound),
             ("BucketAlreadyExists", Class::Exists),
-            ("BucketNotEmpty", Class::Invalid),
+            ("BucketNotEmpty", Class::InUse),
             ("OriginAccessControlInUse", Class::InUse),
             ("DistributionNotDisabled", Class::Busy),
             ("SomethingNew", Class::Invalid),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::address::{Owner, PhysicalId};
+use crate::kind::Token;
 
 /// What a resource gives to those that refer to it, by CloudFormation's attribute names.
 pub type Outputs = BTreeMap<String, String>;
@@ -34,7 +35,9 @@ pub enum Lookup {
     /// By the id that was recorded, or that the spec determines.
     Id(PhysicalId),
     /// By its owner tags. `except` are ids known to be another generation: the half of a replacement that must go.
-    Owner { owner: Owner, except: Arc<BTreeSet<PhysicalId>> },
+    /// `tokens` are those of creations of which nobody knows what came of them: where the create call carries no tags, a
+    /// token is all that tells whose the object is.
+    Owner { owner: Owner, except: Arc<BTreeSet<PhysicalId>>, tokens: Vec<Token> },
 }
 
 impl Lookup {

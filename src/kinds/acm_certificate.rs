@@ -15,7 +15,7 @@ use super::tagging;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
-use crate::fault::{Fault, Required};
+use crate::fault::{Blocker, Fault, Required};
 use crate::kind::{
     Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
     Token, Typical, Update, outputs,
@@ -245,6 +245,12 @@ impl Kind for Certificate {
 
     async fn delete(cx: &Cx, id: &PhysicalId, _: &Spec, _: DeletionPolicy) -> Result<(), Fault> {
         gone(cx.acm.delete_certificate().certificate_arn(id.as_str()).send().await)
+    }
+
+    async fn blockers(cx: &Cx, id: &PhysicalId, _: &Spec) -> Result<Vec<Blocker>, Fault> {
+        let found = described(cx, id.as_str()).await?;
+        let users = found.and_then(|it| it.in_use_by).unwrap_or_default();
+        Ok(users.into_iter().map(|arn| Blocker::stays(arn, "ARN", "serves with it")).collect())
     }
 }
 

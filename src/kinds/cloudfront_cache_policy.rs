@@ -18,8 +18,8 @@ use crate::address::PhysicalId;
 use crate::cloud::Cx;
 use crate::fault::{Class, Fault, Required};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, Tagging, Token, Typical,
-    Update, outputs,
+    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, Scope, Tagging, Token,
+    Typical, Update, outputs,
 };
 
 pub struct CachePolicy;
@@ -97,6 +97,7 @@ impl Kind for CachePolicy {
         &[Output::with_id("Id", "The id that cache behaviours refer to.")];
     const TAGGING: Tagging = Tagging::None;
     const TYPICAL: Typical = Typical::seconds(1, 1, 1);
+    const SCOPE: Scope = Scope::Account;
 
     fn id(live: &Self::Live) -> PhysicalId {
         PhysicalId::new(live.cache_policy_config().map_or("", |config| config.name()))

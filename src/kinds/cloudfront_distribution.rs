@@ -18,8 +18,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, TagChange, Tags};
 use crate::fault::{Class, Fault, Required};
 use crate::kind::{
-    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
-    Token, Typical, Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, Scope, TAGS,
+    Tagging, Token, Typical, Update, outputs,
 };
 
 pub struct Distribution;
@@ -91,6 +91,7 @@ impl Kind for Distribution {
     const TAGGING: Tagging = Tagging::List;
     // A deletion is a change, and a moment.
     const TYPICAL: Typical = Typical::seconds(190, 180, 200);
+    const SCOPE: Scope = Scope::Account;
 
     fn id(live: &Live) -> PhysicalId {
         PhysicalId::new(&live.id)

@@ -11,8 +11,8 @@ use crate::address::PhysicalId;
 use crate::cloud::Cx;
 use crate::fault::{Class, Fault};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, Tagging, Token, Typical,
-    Update, outputs,
+    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, Scope, Tagging, Token,
+    Typical, Update, outputs,
 };
 
 pub struct OriginAccessControl;
@@ -53,6 +53,7 @@ impl Kind for OriginAccessControl {
         &[Output::with_id("Id", "The id that origins of a distribution refer to.")];
     const TAGGING: Tagging = Tagging::None;
     const TYPICAL: Typical = Typical::seconds(1, 1, 1);
+    const SCOPE: Scope = Scope::Account;
 
     fn id(live: &Self::Live) -> PhysicalId {
         PhysicalId::new(&live.name)

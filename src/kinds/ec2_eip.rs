@@ -5,10 +5,11 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::ec2;
+use super::ec2_blocker;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
-use crate::fault::{Fault, Required};
+use crate::fault::{Blocker, Fault, Required};
 use crate::kind::{
     DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
     Update, outputs,
@@ -137,6 +138,15 @@ impl Kind for Eip {
             disassociate(cx, id).await?;
         }
         ec2::gone(cx.ec2.release_address().allocation_id(id.as_str()).send().await)
+    }
+
+    async fn blockers(cx: &Cx, id: &PhysicalId, _: &Spec) -> Result<Vec<Blocker>, Fault> {
+        let filter = ec2::filter("allocation-id", id.as_str());
+        let reply = cx.ec2.describe_addresses().filters(filter).send().await?;
+        let interface = reply.addresses().iter().find_map(|it| it.network_interface_id());
+        let Some(interface) = interface else { return Ok(Vec::new()) };
+        let filters = vec![ec2::filter("network-interface-id", interface)];
+        ec2_blocker::interfaces(cx, filters, "with the address", |_| true).await
     }
 }
 

@@ -8,7 +8,7 @@ use super::ec2;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
-use crate::fault::{Fault, Required};
+use crate::fault::{Blocker, Fault, Required};
 use crate::kind::{
     DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
     Update, outputs,
@@ -79,6 +79,18 @@ impl Kind for InternetGateway {
 
     async fn delete(cx: &Cx, id: &PhysicalId, _: &Spec, _: DeletionPolicy) -> Result<(), Fault> {
         ec2::gone(cx.ec2.delete_internet_gateway().internet_gateway_id(id.as_str()).send().await)
+    }
+
+    async fn blockers(cx: &Cx, id: &PhysicalId, _: &Spec) -> Result<Vec<Blocker>, Fault> {
+        let filter = ec2::filter("internet-gateway-id", id.as_str());
+        let reply = cx.ec2.describe_internet_gateways().filters(filter).send().await?;
+        let gateways = reply.internet_gateways().iter();
+        let attachments = gateways.flat_map(types::InternetGateway::attachments);
+        let blocker = |attachment: &types::InternetGatewayAttachment| {
+            let vpc = attachment.vpc_id().unwrap_or_default();
+            Blocker::stays(vpc, "AWS::EC2::VPC", "has it attached")
+        };
+        Ok(attachments.map(blocker).collect())
     }
 }
 

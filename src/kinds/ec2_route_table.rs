@@ -5,10 +5,11 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::ec2;
+use super::ec2_blocker;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
-use crate::fault::{Fault, Required};
+use crate::fault::{Blocker, Fault, Required};
 use crate::kind::{
     DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
     Update, outputs,
@@ -89,6 +90,14 @@ impl Kind for RouteTable {
 
     async fn delete(cx: &Cx, id: &PhysicalId, _: &Spec, _: DeletionPolicy) -> Result<(), Fault> {
         ec2::gone(cx.ec2.delete_route_table().route_table_id(id.as_str()).send().await)
+    }
+
+    async fn blockers(cx: &Cx, id: &PhysicalId, _: &Spec) -> Result<Vec<Blocker>, Fault> {
+        let tables =
+            ec2::route_tables(cx, vec![ec2::filter("route-table-id", id.as_str())]).await?;
+        let associations = tables.iter().flat_map(types::RouteTable::associations);
+        let subnets = associations.filter_map(|association| association.subnet_id());
+        ec2_blocker::subnets(cx, subnets, "uses the route table").await
     }
 }
 

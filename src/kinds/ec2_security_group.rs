@@ -7,12 +7,13 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ec2::{self, Cidr};
+use super::ec2_blocker;
 use super::ec2_rule::{self, Change, Direction, Protocol, Rule};
 use super::scalar::Number;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, ADDRESS_TAG, Tags};
-use crate::fault::{Fault, Required};
+use crate::fault::{Blocker, Fault, Required};
 use crate::kind::{
     DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
     Update, outputs,
@@ -234,6 +235,16 @@ impl Kind for SecurityGroup {
 
     async fn delete(cx: &Cx, id: &PhysicalId, _: &Spec, _: DeletionPolicy) -> Result<(), Fault> {
         ec2::gone(cx.ec2.delete_security_group().group_id(id.as_str()).send().await)
+    }
+
+    async fn blockers(cx: &Cx, id: &PhysicalId, _: &Spec) -> Result<Vec<Blocker>, Fault> {
+        let filters = vec![ec2::filter("group-id", id.as_str())];
+        let (mut found, rules) = futures::try_join!(
+            ec2_blocker::interfaces(cx, filters, "with the group", |_| true),
+            ec2_blocker::rules_that_name(cx, id.as_str())
+        )?;
+        found.extend(rules);
+        Ok(found)
     }
 }
 

@@ -8,11 +8,12 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::ec2::{self, Cidr};
+use super::ec2_blocker;
 use super::scalar::Number;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
-use crate::fault::{Fault, Required};
+use crate::fault::{Blocker, Fault, Required};
 use crate::kind::{
     DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, TAGS, Tagging,
     Token, Typical, Update, outputs,
@@ -284,6 +285,11 @@ impl Kind for Subnet {
 
     async fn delete(cx: &Cx, id: &PhysicalId, _: &Spec, _: DeletionPolicy) -> Result<(), Fault> {
         ec2::gone(cx.ec2.delete_subnet().subnet_id(id.as_str()).send().await)
+    }
+
+    async fn blockers(cx: &Cx, id: &PhysicalId, _: &Spec) -> Result<Vec<Blocker>, Fault> {
+        let filters = vec![ec2::filter("subnet-id", id.as_str())];
+        ec2_blocker::interfaces(cx, filters, "in the subnet", |_| true).await
     }
 }
 

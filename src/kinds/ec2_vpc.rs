@@ -7,11 +7,12 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::ec2;
+use super::ec2_blocker;
 use super::reply::present;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
-use crate::fault::{Fault, Required};
+use crate::fault::{Blocker, Fault, Required};
 use crate::kind::{
     Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
     Token, Typical, Update, outputs,
@@ -168,6 +169,10 @@ impl Kind for Vpc {
 
     async fn delete(cx: &Cx, id: &PhysicalId, _: &Spec, _: DeletionPolicy) -> Result<(), Fault> {
         ec2::gone(cx.ec2.delete_vpc().vpc_id(id.as_str()).send().await)
+    }
+
+    async fn blockers(cx: &Cx, id: &PhysicalId, _: &Spec) -> Result<Vec<Blocker>, Fault> {
+        ec2_blocker::in_vpc(cx, id.as_str()).await
     }
 }
 

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::ec2;
+use super::ec2_blocker;
 use crate::address::PhysicalId;
 use crate::cloud::Cx;
-use crate::fault::Fault;
+use crate::fault::{Blocker, Fault};
 use crate::kind::{
     DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, Tagging, Token,
     Typical, Update, outputs,
@@ -121,6 +122,12 @@ impl Kind for VpcGatewayAttachment {
     ) -> Result<(), Fault> {
         let detach = cx.ec2.detach_internet_gateway().vpc_id(&recorded.vpc_id);
         ec2::gone(detach.internet_gateway_id(&recorded.internet_gateway_id).send().await)
+    }
+
+    async fn blockers(cx: &Cx, _: &PhysicalId, recorded: &Spec) -> Result<Vec<Blocker>, Fault> {
+        let filters = vec![ec2::filter("vpc-id", &recorded.vpc_id)];
+        let place = "with a public address in the VPC";
+        ec2_blocker::interfaces(cx, filters, place, |it| it.association().is_some()).await
     }
 }
 

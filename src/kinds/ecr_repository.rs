@@ -16,7 +16,7 @@ use super::tagging;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, TagChange, Tags};
-use crate::fault::Fault;
+use crate::fault::{Blocker, Fault};
 use crate::kind::{
     Compared, DeletionPolicy, Field, Kind, Lookup, Loss, Output, Outputs, Readiness, ReplaceOrder,
     TAGS, Tagging, Token, Typical, Update, outputs,
@@ -305,6 +305,17 @@ impl Kind for Repository {
         let with_images = recorded.empty_on_delete == Some(true);
         let delete = cx.ecr.delete_repository().repository_name(id.as_str());
         gone(delete.force(with_images).send().await)
+    }
+
+    async fn blockers(cx: &Cx, id: &PhysicalId, _: &Spec) -> Result<Vec<Blocker>, Fault> {
+        let pages = cx.ecr.list_images().repository_name(id.as_str()).into_paginator();
+        let images = present(collect(pages.items().send()).await)?.unwrap_or_default();
+        if images.is_empty() {
+            return Ok(Vec::new());
+        }
+        let why = "must be deleted first, or set `EmptyOnDelete`";
+        let count = format!("{} images", images.len());
+        Ok(vec![Blocker::stays(count, "AWS::ECR::Image", why)])
     }
 }
 

@@ -13,12 +13,12 @@ use aws_sdk_eks::types::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::ec2::gone;
+use super::ec2::{collect, gone};
 use super::eks;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
-use crate::fault::{Fault, Required, found};
+use crate::fault::{Blocker, Fault, Required, found};
 use crate::kind::{
     DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, TAGS, Tagging,
     Token, Typical, Update, outputs,
@@ -447,6 +447,22 @@ impl Kind for Cluster {
             return Err(eks::busy(name));
         }
         gone(cx.eks.delete_cluster().name(name).send().await)
+    }
+
+    async fn blockers(cx: &Cx, id: &PhysicalId, _: &Spec) -> Result<Vec<Blocker>, Fault> {
+        let cluster = id.as_str();
+        let groups = cx.eks.list_nodegroups().cluster_name(cluster).into_paginator();
+        let profiles = cx.eks.list_fargate_profiles().cluster_name(cluster).into_paginator();
+        let (groups, profiles) =
+            futures::try_join!(collect(groups.items().send()), collect(profiles.items().send()))?;
+        let is = |name: String, kind| {
+            // As the kinds of clusters call what belongs to one.
+            let id = PhysicalId::joined([cluster, &name]);
+            Blocker::stays(id.as_str(), kind, "belongs to the cluster")
+        };
+        let groups = groups.into_iter().map(|name| is(name, "AWS::EKS::Nodegroup"));
+        let profiles = profiles.into_iter().map(|name| is(name, "AWS::EKS::FargateProfile"));
+        Ok(groups.chain(profiles).collect())
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_elasticache::types::Tag;
+use aws_sdk_elasticache::types::{CacheCluster, Tag};
 
+use super::reply::collect;
 use super::tagging;
 use crate::cloud::Cx;
 use crate::cloud::tags::{TagChange, Tags};
-use crate::fault::Fault;
+use crate::fault::{Blocker, Fault};
 use crate::kind::Lookup;
 
 /// The ARN of what ElastiCache knows as `name`; `resource` is the ARN's word for the type: `replicationgroup`.
@@ -39,6 +40,27 @@ pub(super) async fn tags_of(
         Ok(Tags::read(tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))))
     };
     tagging::of_arns(cx, arns.map(Into::into), ask).await
+}
+
+/// The caches that `uses` picks out by one of their members, each as a blocker for this reason. No filter knows groups.
+pub(super) async fn users(
+    cx: &Cx,
+    uses: impl Fn(&CacheCluster) -> bool,
+    why: &str,
+) -> Result<Vec<Blocker>, Fault> {
+    let pages = cx.elasticache.describe_cache_clusters().into_paginator();
+    let members = collect(pages.items().send()).await?;
+    let blocker = |it: &CacheCluster| {
+        let group = it.replication_group_id();
+        let kind = match group {
+            Some(_) => "AWS::ElastiCache::ReplicationGroup",
+            None => "AWS::ElastiCache::CacheCluster",
+        };
+        let id = group.or(it.cache_cluster_id()).unwrap_or_default();
+        Blocker::stays(id, kind, why).passing(it.cache_cluster_status() == Some("deleting"))
+    };
+    let users: BTreeSet<Blocker> = members.iter().filter(|it| uses(it)).map(blocker).collect();
+    Ok(users.into_iter().collect())
 }
 
 /// Tags of a create call.

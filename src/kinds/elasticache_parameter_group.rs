@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_elasticache::types::{CacheParameterGroup, Parameter, ParameterNameValue};
+use aws_sdk_elasticache::types::{
+    CacheCluster, CacheParameterGroup, Parameter, ParameterNameValue,
+};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +14,7 @@ use super::scalar::{LowerCase, Text};
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
-use crate::fault::Fault;
+use crate::fault::{Blocker, Fault};
 use crate::kind::{
     DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
     Update, outputs,
@@ -180,6 +182,14 @@ impl Kind for ParameterGroup {
     async fn delete(cx: &Cx, id: &PhysicalId, _: &Spec, _: DeletionPolicy) -> Result<(), Fault> {
         let ask = cx.elasticache.delete_cache_parameter_group();
         gone(ask.cache_parameter_group_name(id.as_str()).send().await)
+    }
+
+    async fn blockers(cx: &Cx, id: &PhysicalId, _: &Spec) -> Result<Vec<Blocker>, Fault> {
+        let uses = |it: &CacheCluster| {
+            it.cache_parameter_group()
+                .is_some_and(|group| group.cache_parameter_group_name() == Some(id.as_str()))
+        };
+        elasticache::users(cx, uses, "uses the parameter group").await
     }
 }
 

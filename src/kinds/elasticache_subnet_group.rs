@@ -1,6 +1,6 @@
 //! `AWS::ElastiCache::SubnetGroup`
 
-use aws_sdk_elasticache::types::CacheSubnetGroup;
+use aws_sdk_elasticache::types::{CacheCluster, CacheSubnetGroup};
 use serde::{Deserialize, Serialize};
 
 use super::elasticache;
@@ -9,7 +9,7 @@ use super::scalar::LowerCase;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
-use crate::fault::Fault;
+use crate::fault::{Blocker, Fault};
 use crate::kind::{
     DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
     Update, outputs,
@@ -140,6 +140,11 @@ impl Kind for SubnetGroup {
     async fn delete(cx: &Cx, id: &PhysicalId, _: &Spec, _: DeletionPolicy) -> Result<(), Fault> {
         let ask = cx.elasticache.delete_cache_subnet_group();
         gone(ask.cache_subnet_group_name(id.as_str()).send().await)
+    }
+
+    async fn blockers(cx: &Cx, id: &PhysicalId, _: &Spec) -> Result<Vec<Blocker>, Fault> {
+        let uses = |it: &CacheCluster| it.cache_subnet_group_name() == Some(id.as_str());
+        elasticache::users(cx, uses, "uses the subnet group").await
     }
 }
 

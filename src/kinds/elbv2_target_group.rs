@@ -13,7 +13,7 @@ use super::scalar::{Number, Text};
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
-use crate::fault::{Class, Fault};
+use crate::fault::{Blocker, Class, Fault};
 use crate::kind::{
     Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
     Token, Typical, Update, outputs,
@@ -316,6 +316,37 @@ impl Kind for TargetGroup {
         };
         gone(cx.elb.delete_target_group().target_group_arn(arn).send().await)
     }
+
+    async fn blockers(cx: &Cx, id: &PhysicalId, _: &Spec) -> Result<Vec<Blocker>, Fault> {
+        let Some(group) = find(cx, id).await? else { return Ok(Vec::new()) };
+        let arn = group.target_group_arn().unwrap_or_default();
+        let mut found = Vec::new();
+        for balancer in group.load_balancer_arns() {
+            let asked = cx.elb.describe_listeners().load_balancer_arn(balancer).into_paginator();
+            let listeners = present(collect(asked.items().send()).await)?.unwrap_or_default();
+            for listener in listeners {
+                let at = listener.listener_arn().unwrap_or_default();
+                let rules = cx.elb.describe_rules().listener_arn(at).into_paginator();
+                let rules = present(collect(rules.items().send()).await)?.unwrap_or_default();
+                let forwards = |actions: &[types::Action]| actions.iter().any(|it| names(it, arn));
+                if forwards(listener.default_actions()) {
+                    let kind = "AWS::ElasticLoadBalancingV2::Listener";
+                    // As the kind of listeners calls it.
+                    let at = PhysicalId::joined([
+                        balancer,
+                        &listener.port.unwrap_or_default().to_string(),
+                    ]);
+                    found.push(Blocker::stays(at.as_str(), kind, "forwards to it"));
+                }
+                let rules = rules.iter().filter(|rule| rule.is_default != Some(true));
+                found.extend(rules.filter(|rule| forwards(rule.actions())).map(|rule| {
+                    let kind = "AWS::ElasticLoadBalancingV2::ListenerRule";
+                    Blocker::stays(rule.rule_arn().unwrap_or_default(), kind, "forwards to it")
+                }));
+            }
+        }
+        Ok(found)
+    }
 }
 
 /// Properties that one `ModifyTargetGroup` sends.
@@ -330,6 +361,14 @@ const MODIFIED: &[&str] = &[
     "Matcher",
     "UnhealthyThresholdCount",
 ];
+
+/// Whether the action forwards to the group of that ARN.
+fn names(action: &types::Action, arn: &str) -> bool {
+    let groups = action.forward_config().map(types::ForwardActionConfig::target_groups);
+    let groups = groups.unwrap_or_default();
+    action.target_group_arn() == Some(arn)
+        || groups.iter().any(|group| group.target_group_arn() == Some(arn))
+}
 
 async fn find(cx: &Cx, id: &PhysicalId) -> Result<Option<types::TargetGroup>, Fault> {
     let reply = present(cx.elb.describe_target_groups().names(id.as_str()).send().await)?;

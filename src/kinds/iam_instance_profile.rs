@@ -13,8 +13,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::{Class, Fault, found};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, TAGS, Tagging,
-    Token, Typical, Update, outputs,
+    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, Scope, TAGS,
+    Tagging, Token, Typical, Update, outputs,
 };
 
 pub struct InstanceProfile;
@@ -57,6 +57,7 @@ impl Kind for InstanceProfile {
     ];
     const TAGGING: Tagging = Tagging::List;
     const TYPICAL: Typical = Typical::seconds(8, 2, 2);
+    const SCOPE: Scope = Scope::Account;
     const REPLACE: ReplaceOrder = ReplaceOrder::DeleteFirst;
 
     fn id(live: &types::InstanceProfile) -> PhysicalId {

@@ -12,10 +12,10 @@ use super::{document, iam};
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
-use crate::fault::{Fault, Required, found};
+use crate::fault::{Blocker, Fault, Required, found};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, TAGS, Tagging,
-    Token, Typical, Update, outputs,
+    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, Scope, TAGS,
+    Tagging, Token, Typical, Update, outputs,
 };
 
 pub struct ManagedPolicy;
@@ -87,6 +87,7 @@ impl Kind for ManagedPolicy {
     ];
     const TAGGING: Tagging = Tagging::List;
     const TYPICAL: Typical = Typical::seconds(2, 2, 2);
+    const SCOPE: Scope = Scope::Account;
     const REPLACE: ReplaceOrder = ReplaceOrder::DeleteFirst;
 
     fn id(live: &Live) -> PhysicalId {
@@ -214,6 +215,22 @@ impl Kind for ManagedPolicy {
             delete_version(cx, arn, version).await?;
         }
         gone(cx.iam.delete_policy().policy_arn(arn).send().await)
+    }
+
+    async fn blockers(cx: &Cx, id: &PhysicalId, _: &Spec) -> Result<Vec<Blocker>, Fault> {
+        let arn = arn(cx, id).await?;
+        let pages = cx.iam.list_entities_for_policy().policy_arn(arn).into_paginator();
+        let mut found = Vec::new();
+        for page in collect(pages.send()).await? {
+            let why = "has it attached";
+            let is = |name: Option<&str>, kind| Blocker::stays(name.unwrap_or_default(), kind, why);
+            let (roles, users) = (page.policy_roles().iter(), page.policy_users().iter());
+            found.extend(roles.map(|it| is(it.role_name(), "AWS::IAM::Role")));
+            found.extend(users.map(|it| is(it.user_name(), "AWS::IAM::User")));
+            let groups = page.policy_groups().iter();
+            found.extend(groups.map(|it| is(it.group_name(), "AWS::IAM::Group")));
+        }
+        Ok(found)
     }
 }
 

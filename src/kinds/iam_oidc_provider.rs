@@ -13,8 +13,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::{Fault, found};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
-    Update, outputs,
+    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, Scope, TAGS, Tagging, Token,
+    Typical, Update, outputs,
 };
 
 pub struct OidcProvider;
@@ -65,6 +65,7 @@ impl Kind for OidcProvider {
     ];
     const TAGGING: Tagging = Tagging::List;
     const TYPICAL: Typical = Typical::seconds(2, 2, 2);
+    const SCOPE: Scope = Scope::Account;
 
     fn id(live: &Live) -> PhysicalId {
         PhysicalId::new(live.arn.split_once('/').map_or(live.arn.as_str(), |(_, id)| id))

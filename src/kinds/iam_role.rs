@@ -7,15 +7,16 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::blocker::holder;
 use super::ec2::{collect, gone};
 use super::{document, iam};
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
-use crate::fault::{Fault, Required, found};
+use crate::fault::{Blocker, Fault, Required, found};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, TAGS, Tagging,
-    Token, Typical, Update, outputs,
+    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, Scope, TAGS,
+    Tagging, Token, Typical, Update, outputs,
 };
 
 pub struct Role;
@@ -93,6 +94,7 @@ impl Kind for Role {
     ];
     const TAGGING: Tagging = Tagging::List;
     const TYPICAL: Typical = Typical::seconds(8, 2, 2);
+    const SCOPE: Scope = Scope::Account;
     const REPLACE: ReplaceOrder = ReplaceOrder::DeleteFirst;
     /// One list answers all lookups.
     const READ_MAX: usize = usize::MAX;
@@ -238,6 +240,33 @@ impl Kind for Role {
             delete_inline(cx, name, policy).await?;
         }
         gone(cx.iam.delete_role().role_name(name).send().await)
+    }
+
+    async fn blockers(cx: &Cx, id: &PhysicalId, _: &Spec) -> Result<Vec<Blocker>, Fault> {
+        let name = id.as_str();
+        let (attached, inline, profiles) = (
+            cx.iam.list_attached_role_policies().role_name(name).into_paginator().items().send(),
+            cx.iam.list_role_policies().role_name(name).into_paginator().items().send(),
+            cx.iam.list_instance_profiles_for_role().role_name(name).into_paginator(),
+        );
+        let (attached, inline, profiles) = futures::try_join!(
+            collect(attached),
+            collect(inline),
+            collect(profiles.items().send())
+        )?;
+        let attached = attached
+            .into_iter()
+            .filter_map(|it| it.policy_arn)
+            .map(|arn| Blocker::stays(arn, "AWS::IAM::ManagedPolicy", "is attached to the role"));
+        let inline = inline.into_iter().map(|name| {
+            Blocker::stays(name, "AWS::IAM::RolePolicy", "is a policy inside the role")
+        });
+        let profiles = profiles.iter().map(|it| {
+            let holder = holder(iam::tags(it.tags()).0);
+            let name = &it.instance_profile_name;
+            Blocker::stays(name, "AWS::IAM::InstanceProfile", "holds the role").of(holder)
+        });
+        Ok(attached.chain(inline).chain(profiles).collect())
     }
 }
 

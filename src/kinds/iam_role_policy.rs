@@ -13,8 +13,8 @@ use crate::address::PhysicalId;
 use crate::cloud::Cx;
 use crate::fault::Fault;
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, Tagging, Token,
-    Typical, Update, outputs,
+    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, Scope, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct RolePolicy;
@@ -52,6 +52,7 @@ impl Kind for RolePolicy {
     ];
     const TAGGING: Tagging = Tagging::None;
     const TYPICAL: Typical = Typical::seconds(1, 1, 1);
+    const SCOPE: Scope = Scope::Account;
     const REPLACE: ReplaceOrder = ReplaceOrder::DeleteFirst;
     /// One list answers all lookups.
     const READ_MAX: usize = usize::MAX;

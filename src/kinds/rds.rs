@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_rds::types::Tag;
+use aws_sdk_rds::types::{DbInstance, Tag};
 
-use super::reply::present;
+use super::blocker::holder;
+use super::reply::{collect, present};
 use crate::cloud::Cx;
 use crate::cloud::tags::{TagChange, Tags};
-use crate::fault::Fault;
+use crate::fault::{Blocker, Fault};
 use crate::kind::Lookup;
 
 /// The ARN of what RDS knows as `name`; `resource` is the ARN's word for the type: `db`, `pg`, `subgrp`.
@@ -54,6 +55,23 @@ pub(super) async fn retag(cx: &Cx, arn: &str, change: TagChange) -> Result<(), F
         cx.rds.remove_tags_from_resource().resource_name(arn).set_tag_keys(keys).send().await?;
     }
     Ok(())
+}
+
+/// The instances that `uses` picks out, each as a blocker for this reason. No filter knows groups.
+pub(super) async fn users(
+    cx: &Cx,
+    uses: impl Fn(&DbInstance) -> bool,
+    why: &str,
+) -> Result<Vec<Blocker>, Fault> {
+    let pages = cx.rds.describe_db_instances().into_paginator().page_size(100);
+    let instances = collect(pages.items().send()).await?;
+    let blocker = |it: &DbInstance| {
+        let id = it.db_instance_identifier().unwrap_or_default();
+        let going = it.db_instance_status() == Some("deleting");
+        let blocker = Blocker::stays(id, "AWS::RDS::DBInstance", why);
+        blocker.of(holder(tags(it.tag_list()).0)).passing(going)
+    };
+    Ok(instances.iter().filter(|it| uses(it)).map(blocker).collect())
 }
 
 fn tag(key: &str, value: &str) -> Tag {

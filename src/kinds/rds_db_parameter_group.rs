@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_rds::types::{ApplyMethod, DbParameterGroup, Parameter};
+use aws_sdk_rds::types::{ApplyMethod, DbInstance, DbParameterGroup, Parameter};
 use serde::{Deserialize, Serialize};
 
 use super::rds;
@@ -12,7 +12,7 @@ use super::tagging;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
-use crate::fault::Fault;
+use crate::fault::{Blocker, Fault};
 use crate::kind::{
     Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
     Token, Typical, Update, outputs,
@@ -193,6 +193,15 @@ impl Kind for ParameterGroup {
 
     async fn delete(cx: &Cx, id: &PhysicalId, _: &Spec, _: DeletionPolicy) -> Result<(), Fault> {
         gone(cx.rds.delete_db_parameter_group().db_parameter_group_name(id.as_str()).send().await)
+    }
+
+    async fn blockers(cx: &Cx, id: &PhysicalId, _: &Spec) -> Result<Vec<Blocker>, Fault> {
+        let uses = |it: &DbInstance| {
+            it.db_parameter_groups()
+                .iter()
+                .any(|group| group.db_parameter_group_name() == Some(id.as_str()))
+        };
+        rds::users(cx, uses, "uses the parameter group").await
     }
 }
 

@@ -1,6 +1,6 @@
 //! `AWS::RDS::DBSubnetGroup`
 
-use aws_sdk_rds::types::DbSubnetGroup;
+use aws_sdk_rds::types::{DbInstance, DbSubnetGroup};
 use serde::{Deserialize, Serialize};
 
 use super::rds;
@@ -10,7 +10,7 @@ use super::tagging;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
-use crate::fault::Fault;
+use crate::fault::{Blocker, Fault};
 use crate::kind::{
     Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
     Token, Typical, Update, outputs,
@@ -153,6 +153,14 @@ impl Kind for SubnetGroup {
 
     async fn delete(cx: &Cx, id: &PhysicalId, _: &Spec, _: DeletionPolicy) -> Result<(), Fault> {
         gone(cx.rds.delete_db_subnet_group().db_subnet_group_name(id.as_str()).send().await)
+    }
+
+    async fn blockers(cx: &Cx, id: &PhysicalId, _: &Spec) -> Result<Vec<Blocker>, Fault> {
+        let uses = |it: &DbInstance| {
+            it.db_subnet_group()
+                .is_some_and(|group| group.db_subnet_group_name() == Some(id.as_str()))
+        };
+        rds::users(cx, uses, "uses the subnet group").await
     }
 }
 

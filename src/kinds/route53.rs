@@ -6,9 +6,11 @@ use aws_sdk_route53::types::{Tag, TagResourceType};
 use futures::future::{BoxFuture, try_join_all};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::address::Owner;
 use crate::cloud::Cx;
 use crate::cloud::tags::{TagChange, Tags};
 use crate::fault::{Class, Fault};
+use crate::kind::Lookup;
 
 /// A domain name in one spelling: lower case, without the final dot, `*` not escaped. Route 53 answers with the final
 /// dot and with `\052`.
@@ -31,6 +33,18 @@ impl<'de> Deserialize<'de> for DomainName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self::new(&String::deserialize(deserializer)?))
     }
+}
+
+/// The creations in `wanted` that were cut off, by the caller reference that they sent, with whom they were for. Zones
+/// and checks get their tags in a call of their own: one that was cut off before it left nothing else to go by.
+pub(super) fn creations(wanted: &[Lookup]) -> BTreeMap<&str, &Owner> {
+    let mut creations = BTreeMap::new();
+    for lookup in wanted {
+        if let Lookup::Owner { owner, tokens, .. } = lookup {
+            creations.extend(tokens.iter().map(|token| (token.0.as_str(), owner)));
+        }
+    }
+    creations
 }
 
 /// `ListTagsForResources` takes ten ids.

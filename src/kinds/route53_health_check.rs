@@ -15,8 +15,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::{Class, Fault, Required};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
-    Update, outputs,
+    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, Scope, TAGS, Tagging, Token,
+    Typical, Update, outputs,
 };
 
 pub struct HealthCheck;
@@ -78,6 +78,8 @@ struct Alarm {
 pub struct Live {
     check: types::HealthCheck,
     tags: Tags,
+    /// Whose creation it came from, if that was cut off before the tags were written.
+    made_for: Option<Owner>,
 }
 
 impl Kind for HealthCheck {
@@ -87,7 +89,7 @@ impl Kind for HealthCheck {
     const NAME: &'static str = "AWS::Route53::HealthCheck";
     const DOC: &'static str = "A check, from several places of the world, whether an endpoint answers. \
         It is there at once. CloudFormation's `HealthCheckTags` is called `Tags` here. The create call carries no \
-        tags: should it be cut off, its repetition finds the check by its caller reference. \
+        tags: should it be cut off, the check is found by its caller reference, whatever the blueprint says by then. \
         Nothing blocks its deletion; record sets that still name a deleted check may answer or not.";
     const FIELDS: &'static [Field] = &[
         Field::updates("HealthCheckConfig", "What is asked, how often, and when it is healthy."),
@@ -104,6 +106,7 @@ impl Kind for HealthCheck {
         &[Output::with_id("HealthCheckId", "The id of the health check.")];
     const TAGGING: Tagging = Tagging::List;
     const TYPICAL: Typical = Typical::seconds(2, 2, 2);
+    const SCOPE: Scope = Scope::Account;
     /// One list answers all lookups.
     const READ_MAX: usize = usize::MAX;
 
@@ -125,7 +128,7 @@ impl Kind for HealthCheck {
     }
 
     fn owner(live: &Live) -> Option<Owner> {
-        tags::owner(&live.tags.0)
+        tags::owner(&live.tags.0).or_else(|| live.made_for.clone())
     }
 
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
@@ -143,7 +146,9 @@ impl Kind for HealthCheck {
         checks.retain(|check| by_owner || asked.contains(check.id.as_str()));
         let ids: Vec<&str> = checks.iter().map(|check| check.id.as_str()).collect();
         let mut tags = route53::tags_of(cx, TagResourceType::Healthcheck, &ids).await?;
+        let cut_off = route53::creations(wanted);
         let live = |check: types::HealthCheck| Live {
+            made_for: cut_off.get(check.caller_reference.as_str()).map(|&owner| owner.clone()),
             tags: tags.remove(&check.id).unwrap_or_default(),
             check,
         };
@@ -293,7 +298,7 @@ mod tests {
             .caller_reference("t")
             .health_check_version(1)
             .health_check_config(config);
-        Live { check: check.build().unwrap(), tags: Tags::default() }
+        Live { check: check.build().unwrap(), tags: Tags::default(), made_for: None }
     }
 
     #[test]

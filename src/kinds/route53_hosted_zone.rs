@@ -12,10 +12,10 @@ use super::route53::{self, DomainName};
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
-use crate::fault::{Class, Fault, Required};
+use crate::fault::{Blocker, Class, Fault, Required};
 use crate::kind::{
-    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
-    Token, Typical, Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, Scope, TAGS,
+    Tagging, Token, Typical, Update, outputs,
 };
 
 pub struct HostedZone;
@@ -63,6 +63,8 @@ pub struct Live {
     vpcs: BTreeSet<Vpc>,
     query_log: Option<types::QueryLoggingConfig>,
     tags: Tags,
+    /// Whose creation it came from, if that was cut off before the tags were written.
+    made_for: Option<Owner>,
 }
 
 impl Kind for HostedZone {
@@ -72,7 +74,7 @@ impl Kind for HostedZone {
     const NAME: &'static str = "AWS::Route53::HostedZone";
     const DOC: &'static str = "A DNS zone, public or private to VPCs. \
         It is there at once. CloudFormation's `HostedZoneTags` is called `Tags` here. The create call carries no tags: \
-        should it be cut off, its repetition finds the zone by its caller reference. \
+        should it be cut off, the zone is found by its caller reference, whatever the blueprint says by then. \
         Deletion is refused while the zone holds records other than its own `NS` and `SOA`.";
     const FIELDS: &'static [Field] = &[
         Field::updates("HostedZoneConfig", "A comment on the zone."),
@@ -88,6 +90,7 @@ impl Kind for HostedZone {
     ];
     const TAGGING: Tagging = Tagging::List;
     const TYPICAL: Typical = Typical::seconds(3, 2, 2);
+    const SCOPE: Scope = Scope::Account;
 
     fn id(live: &Live) -> PhysicalId {
         zone_id(&live.zone.id)
@@ -120,7 +123,7 @@ impl Kind for HostedZone {
     }
 
     fn owner(live: &Live) -> Option<Owner> {
-        tags::owner(&live.tags.0)
+        tags::owner(&live.tags.0).or_else(|| live.made_for.clone())
     }
 
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
@@ -131,11 +134,20 @@ impl Kind for HostedZone {
                 Lookup::Owner { owner, .. } => owners.push(owner),
             }
         }
-        let mut known_tags = BTreeMap::new();
+        let (mut known_tags, mut made_for) = (BTreeMap::new(), BTreeMap::new());
         if !owners.is_empty() {
-            known_tags = tags_of_all(cx).await?;
+            let pages = cx.route53.list_hosted_zones().into_paginator().items().send();
+            let zones = collect(pages).await?;
+            let cut_off = route53::creations(wanted);
+            for zone in &zones {
+                if let Some(&owner) = cut_off.get(zone.caller_reference.as_str()) {
+                    made_for.insert(zone_id(&zone.id).as_str().to_owned(), owner.clone());
+                }
+            }
+            known_tags = tags_of_all(cx, &zones).await?;
             let ours = |tags: &Tags| tags::owner(&tags.0).is_some_and(|o| owners.contains(&&o));
             ids.extend(known_tags.iter().filter(|(_, tags)| ours(tags)).map(|(id, _)| id.clone()));
+            ids.extend(made_for.keys().cloned());
         }
         // Only GetHostedZone tells the name servers and the VPCs: a call per zone, all at once.
         let zones = try_join_all(ids.iter().map(|id| zone(cx, id))).await?;
@@ -146,7 +158,10 @@ impl Kind for HostedZone {
         let untold: Vec<&str> =
             ids.iter().map(String::as_str).filter(|&id| !known_tags.contains_key(id)).collect();
         known_tags.extend(route53::tags_of(cx, TagResourceType::Hostedzone, &untold).await?);
-        Ok(zones.into_iter().filter_map(|reply| live(reply, &mut known_tags)).collect())
+        let seen = zones.into_iter().filter_map(|reply| live(reply, &mut known_tags));
+        let mut told =
+            |live: Live| Live { made_for: made_for.remove(Self::id(&live).as_str()), ..live };
+        Ok(seen.map(&mut told).collect())
     }
 
     /// Where a zone's queries are logged is told of all zones, or of one.
@@ -219,6 +234,25 @@ impl Kind for HostedZone {
     async fn delete(cx: &Cx, id: &PhysicalId, _: &Spec, _: DeletionPolicy) -> Result<(), Fault> {
         gone(cx.route53.delete_hosted_zone().id(id.as_str()).send().await)
     }
+
+    async fn blockers(cx: &Cx, id: &PhysicalId, _: &Spec) -> Result<Vec<Blocker>, Fault> {
+        // A page of 300 is more than anybody reads.
+        let listed = cx.route53.list_resource_record_sets().hosted_zone_id(id.as_str());
+        let sets = listed.send().await?.resource_record_sets;
+        let reply = cx.route53.get_hosted_zone().id(id.as_str()).send().await?;
+        let apex = reply.hosted_zone.map(|zone| DomainName::new(&zone.name));
+        let own = |set: &&types::ResourceRecordSet| {
+            matches!(set.r#type, types::RrType::Ns | types::RrType::Soa)
+                && apex.as_ref() == Some(&DomainName::new(&set.name))
+        };
+        let blocker = |set: &types::ResourceRecordSet| {
+            let name = DomainName::new(&set.name);
+            let id = [id.as_str(), name.as_str(), set.r#type.as_str()].into_iter();
+            let id: Vec<&str> = id.chain(set.set_identifier()).collect();
+            Blocker::stays(id.join("|"), "AWS::Route53::RecordSet", "is in the zone")
+        };
+        Ok(sets.iter().filter(|set| !own(set)).map(blocker).collect())
+    }
 }
 
 /// Replies name a zone `/hostedzone/Z1`.
@@ -227,8 +261,10 @@ fn zone_id(id: &str) -> PhysicalId {
 }
 
 /// The tags of every zone of the account, by id: Route 53 has no filter by tag.
-async fn tags_of_all(cx: &Cx) -> Result<BTreeMap<String, Tags>, Fault> {
-    let zones = collect(cx.route53.list_hosted_zones().into_paginator().items().send()).await?;
+async fn tags_of_all(
+    cx: &Cx,
+    zones: &[types::HostedZone],
+) -> Result<BTreeMap<String, Tags>, Fault> {
     let ids: Vec<PhysicalId> = zones.iter().map(|zone| zone_id(&zone.id)).collect();
     let ids: Vec<&str> = ids.iter().map(PhysicalId::as_str).collect();
     route53::tags_of(cx, TagResourceType::Hostedzone, &ids).await
@@ -247,6 +283,7 @@ fn live(reply: GetHostedZoneOutput, tags: &mut BTreeMap<String, Tags>) -> Option
         vpcs: reply.vpcs.unwrap_or_default().into_iter().filter_map(vpc).collect(),
         query_log: None,
         tags: tags.remove(id.as_str()).unwrap_or_default(),
+        made_for: None,
         zone,
     })
 }

@@ -17,8 +17,8 @@ use crate::address::PhysicalId;
 use crate::cloud::Cx;
 use crate::fault::Fault;
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, Tagging, Token,
-    Typical, Update, outputs,
+    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, Scope, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct RecordSet;
@@ -148,6 +148,7 @@ impl Kind for RecordSet {
     const OUTPUTS: &'static [Output] = &[Output::with_id("Name", "The domain name.")];
     const TAGGING: Tagging = Tagging::None;
     const TYPICAL: Typical = Typical::seconds(2, 2, 2);
+    const SCOPE: Scope = Scope::Account;
     /// A CNAME stands alone, and simple sets do not stand beside others of their name.
     const REPLACE: ReplaceOrder = ReplaceOrder::DeleteFirst;
 

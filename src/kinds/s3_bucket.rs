@@ -23,10 +23,10 @@ use super::s3_website::Website;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, TagChange, Tags};
-use crate::fault::{Class, Fault};
+use crate::fault::{Blocker, Class, Fault, found};
 use crate::kind::{
     Compared, DeletionPolicy, Field, Kind, Lookup, Loss, Output, Outputs, Readiness, ReplaceOrder,
-    TAGS, Tagging, Token, Typical, Update, outputs,
+    Scope, TAGS, Tagging, Token, Typical, Update, outputs,
 };
 
 pub struct Bucket;
@@ -162,6 +162,7 @@ impl Kind for Bucket {
     ];
     const TAGGING: Tagging = Tagging::List;
     const TYPICAL: Typical = Typical::seconds(2, 2, 2);
+    const SCOPE: Scope = Scope::RegionAndName;
     const REPLACE: ReplaceOrder = ReplaceOrder::DeleteFirst;
     const LOSS: Loss = Loss::Data;
 
@@ -377,8 +378,23 @@ impl Kind for Bucket {
     }
 
     async fn delete(cx: &Cx, id: &PhysicalId, _: &Spec, _: DeletionPolicy) -> Result<(), Fault> {
-        let deleted = cx.s3.delete_bucket().bucket(id.as_str()).send().await;
-        gone(deleted.map_err(Fault::from)).map_err(explained)
+        gone(cx.s3.delete_bucket().bucket(id.as_str()).send().await)
+    }
+
+    async fn blockers(cx: &Cx, id: &PhysicalId, _: &Spec) -> Result<Vec<Blocker>, Fault> {
+        let ask = cx.s3.list_object_versions().bucket(id.as_str()).send().await;
+        let why = "must be deleted first, with all versions; platctl deletes no objects";
+        // Who may delete a bucket need not be allowed to list it.
+        let count = match found(ask) {
+            Ok(None) => return Ok(Vec::new()),
+            Ok(Some(page)) => {
+                let count = page.versions().len() + page.delete_markers().len();
+                let more = if page.is_truncated == Some(true) { "more than " } else { "" };
+                format!("{more}{count} versions of objects")
+            }
+            Err(_) => "objects".into(),
+        };
+        Ok(vec![Blocker::stays(count, "AWS::S3::Object", why)])
     }
 }
 
@@ -396,18 +412,6 @@ const DASHED_WEBSITES: &[&str] = &[
     "us-west-1",
     "us-west-2",
 ];
-
-/// S3 says that a bucket is not empty, and not what to do.
-fn explained(fault: Fault) -> Fault {
-    if fault.code.as_deref() != Some("BucketNotEmpty") {
-        return fault;
-    }
-    let message = format!(
-        "{}; delete its objects, with all their versions, and then the bucket: platctl deletes no objects",
-        fault.message
-    );
-    Fault { message, ..fault }
-}
 
 /// What both names begin with.
 fn common_prefix<'a>(one: &'a str, other: &str) -> &'a str {

@@ -10,8 +10,8 @@ use crate::address::PhysicalId;
 use crate::cloud::Cx;
 use crate::fault::Fault;
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, Tagging, Token,
-    Typical, Update, outputs,
+    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, Scope, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct BucketPolicy;
@@ -45,6 +45,7 @@ impl Kind for BucketPolicy {
     const OUTPUTS: &'static [Output] = &[Output::with_id("Bucket", "The name of the bucket.")];
     const TAGGING: Tagging = Tagging::None;
     const TYPICAL: Typical = Typical::seconds(1, 1, 1);
+    const SCOPE: Scope = Scope::RegionAndName;
     const REPLACE: ReplaceOrder = ReplaceOrder::DeleteFirst;
 
     fn id(live: &Live) -> PhysicalId {

@@ -436,7 +436,12 @@ async fn restore(
     let owner = tags::owner(&wanted.0);
     if owner.is_none() || owner != owner_of(&live) {
         // Waiting would be for up to 30 days.
-        return Err(Fault { class: Class::Exists, ..refused });
+        let message = format!(
+            "{}: a secret `{}` that is not of this address waits for its deletion; restore it \
+             (`aws secretsmanager restore-secret`), delete it for good, or choose another name",
+            refused.message, spec.name
+        );
+        return Err(Fault { class: Class::Exists, message, ..refused });
     }
     let restored = cx.secrets.restore_secret().secret_id(id.as_str()).send().await;
     restored.map_err(Fault::from)?;

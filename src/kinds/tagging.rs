@@ -168,6 +168,7 @@ mod tests {
                 address: format!("keys/key-{index}").parse().unwrap(),
             },
             except: Arc::default(),
+            tokens: Vec::new(),
         };
         let mut wanted: Vec<Lookup> = (0..21).map(owner).collect();
         wanted.push(Lookup::Id(PhysicalId::new("k-1")));

@@ -5,20 +5,20 @@ use std::collections::{BTreeSet, HashMap};
 use aws_sdk_wafv2::operation::get_web_acl::GetWebAclOutput;
 use aws_sdk_wafv2::types::{
     ApplicationConfig, AssociationConfig, CaptchaConfig, ChallengeConfig, CustomResponseBody,
-    DataProtectionConfig, DefaultAction, OnSourceDDoSProtectionConfig, Scope, VisibilityConfig,
-    WebAcl as SdkWebAcl, WebAclSummary,
+    DataProtectionConfig, DefaultAction, OnSourceDDoSProtectionConfig, ResourceType, Scope,
+    VisibilityConfig, WebAcl as SdkWebAcl, WebAclSummary,
 };
 use futures::future::try_join_all;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use super::reply::gone;
+use super::reply::{gone, present};
 use super::wafv2;
 use super::wafv2_shape::{Rules, Shaped};
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
-use crate::fault::{Class, Fault, Required};
+use crate::fault::{Blocker, Class, Fault, Required};
 use crate::kind::{
     DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
     Update, outputs,
@@ -268,7 +268,38 @@ impl Kind for WebAcl {
                 .await,
         )
     }
+
+    async fn blockers(cx: &Cx, id: &PhysicalId, _: &Spec) -> Result<Vec<Blocker>, Fault> {
+        let Some((scope, summary)) = find(cx, id).await? else { return Ok(Vec::new()) };
+        let arn = summary.arn.unwrap_or_default();
+        let is = |arn: String, kind| Blocker::stays(arn, kind, "is protected by it");
+        if scope == Scope::Cloudfront {
+            let ask = cx.cloudfront.list_distributions_by_web_acl_id().web_acl_id(&arn);
+            let list = ask.send().await?.distribution_list;
+            let list = list.and_then(|list| list.items).unwrap_or_default().into_iter();
+            let kind = "AWS::CloudFront::Distribution";
+            return Ok(list.map(|it| is(it.id, kind)).collect());
+        }
+        let asked = PROTECTED.iter().map(|(resource, kind)| {
+            let ask = cx.waf.list_resources_for_web_acl().web_acl_arn(&arn);
+            let ask = ask.resource_type(resource.clone());
+            async move {
+                let arns = present(ask.send().await)?.and_then(|reply| reply.resource_arns);
+                let arns = arns.unwrap_or_default().into_iter();
+                Ok::<_, Fault>(arns.map(|arn| is(arn, kind)).collect::<Vec<_>>())
+            }
+        });
+        Ok(try_join_all(asked).await?.into_iter().flatten().collect())
+    }
 }
+
+/// What a regional web ACL can protect; a call answers for one sort.
+const PROTECTED: &[(ResourceType, &str)] = &[
+    (ResourceType::ApplicationLoadBalancer, "AWS::ElasticLoadBalancingV2::LoadBalancer"),
+    (ResourceType::ApiGateway, "AWS::ApiGateway::Stage"),
+    (ResourceType::Appsync, "AWS::AppSync::GraphQLApi"),
+    (ResourceType::CognitioUserPool, "AWS::Cognito::UserPool"),
+];
 
 /// Web ACLs that are read at once, with two calls each.
 const READS_MAX: usize = 8;

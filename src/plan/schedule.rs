@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::address::Address;
-use crate::kind::{AnyKind, Need, Typical, reference};
+use crate::kind::{AnyKind, Need, Scope, Typical, reference};
 use crate::kinds;
 use crate::plan::change::{Action, Change, Reason};
 use crate::plan::{diff, replaced_base};
@@ -82,6 +82,7 @@ pub fn schedule(changes: &BTreeMap<Address, Change>, state: &State) -> (Vec<Step
         order.deletions(address, changes, state);
     }
     order.names(changes);
+    order.releases(changes, state);
     order.finish(changes)
 }
 
@@ -159,10 +160,58 @@ impl Order {
             } else if changes.get(to).is_some_and(|change| change.action == Action::Delete)
                 && let Some(done) = self.first(address, &[Op::Ready])
             {
-                // An update that points elsewhere. (Behind a delete-first replacement it comes after it.)
+                // An update that points elsewhere.
                 self.edge((address, done), (to, Op::Delete));
             }
         }
+    }
+
+    /// What pointed to something that is replaced, and will point elsewhere, lets go before the old half is deleted:
+    /// until then the service refuses that, and nothing else would order the two.
+    ///
+    /// What points to the new half cannot let go of the old one before there is a new one. Behind a create-first
+    /// replacement it does so in time ([`Self::needs`]); a delete-first one has to go ahead all the same, for not every
+    /// service counts such a use. Where it does, apply finds the two waiting for each other, and says so at once.
+    fn releases(&mut self, changes: &BTreeMap<Address, Change>, state: &State) {
+        for (address, change) in changes {
+            let (Some(record), Some(done)) =
+                (state.resources.get(address), self.first(address, &[Op::Ready]))
+            else {
+                continue;
+            };
+            if change.desired.is_none() || self.first(address, &[Op::Gone]).is_some() {
+                continue;
+            }
+            for to in record.needs.keys().filter(|to| !change.needs.contains_key(to)) {
+                let deletes_first =
+                    changes.get(to).is_some_and(|it| it.action == Action::DeleteThenCreate);
+                let olds = self.old_halves.get(to).cloned().unwrap_or_default();
+                for old in deletes_first.then(|| to.clone()).into_iter().chain(olds) {
+                    // It may wait for the new half by way of others.
+                    if !self.leads((&old, Op::Delete), (address, done)) {
+                        self.edge((address, done), (&old, Op::Delete));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the one step comes before the other, directly or by way of others.
+    fn leads(&self, from: (&Address, Op), to: (&Address, Op)) -> bool {
+        let mut after: BTreeMap<&(Address, Op), Vec<&(Address, Op)>> = BTreeMap::new();
+        for (before, next) in &self.edges {
+            after.entry(before).or_default().push(next);
+        }
+        let start = (from.0.clone(), from.1);
+        let (mut seen, mut open) = (BTreeSet::new(), vec![&start]);
+        while let Some(step) = open.pop() {
+            if (&step.0, step.1) == to {
+                return true;
+            }
+            let next = after.get(step).into_iter().flatten().copied();
+            open.extend(next.filter(|step| seen.insert(*step)));
+        }
+        false
     }
 
     /// A name is free only once its former bearer is gone.
@@ -170,7 +219,7 @@ impl Order {
         let mut leaving = BTreeMap::new();
         for (address, change) in changes {
             if let (Action::Delete, Some(id)) = (change.action, &change.id) {
-                leaving.insert((change.kind.as_str(), change.region.as_str(), id), address);
+                leaving.insert((change.kind.as_str(), region_of_name(change), id), address);
             }
         }
         for (address, change) in changes.iter().filter(|(_, change)| change.action.makes_new()) {
@@ -179,7 +228,7 @@ impl Order {
                 .as_ref()
                 .and_then(|spec| kinds::find(&change.kind)?.natural_id(spec));
             let Some(id) = natural else { continue };
-            if let Some(&bearer) = leaving.get(&(change.kind.as_str(), change.region.as_str(), &id))
+            if let Some(&bearer) = leaving.get(&(change.kind.as_str(), region_of_name(change), &id))
             {
                 self.edge((bearer, Op::Gone), (address, Op::Create));
             }
@@ -277,6 +326,11 @@ fn chain_of(change: &Change) -> Vec<(Op, u64)> {
         Action::Adopt => [(Op::Adopt, 0)].into_iter().chain(update()).collect(),
         Action::Keep => Vec::new(),
     }
+}
+
+fn region_of_name(change: &Change) -> &str {
+    let scope = kinds::find(&change.kind).map_or(Scope::Region, AnyKind::scope);
+    scope.of_name(&change.region)
 }
 
 fn has_late(kind: &'static dyn AnyKind, spec: &Value) -> bool {

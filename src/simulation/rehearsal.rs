@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{Moment, Simulation};
+use super::{Moment, Simulation, World};
 use crate::address::Address;
 use crate::apply::{self, Apply, Interrupts, Outcome, Pace, Progress};
 use crate::cloud::CallsSince;
@@ -182,9 +182,9 @@ impl Course {
         let waits = self.ended.iter().filter(|((_, op), _)| *op == Op::Ready);
         let mut noticed: Vec<Duration> = waits
             .filter_map(|((address, op), ended)| {
-                let kind = kinds::find(&plan.changes.get(address)?.kind)?.name();
+                let kind = kinds::find(&plan.changes.get(address)?.kind)?;
                 let record = state.resources.get(address)?;
-                let key = (kind, record.region.clone(), record.id.clone()?);
+                let key = World::key(kind, &record.region, record.id.as_ref()?);
                 let ready = world.objects.get(&key)?.ready();
                 // What had worked before anybody waited for it was noticed at once.
                 let began = self.began.get(&(address.clone(), *op)).copied()?;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::Climate;
 use super::dice::Dice;
+use super::{Climate, Dependents};
 use crate::address::{Address, Owner, PhysicalId};
 use crate::cloud::tags;
 use crate::fault::{Class, Fault};
@@ -66,6 +66,11 @@ pub struct Object {
 }
 
 impl World {
+    /// What an object is called here: in no region, if it is the same in all of them.
+    pub fn key(kind: &'static dyn AnyKind, region: &str, id: &PhysicalId) -> Key {
+        (kind.name(), kind.scope().of_object(region).to_owned(), id.clone())
+    }
+
     /// The object of that kind that carries the owner tag `address`, to be changed from outside.
     pub fn tagged(&mut self, kind: &str, address: &str) -> Option<&mut Object> {
         let address: Address = address.parse().ok()?;
@@ -124,13 +129,18 @@ impl World {
         lookup: &Lookup,
         star: &BTreeSet<String>,
     ) -> Option<Observed> {
+        let place = kind.scope().of_object(region);
         let seen = |key: &Key, object: &Object| {
-            key.1 == region
+            key.1 == place
                 && object.visible <= self.now
                 && match lookup {
                     Lookup::Id(id) => key.2 == *id,
-                    Lookup::Owner { owner: whose, except } => {
-                        owner(&object.spec).as_ref() == Some(whose) && !except.contains(&key.2)
+                    Lookup::Owner { owner: whose, except, tokens } => {
+                        let ours = owner(&object.spec).as_ref() == Some(whose);
+                        let made = |token: &Token| {
+                            self.tokens.get(&token.0).is_some_and(|(made, _)| made == key)
+                        };
+                        (ours || tokens.iter().any(made)) && !except.contains(&key.2)
                     }
                 }
         };
@@ -143,7 +153,10 @@ impl World {
         };
         Some(Observed {
             id: key.2.clone(),
-            owner: owner(&told.spec),
+            owner: owner(&told.spec).or_else(|| match lookup {
+                Lookup::Owner { owner, .. } => Some(owner.clone()),
+                Lookup::Id(_) => None,
+            }),
             spec: readable(kind, &told.spec),
             outputs: told.outputs(kind, key, self.now >= told.ready, star),
             readiness: told.readiness(self.now),
@@ -174,7 +187,7 @@ impl World {
         let whose = format!("{} {region} {whose}", kind.name());
         let number = self.made.get(&whose).copied().unwrap_or_default() + 1;
         let id = kind.natural_id(spec).unwrap_or_else(|| new_id(kind, &whose, number));
-        let key = (kind.name(), region.to_owned(), id.clone());
+        let key = Self::key(kind, region, &id);
         if self.objects.contains_key(&key) {
             return Err(Fault::new(Class::Exists, format!("{id} is there already")));
         }
@@ -214,7 +227,7 @@ impl World {
         if update.changed.is_empty() {
             return Err(invalid("an update without a change"));
         }
-        let key = (kind.name(), region.to_owned(), id.clone());
+        let key = Self::key(kind, region, id);
         let gone = || Fault::new(Class::NotFound, format!("there is no {id}"));
         let now = self.now;
         let found = Arc::make_mut(&mut self.objects).get_mut(&key);
@@ -261,7 +274,7 @@ impl World {
         _policy: DeletionPolicy,
         climate: &Climate,
     ) -> Result<(), Fault> {
-        let key = (kind.name(), region.to_owned(), id.clone());
+        let key = Self::key(kind, region, id);
         let Some(object) = self.objects.get(&key).filter(|object| object.gone.is_none()) else {
             return Ok(());
         };
@@ -271,8 +284,9 @@ impl World {
         for (user, object) in &*self.objects {
             let any = crate::kinds::find(user.0).expect("only known kinds were made");
             for (path, value) in texts(&object.spec) {
-                let holds =
-                    replaces(any, &path) || kind.replace_order() == ReplaceOrder::CreateFirst;
+                let holds = replaces(any, &path)
+                    || kind.replace_order() == ReplaceOrder::CreateFirst
+                    || climate.dependents == Dependents::EveryUse;
                 if *user != key && self.given.get(value) == Some(&key) && holds {
                     let class = climate.dependents.class();
                     return Err(Fault::new(class, format!("{id} is in use by {}", user.2)));

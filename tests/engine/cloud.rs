@@ -4,7 +4,7 @@ use platctl::address::{Address, PhysicalId};
 use platctl::kind::{AnyKind, DeletionPolicy, Outputs};
 use platctl::simulation::{Acted, Mishap, When, made_up};
 pub(crate) use platctl::simulation::{
-    Climate, Key, Object, Simulation, Trouble, Verb, World, owner, readable, texts,
+    Climate, Dependents, Key, Object, Simulation, Trouble, Verb, World, owner, readable, texts,
 };
 
 use super::desired::REGION;
@@ -47,9 +47,14 @@ pub(crate) fn vanish(world: &mut World, kind: &str) {
     world.vanish(&key);
 }
 
+/// Where an object lives: nowhere in particular, if it is the same in all regions.
+pub(crate) fn place(kind: &dyn AnyKind, region: &str) -> String {
+    kind.scope().of_object(region).to_owned()
+}
+
 /// The outputs that the simulation would make up.
 pub(crate) fn outputs(kind: &'static dyn AnyKind, id: &PhysicalId) -> Outputs {
-    let key = (kind.name(), REGION.to_owned(), id.clone());
+    let key = (kind.name(), place(kind, REGION), id.clone());
     let named = kind.outputs().iter().filter(|output| !output.name.ends_with('*'));
     named.map(|output| (output.name.into(), made_up(kind, &key, output.name, 0))).collect()
 }

@@ -3,17 +3,17 @@
 
 use platctl::address::{Address, PhysicalId};
 use platctl::graph::{Graph, order};
-use platctl::kind::{Observed, Readiness, Ref, reference};
+use platctl::kind::{Observed, Readiness, Ref};
 use platctl::kinds;
 use platctl::observe::Observation;
+use platctl::plan::resolved;
 use platctl::state::{Record, State, Status};
 
 use super::cloud::{outputs, owner, readable};
-use super::desired::stack;
 
 /// As if `graph` had been applied. `id` chooses the ids of what has no natural one.
 pub(crate) fn recorded(graph: &Graph, id: &dyn Fn(&Address) -> Option<PhysicalId>) -> State {
-    let mut state = State::new(stack(), "lineage".into());
+    let mut state = State::new(graph.stack.clone(), "lineage".into());
     state.serial = 1;
     // Natural ids are made of the outputs of what is referred to.
     for address in order::topological(graph.nodes.iter().map(|(at, node)| (at, &node.needs))) {
@@ -22,7 +22,7 @@ pub(crate) fn recorded(graph: &Graph, id: &dyn Fn(&Address) -> Option<PhysicalId
         let known = |reference: &Ref| {
             state.resources.get(&reference.address)?.outputs.get(&reference.output).cloned()
         };
-        let spec = reference::resolve(&node.spec, &known);
+        let spec = resolved(kind, &node.spec, &known);
         let made_up = || PhysicalId::new(format!("{}-1", address.role().replace('/', "-")));
         let id = id(address).or_else(|| kind.natural_id(&spec)).unwrap_or_else(made_up);
         let record = Record {

@@ -15,7 +15,7 @@ use platctl::plan::{Intent, Op, Origin, Plan, check, plan};
 use platctl::state::{State, Store};
 use serde_json::Value;
 
-use super::cloud::{Call, Climate, Key, Simulation, Trouble, Verb, World, next, outputs};
+use super::cloud::{Call, Climate, Key, Simulation, Trouble, Verb, World, next, outputs, place};
 use super::desired::{Desired, REGION};
 use crate::support::changes;
 
@@ -311,8 +311,8 @@ impl Stage {
 
     fn recorded(&self) -> BTreeMap<Key, Address> {
         let key = |(address, record): (Address, platctl::state::Record)| {
-            let kind = kinds::find(&record.kind).unwrap().name();
-            Some(((kind, record.region, record.id?), address))
+            let kind = kinds::find(&record.kind).unwrap();
+            Some(((kind.name(), place(kind, &record.region), record.id?), address))
         };
         self.state().resources.into_iter().filter_map(key).collect()
     }

@@ -355,6 +355,14 @@ class Network(Case):
         self.refused("InvalidParameterValue", self.ec2.delete_route, RouteTableId=table,
                      DestinationCidrBlock="10.0.0.0/16")
 
+    def test_the_interface_of_an_instance_goes_with_it(self):
+        [subnet] = self.subnets(self.vpc(), 1)
+        run = {"ImageId": "ami-12345678", "InstanceType": "t3.micro", "SubnetId": subnet}
+        instance = self.ec2.run_instances(MinCount=1, MaxCount=1, **run)["Instances"][0]["InstanceId"]
+        self.refused("DependencyViolation", self.ec2.delete_subnet, SubnetId=subnet)
+        self.ec2.terminate_instances(InstanceIds=[instance])
+        self.ec2.delete_subnet(SubnetId=subnet)
+
     def test_a_subnet_has_one_route_table(self):
         vpc = self.vpc()
         [subnet] = self.subnets(vpc, 1)

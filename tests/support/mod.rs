@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use futures::FutureExt as _;
 use platctl::address::{Address, Stack};
 use platctl::apply::{self, Apply, Outcome, Pace, signal};
 use platctl::cloud::{Aws, aws};
@@ -14,7 +15,7 @@ use platctl::kinds::KINDS;
 use platctl::observe::{Observation, observe};
 use platctl::plan::{Intent, Origin, Plan, check, plan};
 use platctl::sandbox::{Options, Running, Sandbox, Typical, access_key_id};
-use platctl::state::Store;
+use platctl::state::{State, Store};
 
 pub(crate) const REGION: &str = "eu-west-1";
 /// An hour of AWS takes a second.
@@ -113,12 +114,17 @@ impl TestStack {
         self.builder().build().unwrap()
     }
 
+    /// What is recorded. A folder answers at once.
+    pub(crate) fn state(&self) -> State {
+        self.store.load().now_or_never().unwrap().unwrap()
+    }
+
     pub(crate) async fn observe(&self, graph: &Graph) -> Observation {
-        observe(&*self.aws, graph, &self.store.load().await.unwrap()).await.unwrap()
+        observe(&*self.aws, graph, &self.state()).await.unwrap()
     }
 
     pub(crate) async fn plan(&self, graph: &Graph, intent: Intent) -> Plan {
-        let state = self.store.load().await.unwrap();
+        let state = self.state();
         let observation = self.observe(graph).await;
         let origin = Origin { intent, region: REGION, blueprint: "test" };
         let plan = plan(graph, &state, &observation, origin);
@@ -129,7 +135,7 @@ impl TestStack {
 
     pub(crate) async fn run(&self, plan: &Plan) -> Outcome {
         let lock = self.store.lock("apply").await.unwrap();
-        let mut state = self.store.load().await.unwrap();
+        let mut state = self.state();
         let mut journal = self.store.begin(&lock, &mut state).await.unwrap();
         let (_interrupter, interrupts) = signal::channel();
         let work = Apply {
@@ -162,7 +168,7 @@ impl TestStack {
         let plan = self.plan(&self.empty(), Intent::Destroy).await;
         let outcome = self.run(&plan).await;
         assert!(outcome.is_success(), "{:#?}", outcome.failed);
-        assert!(self.store.load().await.unwrap().resources.is_empty());
+        assert!(self.state().resources.is_empty());
         let left: Vec<Address> = self.observe(graph).await.into_keys().collect();
         assert_eq!(left, [], "left after the destruction");
     }

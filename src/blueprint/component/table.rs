@@ -36,6 +36,8 @@ schema! {
         pub key: Option<Spanned<Link<Key>>>,
         /// Refuses to delete the table.
         pub deletion_protection: bool = "true",
+        /// Takes a backup before the table is deleted.
+        pub final_backup: bool = "true",
     }
 }
 

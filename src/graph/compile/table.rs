@@ -10,6 +10,7 @@ use crate::blueprint::component::table::{
     Billing, Capacity, PrimaryKey, Projection, StreamView, Table, TableClass,
 };
 use crate::blueprint::value::{Attribute, Name};
+use crate::kind::DeletionPolicy;
 
 impl Compiler<'_> {
     pub(super) fn table(&mut self, name: &Name, table: &Table) {
@@ -73,7 +74,9 @@ impl Compiler<'_> {
             })),
             "DeletionProtectionEnabled": table.deletion_protection,
         });
-        self.add(&address(name), "AWS::DynamoDB::Table", spec);
+        let policy =
+            if table.final_backup { DeletionPolicy::Snapshot } else { DeletionPolicy::Delete };
+        self.add(&address(name), "AWS::DynamoDB::Table", spec).deletion(policy);
     }
 }
 

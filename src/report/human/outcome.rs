@@ -36,6 +36,12 @@ fn failed(failure: &Failure, view: View, out: &mut Formatter<'_>) -> fmt::Result
         paragraph.write(text.split_whitespace(), out)
     };
     row("why", &fault.to_string())?;
+    for blocker in fault.blockers.iter().take(BLOCKERS_MAX) {
+        row("by", &blocker.to_string())?;
+    }
+    if let Some(more) = fault.blockers.len().checked_sub(BLOCKERS_MAX).filter(|more| *more > 0) {
+        row("by", &format!("{more} more"))?;
+    }
     if let Some(code) = &fault.code {
         row("code", code)?;
     }
@@ -46,6 +52,9 @@ fn failed(failure: &Failure, view: View, out: &mut Formatter<'_>) -> fmt::Result
     row("help", fault.class.hint())?;
     writeln!(out)
 }
+
+/// More of them say nothing more; `--json` tells all.
+const BLOCKERS_MAX: usize = 12;
 
 /// What the failure left, and what becomes of it.
 fn left(op: Op, residue: &Residue) -> String {

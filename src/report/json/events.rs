@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::FORMAT;
-use crate::address::{Address, PhysicalId};
+use crate::address::{Address, Owner, PhysicalId};
 use crate::apply::{Failure, Outcome, Progress, Skipped};
-use crate::fault::{Fault, Residue};
+use crate::fault::{Blocker, Fault, Holder, Residue};
 use crate::plan::{Action, Op, Plan, Summary};
 
 #[derive(Debug, Serialize)]
@@ -34,7 +34,21 @@ struct FaultV1<'a> {
     message: &'a str,
     request_id: Option<&'a str>,
     residue: &'a Residue,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    blockers: Vec<BlockerV1<'a>>,
     hint: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct BlockerV1<'a> {
+    id: &'a str,
+    kind: &'a str,
+    /// Of a stack of platctl.
+    owner: Option<&'a Owner>,
+    /// What made it for itself.
+    service: Option<&'a str>,
+    why: &'a str,
+    passes: bool,
 }
 
 /// The last line of an apply.
@@ -118,7 +132,7 @@ pub(super) fn skipped_v1<'a>(
 }
 
 fn fault_v1(fault: &Fault) -> FaultV1<'_> {
-    let Fault { class, call, code, message, request_id, residue } = fault;
+    let Fault { class, call, code, message, request_id, residue, blockers } = fault;
     FaultV1 {
         class: *class,
         service: call.as_ref().map(|call| call.service.as_str()),
@@ -127,8 +141,19 @@ fn fault_v1(fault: &Fault) -> FaultV1<'_> {
         message,
         request_id: request_id.as_deref(),
         residue,
+        blockers: blockers.iter().map(blocker_v1).collect(),
         hint: class.hint(),
     }
+}
+
+fn blocker_v1(blocker: &Blocker) -> BlockerV1<'_> {
+    let Blocker { id, kind, holder, why, passes } = blocker;
+    let (owner, service) = match holder {
+        Holder::Stack(owner) => (Some(owner), None),
+        Holder::Service(service) => (None, Some(service.as_str())),
+        Holder::Unknown => (None, None),
+    };
+    BlockerV1 { id, kind, owner, service, why, passes: *passes }
 }
 
 /// To the millisecond.

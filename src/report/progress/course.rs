@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::address::{Address, PhysicalId};
 use crate::apply::Progress;
-use crate::fault::Class;
+use crate::fault::Fault;
 use crate::plan::{Action, Change, Op, Plan, Step, StepId};
 use crate::report::words;
 
@@ -25,12 +25,12 @@ pub(super) struct Course {
 }
 
 /// A step under way.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Running {
     step: StepId,
     pub since: Instant,
     /// Why it is being tried again.
-    pub retrying: Option<Class>,
+    pub retrying: Option<Fault>,
 }
 
 /// A resource that needs nothing more.
@@ -67,7 +67,7 @@ impl Course {
                 self.begun.entry(address.clone()).or_insert(now);
             }
             Progress::Retrying { address, fault, .. } => {
-                self.running.get_mut(address)?.retrying = Some(fault.class);
+                self.running.get_mut(address)?.retrying = Some(fault.clone());
             }
             Progress::Made { address, id } => {
                 self.ids.insert(address.clone(), id.clone());

@@ -37,7 +37,7 @@ impl Reporter for Lines {
         let mut course = self.course.lock().unwrap_or_else(PoisonError::into_inner);
         let told = match progress {
             Progress::Retrying { address, .. } => {
-                course.running_at(address).and_then(|it| it.retrying)
+                course.running_at(address).and_then(|it| it.retrying.clone())
             }
             _ => None,
         };
@@ -54,6 +54,9 @@ impl Reporter for Lines {
                 let (doing, took) = (words::doing(*op), words::took(*elapsed));
                 let mark = painted(ERROR, "!");
                 self.line(format_args!("{mark} {address} failed {doing} after {took}: {fault}"));
+                for blocker in &fault.blockers {
+                    self.line(format_args!("{mark} {address} is in use by {blocker}"));
+                }
             }
             Progress::Draining { in_flight } => {
                 let calls = words::counted(*in_flight, "call");
@@ -63,14 +66,20 @@ impl Reporter for Lines {
                 ));
             }
             // Once for each reason: the tries after it say nothing new.
-            Progress::Retrying { address, op, fault } if told != Some(fault.class) => {
-                let (doing, mark) = (words::doing(*op), painted(WARNING, "?"));
-                self.line(format_args!("{mark} {address} {doing} is tried again: {fault}"));
+            Progress::Retrying { address, op, fault } => {
+                let known = told.as_ref();
+                let mark = painted(WARNING, "?");
+                if known.is_none_or(|told| told.class != fault.class) {
+                    let doing = words::doing(*op);
+                    self.line(format_args!("{mark} {address} {doing} is tried again: {fault}"));
+                }
+                let told = known.map(|told| told.blockers.as_slice()).unwrap_or_default();
+                for blocker in fault.blockers.iter().filter(|blocker| !told.contains(blocker)) {
+                    let waits = if blocker.passes { ", which is waited for" } else { "" };
+                    self.line(format_args!("{mark} {address} is in use by {blocker}{waits}"));
+                }
             }
-            Progress::Retrying { .. }
-            | Progress::Made { .. }
-            | Progress::Finished { .. }
-            | Progress::Skipped { .. } => {}
+            Progress::Made { .. } | Progress::Finished { .. } | Progress::Skipped { .. } => {}
         }
         if let Some(finished) = finished {
             self.line(finished_line(&finished, usize::MAX));

@@ -129,8 +129,14 @@ impl Screen {
         let elapsed = words::took(now - running.since);
         let expected = painted(QUIET, format!("/ {}", words::about(self.course.expected(running))));
         let (address, doing) = (step.address.as_str(), words::doing(step.op));
-        let retrying = running.retrying.map(|class| {
-            painted(WARNING, format!("  again, it was {}", words::class(class))).to_string()
+        let retrying = running.retrying.as_ref().map(|fault| {
+            let by = match fault.blockers.as_slice() {
+                [] => String::new(),
+                [one] => format!(" by {}", one.id),
+                [one, more @ ..] => format!(" by {} and {} more", one.id, more.len()),
+            };
+            painted(WARNING, format!("  again, it was {}{by}", words::class(fault.class)))
+                .to_string()
         });
         let retrying = retrying.unwrap_or_default();
         format!("{glyph} {address:width$}  {doing:23}  {elapsed:>10} {expected}{retrying}")

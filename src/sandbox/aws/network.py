@@ -172,6 +172,21 @@ def delete_network_interface(call):
     return call.forward()
 
 
+# Instances
+
+
+@operation("ec2", "TerminateInstances")
+def terminate_instances(call):
+    """The interface that an instance was started with goes with it: `DeleteOnTermination` is true where nobody says no."""
+    answer = call.forward()
+    enis = call.backend("ec2").enis
+    for interface in list(enis.values()):
+        primary = interface.description == "Primary network interface"
+        if primary and interface.instance and interface.instance.id in call.params["InstanceIds"]:
+            del enis[interface.id]
+    return answer
+
+
 # NAT gateway
 
 
