@@ -155,6 +155,10 @@ impl Team {
         let keys = self.cx.kms.list_keys().send().await.unwrap();
         assert_eq!(keys.keys().len(), 1);
         assert!(!self.folder.path().join(".platctl").exists(), "nothing is kept here");
+        let list = self.cx.s3.list_objects_v2().bucket(&self.bucket);
+        let left = list.prefix("team/platctl/shop/journal/").send().await.unwrap();
+        let lines: Vec<_> = left.contents().iter().filter(|it| it.size() != Some(0)).collect();
+        assert!(lines.is_empty(), "what is in the checkpoint goes: {lines:?}");
     }
 }
 

@@ -117,12 +117,12 @@ impl Watcher {
                     Some(wish) => self.add(wish),
                     None => return,
                 },
+                Some((_, wishes, answers)) = reads.next() => self.deliver(wishes, answers),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     for (group, wishes) in self.due() {
                         reads.push(Box::pin(look(Arc::clone(&self.cloud), group, wishes)));
                     }
                 }
-                Some((_, wishes, answers)) = reads.next() => self.deliver(wishes, answers),
             }
         }
     }

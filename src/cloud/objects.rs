@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use aws_sdk_dynamodb::operation::get_item::GetItemOutput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::{ByteStream, ByteStreamError};
@@ -225,6 +226,7 @@ pub struct TableCell {
 const ID: &str = "LockID";
 const INFO: &str = "Info";
 const TAG: &str = "Digest";
+const WRITTEN: &str = "WrittenAt";
 
 impl Cell for TableCell {
     fn place(&self) -> String {
@@ -233,16 +235,13 @@ impl Cell for TableCell {
 
     fn get(&self) -> BoxFuture<'_, Result<Option<Object>, Fault>> {
         Box::pin(async move {
-            let get = self.cx.dynamodb.get_item().table_name(&self.table).consistent_read(true);
-            let answer = get.key(ID, text(&self.id)).send().await?;
-            let Some(item) = answer.item else { return Ok(None) };
+            let clock = ServiceClock::default();
+            let Some(item) = self.item(&clock).await?.item else { return Ok(None) };
+            let written = item.get(WRITTEN).and_then(|it| it.as_n().ok()?.parse().ok());
+            let age = written.and_then(|written| clock.since(&DateTime::from_secs(written)));
             let read = |name: &str| item.get(name)?.as_s().ok().cloned();
             let info = read(INFO).required(INFO)?;
-            Ok(Some(Object {
-                bytes: info.into_bytes(),
-                tag: Tag(read(TAG).required(TAG)?),
-                age: None,
-            }))
+            Ok(Some(Object { bytes: info.into_bytes(), tag: Tag(read(TAG).required(TAG)?), age }))
         })
     }
 
@@ -250,7 +249,14 @@ impl Cell for TableCell {
         Box::pin(async move {
             let tag = hex::encode(Sha256::digest(&bytes));
             let info = String::from_utf8_lossy(&bytes);
+            // The table keeps no times of its own: the service's clock is read just before.
+            let clock = ServiceClock::default();
+            self.item(&clock).await?;
             let put = self.cx.dynamodb.put_item().table_name(&self.table);
+            let put = match clock.now() {
+                Some(now) => put.item(WRITTEN, AttributeValue::N(now.secs().to_string())),
+                None => put,
+            };
             let put = put.item(ID, text(&self.id)).item(INFO, text(&info)).item(TAG, text(&tag));
             let put = match condition {
                 If::Absent => put.condition_expression("attribute_not_exists(LockID)"),
@@ -268,6 +274,14 @@ impl Cell for TableCell {
     }
 }
 
+impl TableCell {
+    async fn item(&self, clock: &ServiceClock) -> Result<GetItemOutput, Fault> {
+        let get = self.cx.dynamodb.get_item().table_name(&self.table).consistent_read(true);
+        let get = get.key(ID, text(&self.id)).customize().interceptor(clock.clone());
+        Ok(get.send().await?)
+    }
+}
+
 fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.into())
 }
@@ -277,8 +291,12 @@ fn text(value: &str) -> AttributeValue {
 struct ServiceClock(Arc<Mutex<Option<DateTime>>>);
 
 impl ServiceClock {
+    fn now(&self) -> Option<DateTime> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn since(&self, written: &DateTime) -> Option<Duration> {
-        let now = (*self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let now = self.now()?;
         Some(Duration::from_secs(u64::try_from(now.secs() - written.secs()).unwrap_or_default()))
     }
 }

@@ -137,7 +137,7 @@ impl Bucket {
             Ok(stored) => Ok(Held { lease, stored: Mutex::new(stored) }),
             Err(error) => {
                 if let Err(other) = lease.abandon().await {
-                    tracing::warn!(%other, "the lock was not given back");
+                    tracing::warn!(?other, "the lock was not given back");
                 }
                 Err(error)
             }
@@ -219,7 +219,7 @@ impl Bucket {
         drop(stored);
         // Nothing of it counts any more: what stays now goes with the next apply.
         if let Err(error) = self.tidy(held.lease.fence).await {
-            tracing::warn!(%error, "what is done with was not removed");
+            tracing::warn!(?error, "what is done with was not removed");
         }
         Ok(())
     }
@@ -242,7 +242,7 @@ impl Bucket {
         self.store(held, &mut stored, state, Some(written)).await?;
         drop(stored);
         if let Err(error) = self.tidy(held.lease.fence).await {
-            tracing::warn!(%error, "what is done with was not removed");
+            tracing::warn!(?error, "what is done with was not removed");
         }
         Ok(())
     }

@@ -69,7 +69,7 @@ impl Lock {
         if let Hold::Lease(held) = self.hold
             && let Err(error) = held.lease.abandon().await
         {
-            tracing::warn!(%error, "the lock was not given back");
+            tracing::warn!(?error, "the lock was not given back");
         }
     }
 

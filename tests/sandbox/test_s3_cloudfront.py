@@ -64,6 +64,8 @@ class Buckets(Case):
         self.assertNotEqual(first, second)
         self.refused("PreconditionFailed", put, IfMatch=first)
         self.assertEqual(self.s3.get_object(Bucket=name, Key="a/b")["ETag"], second)
+        self.s3.delete_objects(Bucket=name, Delete={"Objects": [{"Key": "a/b"}, {"Key": "gone"}], "Quiet": True})
+        self.refused("NoSuchKey", self.s3.get_object, Bucket=name, Key="a/b")
 
         def race(number):
             try:

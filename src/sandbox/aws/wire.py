@@ -58,9 +58,9 @@ RESPONSES = {
     "sts": "TokenResponse",
     "wafv2": "WAFV2Response",
 }
-# The parts of a bucket that moto itself changes.
+# The parts of a bucket that moto itself changes, and its objects (`?delete`).
 S3_PARTS = {
-    "accelerate", "acl", "cors", "encryption", "inventory", "lifecycle", "logging", "notification", "object-lock",
+    "accelerate", "acl", "cors", "delete", "encryption", "inventory", "lifecycle", "logging", "notification", "object-lock",
     "ownershipControls", "policy", "publicAccessBlock", "replication", "tagging", "versioning", "website",
 }
 GLOBAL = {"cloudfront", "iam", "route53", "s3", "sts"}

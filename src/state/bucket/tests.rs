@@ -21,7 +21,7 @@ fn at(role: &str) -> Address {
 
 fn adopted(id: &str) -> Event {
     let record = Record {
-        kind: "AWS::EC2::VPC".into(),
+        kind: "Any::Kind::Will".into(),
         region: "eu-west-1".into(),
         id: Some(PhysicalId::new(id)),
         status: Status::Stable,
