@@ -5,6 +5,7 @@
 use crate::kind::AnyKind;
 
 pub mod acm_certificate;
+pub mod arn;
 mod cloudfront;
 mod cloudfront_behavior;
 pub mod cloudfront_cache_policy;
