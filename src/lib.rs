@@ -24,6 +24,7 @@ pub mod state;
 pub mod observe;
 pub mod plan;
 pub mod apply;
+pub mod recover;
 pub mod report;
 // A cloud to rehearse against
 pub mod sandbox;

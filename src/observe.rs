@@ -35,6 +35,17 @@ const IN_FLIGHT_MAX: usize = 24;
 /// What is wanted, and where.
 type Asked<'a> = (&'a Address, Wanted<'a>);
 
+/// An object to look up.
+#[derive(Clone, Debug)]
+pub struct Ask<'a> {
+    /// What it is called in the answer.
+    pub address: &'a Address,
+    /// The name of its kind; one that nobody knows is never found.
+    pub kind: &'a str,
+    pub region: &'a str,
+    pub wanted: Wanted<'a>,
+}
+
 /// Looks up everything that is desired or recorded. Any read that fails fails the whole: a plan from half a picture
 /// would create twice what it did not see.
 pub async fn observe(
@@ -42,12 +53,12 @@ pub async fn observe(
     graph: &Graph,
     state: &State,
 ) -> Result<Observation, ObserveError> {
-    let mut groups: BTreeMap<(&'static str, &str), Vec<Asked<'_>>> = BTreeMap::new();
-    let mut want = |kind: &str, region, address, lookup, compared| {
-        if let (Some(kind), Some(lookup)) = (kinds::find(kind), lookup) {
+    let mut asks = Vec::new();
+    let mut want = |kind, region, address, lookup: Option<Lookup>, compared| {
+        asks.extend(lookup.map(|lookup| {
             let wanted = Wanted { lookup, compared };
-            groups.entry((kind.name(), region)).or_default().push((address, wanted));
-        }
+            Ask { address, kind, region, wanted }
+        }));
     };
     let recorded = RecordedIds::of(state);
     for (address, record) in &state.resources {
@@ -58,7 +69,7 @@ pub async fn observe(
             Status::Stable => Compared::with(spec).as_left(&record.spec),
             _ => Compared::with(spec),
         };
-        want(&record.kind, &record.region, address, lookup, compared);
+        want(record.kind.as_str(), record.region.as_str(), address, lookup, compared);
     }
     for (address, existing) in &graph.existing {
         let lookup = Some(Lookup::Id(existing.id.clone()));
@@ -68,6 +79,17 @@ pub async fn observe(
         if !state.resources.contains_key(address) {
             let lookup = lookup_of_node(graph, state, &recorded, address, node);
             want(&node.kind, &node.region, address, lookup, Compared::with(&node.spec));
+        }
+    }
+    look_up(cloud, asks).await
+}
+
+/// Looks up these objects, all that are of one kind and region together.
+pub async fn look_up(cloud: &dyn Cloud, asks: Vec<Ask<'_>>) -> Result<Observation, ObserveError> {
+    let mut groups: BTreeMap<(&'static str, &str), Vec<Asked<'_>>> = BTreeMap::new();
+    for Ask { address, kind, region, wanted } in asks {
+        if let Some(kind) = kinds::find(kind) {
+            groups.entry((kind.name(), region)).or_default().push((address, wanted));
         }
     }
     let reads = groups.iter().map(|((kind, region), asked)| read(cloud, kind, region, asked));
