@@ -12,6 +12,7 @@ mod execute;
 mod exit;
 mod explain;
 mod init;
+mod keys;
 mod kinds;
 mod place;
 mod plan;
@@ -125,7 +126,7 @@ enum Command {
     Diff(diff::Args),
     /// Delete everything that platctl made for the stack
     Destroy(destroy::Args),
-    /// Look at what is recorded
+    /// Look at what is recorded, correct it, bring it back
     #[command(subcommand)]
     State(state::Command),
     /// Explain a key of the language, a kind, or what becomes of a component and why

@@ -6,6 +6,7 @@ mod field;
 mod listing;
 mod outcome;
 mod plan;
+mod state;
 mod value;
 mod wrap;
 #[cfg(test)]
@@ -16,3 +17,4 @@ pub use explain::{component, key, overview, resource};
 pub use listing::{calls, kind, kinds, record, records};
 pub use outcome::outcome;
 pub use plan::{plan, summary};
+pub use state::{forgotten, history, moved, pushed, recovered, restored, rotated};

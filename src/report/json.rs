@@ -5,6 +5,7 @@ mod events;
 mod explain;
 mod listing;
 mod plan;
+mod state;
 
 use serde::Serialize;
 
@@ -12,6 +13,7 @@ pub use events::{event, summary};
 pub use explain::{explain_component, explain_key, explain_language, explain_resource};
 pub use listing::{kinds, record, records};
 pub use plan::{PlanV1, drift, plan, planned};
+pub use state::{forgotten, history, moved, pushed, recovered, restored, rotated, unlocked};
 
 /// The version of every document and every event. It grows when a field goes or changes its meaning; new fields may
 /// come at any time.
