@@ -13,6 +13,7 @@ mod kinds;
 mod laws;
 mod reads;
 mod sandbox;
+mod state;
 mod support;
 mod sweeps;
 mod team;

@@ -81,7 +81,7 @@ impl Ended {
 }
 
 /// Every command, for sweeps.
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 29] = [
     "",
     "init",
     "validate",
@@ -92,6 +92,15 @@ const COMMANDS: [&str; 20] = [
     "state",
     "state list",
     "state show",
+    "state pull",
+    "state push",
+    "state mv",
+    "state rm",
+    "state history",
+    "state restore",
+    "state unlock",
+    "state recover",
+    "state rotate",
     "explain",
     "kinds",
     "schema",
@@ -130,6 +139,12 @@ fn a_wrong_command_line_is_no_pending_change() {
         "plan --set novalue",
         "state show",
         "state show nowhere",
+        "state mv a/b",
+        "state rm",
+        "state push",
+        "state restore",
+        "state restore latest",
+        "state rotate --open --passphrase",
         "apply --allow-delete nowhere",
         "completions tcsh",
         "sandbox start --speed 0",
