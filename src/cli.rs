@@ -12,6 +12,7 @@ mod execute;
 mod exit;
 mod explain;
 mod init;
+mod keys;
 mod kinds;
 mod place;
 mod plan;
@@ -128,7 +129,7 @@ enum Command {
     Destroy(destroy::Args),
     /// Try a blueprint in a simulated cloud, at once: how long, what for, how many calls, what would fail
     Rehearse(rehearse::Args),
-    /// Look at what is recorded
+    /// Look at what is recorded, correct it, bring it back
     #[command(subcommand)]
     State(state::Command),
     /// Explain a key of the language, a kind, or what becomes of a component and why

@@ -6,6 +6,7 @@ use crate::kind::AnyKind;
 
 pub mod acm_certificate;
 mod blocker;
+pub mod arn;
 mod cloudfront;
 mod cloudfront_behavior;
 pub mod cloudfront_cache_policy;

@@ -24,6 +24,7 @@ pub mod state;
 pub mod observe;
 pub mod plan;
 pub mod apply;
+pub mod recover;
 // A cloud in memory, for rehearsals and tests
 pub mod simulation;
 // What is told of all that

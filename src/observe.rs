@@ -39,6 +39,17 @@ type Asked<'a> = (&'a Address, Wanted<'a>);
 /// What is wanted of each kind in each region.
 type Groups<'a> = BTreeMap<(&'static str, &'a str), Vec<Asked<'a>>>;
 
+/// An object to look up.
+#[derive(Clone, Debug)]
+pub struct Ask<'a> {
+    /// What it is called in the answer.
+    pub address: &'a Address,
+    /// The name of its kind; one that nobody knows is never found.
+    pub kind: &'a str,
+    pub region: &'a str,
+    pub wanted: Wanted<'a>,
+}
+
 /// Looks up everything that is desired or recorded. Any read that fails fails the whole: a plan from half a picture
 /// would create twice what it did not see. What is recorded and not found is looked up again, once reads cannot miss it
 /// any more.
@@ -47,12 +58,12 @@ pub async fn observe(
     graph: &Graph,
     state: &State,
 ) -> Result<Observation, ObserveError> {
-    let mut groups = Groups::new();
-    let mut want = |kind: &str, region, address, lookup, compared| {
-        if let (Some(kind), Some(lookup)) = (kinds::find(kind), lookup) {
+    let mut asks = Vec::new();
+    let mut want = |kind, region, address, lookup: Option<Lookup>, compared| {
+        asks.extend(lookup.map(|lookup| {
             let wanted = Wanted { lookup, compared };
-            groups.entry((kind.name(), region)).or_default().push((address, wanted));
-        }
+            Ask { address, kind, region, wanted }
+        }));
     };
     let recorded = RecordedIds::of(state);
     for (address, record) in &state.resources {
@@ -63,7 +74,7 @@ pub async fn observe(
             Status::Stable => Compared::with(spec).as_left(&record.spec),
             _ => Compared::with(spec),
         };
-        want(&record.kind, &record.region, address, lookup, compared);
+        want(record.kind.as_str(), record.region.as_str(), address, lookup, compared);
     }
     for (address, existing) in &graph.existing {
         let lookup = Some(Lookup::Id(existing.id.clone()));
@@ -75,23 +86,27 @@ pub async fn observe(
             want(&node.kind, &node.region, address, lookup, Compared::with(&node.spec));
         }
     }
-    let mut observation = look(cloud, &groups).await?;
+    let mut observation = look_up(cloud, asks.clone()).await?;
     // What is recorded and not seen may have been made a moment ago, by an apply that was cut off or has just ended.
-    for asked in groups.values_mut() {
-        asked.retain(|(address, _)| {
-            let record = state.resources.get(*address);
-            record.is_some_and(|record| record.id.is_some()) && !observation.contains_key(*address)
-        });
-    }
-    groups.retain(|_, asked| !asked.is_empty());
-    if !groups.is_empty() {
+    asks.retain(|ask| {
+        let record = state.resources.get(ask.address);
+        record.is_some_and(|record| record.id.is_some()) && !observation.contains_key(ask.address)
+    });
+    if !asks.is_empty() {
         sleep(cloud.lag_max()).await;
-        observation.extend(look(cloud, &groups).await?);
+        observation.extend(look_up(cloud, asks).await?);
     }
     Ok(observation)
 }
 
-async fn look(cloud: &dyn Cloud, groups: &Groups<'_>) -> Result<Observation, ObserveError> {
+/// Looks up these objects, all that are of one kind and region together.
+pub async fn look_up(cloud: &dyn Cloud, asks: Vec<Ask<'_>>) -> Result<Observation, ObserveError> {
+    let mut groups = Groups::new();
+    for Ask { address, kind, region, wanted } in asks {
+        if let Some(kind) = kinds::find(kind) {
+            groups.entry((kind.name(), region)).or_default().push((address, wanted));
+        }
+    }
     let reads = groups.iter().map(|((kind, region), asked)| read(cloud, kind, region, asked));
     let found: Vec<Vec<(Address, Observed)>> =
         stream::iter(reads).buffer_unordered(IN_FLIGHT_MAX).try_collect().await?;

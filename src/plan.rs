@@ -367,11 +367,7 @@ impl Planner<'_> {
                 || self.changes.contains_key(at)
                 || self.graph.nodes.contains_key(at)
         };
-        let numbered = (1..).map(|n| if n == 1 { String::new() } else { format!("-{n}") });
-        let mut free = numbered
-            .map(|n| Address::of(address.component(), &format!("{}{REPLACED}{n}", address.role())))
-            .filter(|at| !taken(at));
-        free.next().expect("numbers do not end")
+        old_half(address, &taken)
     }
 }
 
@@ -385,6 +381,15 @@ fn moves(change: &Change, output: &str) -> bool {
 
 /// How the address of an old half ends; a number may follow.
 const REPLACED: &str = "@replaced";
+
+/// The first address for an old half of what stands at `address` that is not taken.
+pub(crate) fn old_half(address: &Address, taken: &dyn Fn(&Address) -> bool) -> Address {
+    let numbered = (1..).map(|n| if n == 1 { String::new() } else { format!("-{n}") });
+    let mut free = numbered
+        .map(|n| Address::of(address.component(), &format!("{}{REPLACED}{n}", address.role())))
+        .filter(|at| !taken(at));
+    free.next().expect("numbers do not end")
+}
 
 /// The address whose old half this one is.
 fn replaced_base(address: &Address) -> Option<Address> {

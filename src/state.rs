@@ -3,6 +3,7 @@
 //! **Architecture invariant:** [`next`] holds every transition of a record. Recovery is nothing but replay through it.
 
 mod bucket;
+pub mod edit;
 mod folder;
 mod format;
 mod holder;
@@ -12,6 +13,8 @@ pub mod lock;
 mod log;
 #[cfg(test)]
 mod memory;
+pub mod seal;
+mod sealed;
 pub mod store;
 
 use std::collections::BTreeMap;
@@ -30,6 +33,7 @@ pub use holder::Holder;
 pub use journal::{Durable, Journal, JournalError};
 pub use lease::Permit;
 pub use lock::{Lock, LockError};
+pub use seal::{Seal, SealError};
 pub use store::{Store, StoreError, Version};
 
 /// The recorded side of a stack, with the journal already replayed into it.
@@ -169,6 +173,11 @@ impl State {
     /// Whether anything is begun and not ended.
     pub fn is_settled(&self) -> bool {
         self.resources.values().all(|record| record.status == Status::Stable)
+    }
+
+    /// Whether a creation was begun of which nobody knows what became of it.
+    pub fn is_open(&self) -> bool {
+        self.resources.values().any(|record| matches!(record.status, Status::Creating(_)))
     }
 
     /// The token for creating the resource at `address`: the one of an open creation with the same inputs, so that a

@@ -84,13 +84,13 @@ fn path(name: &str) -> PathBuf {
     root().join(name)
 }
 
-fn load(name: &str, environment: &str, sets: &[(String, String)]) -> Blueprint {
+pub(crate) fn load(name: &str, environment: &str, sets: &[(String, String)]) -> Blueprint {
     let environment = (!environment.is_empty()).then_some(environment);
     let loaded = blueprint::load(&path(name), Selection { environment, sets });
     loaded.blueprint.unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics))
 }
 
-async fn graph(stack: &TestStack, blueprint: &Blueprint) -> Graph {
+pub(crate) async fn graph(stack: &TestStack, blueprint: &Blueprint) -> Graph {
     let cx = stack.aws.region(blueprint.region.as_str());
     let account = cx.account().await.unwrap();
     let account = Account { id: account.id.clone(), partition: account.partition.clone() };

@@ -16,6 +16,7 @@ mod laws;
 mod protection;
 mod reads;
 mod sandbox;
+mod state;
 mod support;
 mod sweeps;
 mod team;

@@ -13,6 +13,8 @@ schema! {
         pub s3: Option<Spanned<StateBucket>>,
         /// Where the lock is, if not in the bucket.
         pub lock: Option<Spanned<StateLock>>,
+        /// How the state is sealed, wherever it is kept.
+        pub encryption: Option<StateEncryption>,
     }
 }
 
@@ -27,6 +29,17 @@ schema! {
         pub region: Option<Spanned<Region>>,
         /// The KMS key that encrypts the objects; without it, as the bucket says.
         pub kms_key: Option<Spanned<Arn>>,
+    }
+}
+
+schema! {
+    /// How state is sealed. Without it: by the bucket's KMS key, if one is named, by the passphrase in
+    /// `PLATCTL_STATE_PASSPHRASE`, if there is one, and as it is sealed already.
+    pub struct StateEncryption("how state is sealed") {
+        /// The KMS key that seals it.
+        pub kms_key: Option<Spanned<Arn>>,
+        /// Whether state that is not sealed is refused. Else it is read, and sealed when it is written next.
+        pub required: bool = "false",
     }
 }
 
@@ -55,8 +68,10 @@ impl StateSettings {
                     .hint("Say in `s3` which bucket holds the state, or leave `lock` out."),
             );
         }
-        let key = self.s3.as_ref().and_then(|s3| s3.kms_key.as_ref());
-        if let Some(key) = key.filter(|key| key.service() != "kms") {
+        let of_bucket = self.s3.as_ref().and_then(|s3| s3.kms_key.as_ref());
+        let of_seal = self.encryption.as_ref().and_then(|it| it.kms_key.as_ref());
+        let keys = of_bucket.into_iter().chain(of_seal);
+        for key in keys.filter(|key| key.service() != "kms") {
             check.report(
                 Diagnostic::error(format!("`{key}` is not a KMS key"))
                     .at(key.span, format!("an ARN of {}", key.service())),

@@ -8,6 +8,7 @@ use super::connection::Connection;
 use super::error::{CommandError, Problem};
 use super::execute::{Consent, Work, execute, locked, present};
 use super::exit::Exit;
+use super::keys::Wanted;
 use super::plan::survey;
 use super::saved::{SavedPlan, stale};
 use super::target::{self, Target};
@@ -75,7 +76,7 @@ async fn from_plan(
     let place = saved.place(common)?;
     let connection = Connection::open(ui, common, &saved.plan.region).await?;
     place.prepare(common)?;
-    let store = place.store(&saved.plan.stack, &connection);
+    let store = place.store(&saved.plan.stack, Wanted::default(), &connection);
     locked(ui, &store, "apply", async |lock| {
         let mut state = store.load().await?;
         saved.fits(&mut state)?;

@@ -18,7 +18,8 @@ use crate::report::json::FORMAT;
 use crate::report::style::{ERROR, QUIET, STRONG, painted};
 use crate::sandbox::SandboxError;
 use crate::source::SourceMap;
-use crate::state::{JournalError, LockError, StoreError};
+use crate::state::seal::{FORMER_PASSPHRASE_VARIABLE, PASSPHRASE_VARIABLE};
+use crate::state::{JournalError, LockError, SealError, StoreError};
 
 use super::connection::AccountError;
 use super::exit::Exit;
@@ -76,6 +77,12 @@ impl Problem {
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+
+    /// A call failed.
+    pub(crate) fn failed(mut self, fault: &Fault) -> Self {
+        self.caused_by(fault);
+        self.fault(fault)
     }
 
     fn fault(mut self, fault: &Fault) -> Self {
@@ -242,12 +249,15 @@ impl From<StoreError> for CommandError {
                 problem.hint("Name another folder with `--state`.").into()
             }
             StoreError::Format { .. } => problem
-                .hint("Restore the file from a backup; the journal beside it is intact.")
+                .hint(
+                    "Restore it from a backup, or record anew what is live: `platctl state recover --force`.",
+                )
                 .into(),
             StoreError::NoVersion { .. } => {
                 problem.hint("`platctl state history` lists the versions that are kept.").into()
             }
             StoreError::Journal(error) => error.into(),
+            StoreError::Seal { source, .. } => hinted(problem, &source).into(),
             StoreError::Io { .. } | StoreError::OtherLock => problem.into(),
         }
     }
@@ -263,6 +273,7 @@ impl From<JournalError> for CommandError {
             JournalError::Lock(error) => return error.into(),
             JournalError::Cloud { fault, .. } => problem.fault(&fault).hint(NOTHING_LOST),
             JournalError::Version { .. } => problem.hint("Use a newer platctl."),
+            JournalError::Seal { source, .. } => hinted(problem, &source),
             JournalError::Line { .. } | JournalError::Foreign { .. } | JournalError::Stopped => {
                 problem
             }
@@ -307,6 +318,35 @@ fn make_hint(place: &str) -> Option<String> {
         "If it is not there yet, make it: `aws dynamodb create-table --table-name {table} --billing-mode PAY_PER_REQUEST \
          --attribute-definitions AttributeName=LockID,AttributeType=S --key-schema AttributeName=LockID,KeyType=HASH`."
     ))
+}
+
+/// What to do about a piece that cannot be opened or sealed.
+fn hinted(problem: Problem, error: &SealError) -> Problem {
+    match error {
+        SealError::NoPassphrase => problem.hint(format!(
+            "Set {PASSPHRASE_VARIABLE} to the passphrase of this state."
+        )),
+        SealError::WrongPassphrase => problem.hint(format!(
+            "Set {PASSPHRASE_VARIABLE} to the passphrase that it was sealed with, or {FORMER_PASSPHRASE_VARIABLE}, \
+             if that was another one."
+        )),
+        SealError::Unwrap { fault, .. } | SealError::Generate { fault, .. } => {
+            problem.fault(fault).hint(
+                "Who works on the stack needs `kms:Decrypt` and `kms:GenerateDataKey` for this key.",
+            )
+        }
+        SealError::Unsealed => problem.hint(
+            "Put the sealed one back. If this one is meant, `platctl state push --force` takes a state in the open.",
+        ),
+        SealError::Damaged | SealError::Misplaced { .. } | SealError::Format(_) => problem.hint(
+            "Restore the file from a backup, or record anew what is live: `platctl state recover --force`.",
+        ),
+        SealError::Version { .. } => problem.hint("Use a newer platctl."),
+        SealError::Costly
+        | SealError::Exhausted
+        | SealError::Cipher
+        | SealError::NoService { .. } => problem,
+    }
 }
 
 impl From<SandboxError> for CommandError {

@@ -8,12 +8,15 @@ use std::sync::Arc;
 use super::Common;
 use super::connection::Connection;
 use super::error::CommandError;
+use super::keys::{self, Wanted};
 use crate::address::Stack;
 use crate::blueprint::state::{StateBucket, StateSettings};
 use crate::blueprint::value::{Arn, BucketName, ObjectPrefix, Region, TableName};
+use crate::cloud::data_key::KeyService;
 use crate::cloud::objects::{Cell, S3Objects, TableCell};
 use crate::source::Spanned;
 use crate::state::Store;
+use crate::state::seal::Wrap;
 
 /// As `--state` says it, and saved plans do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,25 +70,40 @@ impl Place {
     }
 
     /// The store of a stack, if reaching it needs no connection.
-    pub(crate) fn offline(&self, stack: &Stack) -> Option<Store> {
+    /// Whatever is sealed by KMS needs one all the same, and makes it.
+    pub(crate) fn offline(
+        &self,
+        stack: &Stack,
+        wanted: Wanted,
+        way: impl FnOnce() -> Arc<dyn KeyService>,
+    ) -> Option<Store> {
         match self {
-            Self::Folder(folder) => Some(Store::new(folder, stack)),
+            Self::Folder(folder) => {
+                Some(Store::new(folder, stack).sealed(keys::seal(wanted, way())))
+            }
             Self::Bucket(_) => None,
         }
     }
 
-    pub(crate) fn store(&self, stack: &Stack, connection: &Connection) -> Store {
+    pub(crate) fn store(&self, stack: &Stack, wanted: Wanted, connection: &Connection) -> Store {
+        let way = || Arc::clone(&connection.aws) as Arc<dyn KeyService>;
         let BucketPlace { bucket, prefix, region, kms_key, table } = match self {
-            Self::Folder(folder) => return Store::new(folder, stack),
+            Self::Folder(folder) => {
+                return Store::new(folder, stack).sealed(keys::seal(wanted, way()));
+            }
             Self::Bucket(bucket) => bucket.clone(),
         };
+        // Whoever names a key for the bucket wants no less than that nobody reads the state without it.
+        let of_bucket = kms_key.clone().map(Wrap::Kms);
+        let wanted = Wanted { wrap: wanted.wrap.or(of_bucket), ..wanted };
         let cx = connection.aws.apart(region.as_deref().unwrap_or(connection.region()));
         let prefix = format!("{prefix}/{stack}/");
         let lock = table.map(|table| {
             let id = format!("{bucket}/{prefix}lock");
             Arc::new(TableCell { cx: Arc::clone(&cx), table, id }) as Arc<dyn Cell>
         });
-        Store::in_bucket(Arc::new(S3Objects { cx, bucket, prefix, kms_key }), lock, stack)
+        let objects = S3Objects { cx, bucket, prefix, kms_key };
+        Store::in_bucket(Arc::new(objects), lock, stack).sealed(keys::seal(wanted, way()))
     }
 
     /// Makes a folder for all state, out of git's sight: ids are of no use to others without the lock.

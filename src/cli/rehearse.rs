@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use super::Common;
-use super::connection::Connection;
 use super::error::CommandError;
 use super::execute::reporter;
 use super::exit::Exit;
+use super::state;
 use super::target::{BlueprintArg, Target};
 use super::ui::Ui;
 use crate::address::Stack;
@@ -70,8 +70,11 @@ pub(crate) fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, Command
     })?;
     let store = Store::new(folder.path(), &target.stack);
     // In real time: it may have to be fetched.
-    let recorded =
-        if args.recorded { Some(super::block_on(load(ui, common, &target))?) } else { None };
+    let recorded = if args.recorded {
+        Some(super::block_on(load(ui, common, &args.blueprint.blueprint))?)
+    } else {
+        None
+    };
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().start_paused(args.speed.is_none());
     let runtime =
@@ -94,12 +97,8 @@ pub(crate) fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, Command
     Ok(if rehearsed.outcome.is_success() { Exit::Done } else { Exit::Failed })
 }
 
-async fn load(ui: &Ui, common: &Common, target: &Target) -> Result<State, CommandError> {
-    let store = match target.place.offline(&target.stack) {
-        Some(store) => store,
-        None => target.store(&Connection::open(ui, common, target.region()).await?),
-    };
-    Ok(store.load().await?)
+async fn load(ui: &Ui, common: &Common, blueprint: &Path) -> Result<State, CommandError> {
+    Ok(state::store(ui, common, blueprint, None).await?.load().await?)
 }
 
 /// Plays the change itself, with all that may go wrong.

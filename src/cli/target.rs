@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::Common;
 use super::connection::Connection;
 use super::error::CommandError;
+use super::keys::Wanted;
 use super::place::Place;
 use super::ui::Ui;
 use crate::address::Stack;
@@ -13,6 +14,7 @@ use crate::graph::Graph;
 use crate::graph::compile::{Account, compile};
 use crate::source::SourceMap;
 use crate::state::Store;
+use crate::state::seal::Wrap;
 
 /// The positional argument of most commands.
 #[derive(Clone, Debug, clap::Args)]
@@ -58,9 +60,18 @@ impl Target {
         })
     }
 
+    /// What the blueprint says about how its state is sealed.
+    pub(crate) fn sealing(&self) -> Wanted {
+        let encryption = self.blueprint.state.as_ref().and_then(|it| it.encryption.as_ref());
+        encryption.map_or_else(Wanted::default, |it| Wanted {
+            wrap: it.kms_key.as_ref().map(|key| Wrap::Kms(key.to_string())),
+            required: it.required,
+        })
+    }
+
     /// Where its state is.
     pub(crate) fn store(&self, connection: &Connection) -> Store {
-        self.place.store(&self.stack, connection)
+        self.place.store(&self.stack, self.sealing(), connection)
     }
 
     pub(crate) fn region(&self) -> &str {

@@ -105,6 +105,11 @@ impl Aws {
         Arc::clone(cx)
     }
 
+    /// The region where none is named.
+    pub fn home(&self) -> &str {
+        self.sdk.region().map_or("us-east-1", Region::as_ref)
+    }
+
     /// Clients of a region apart from all others: no limit makes them wait for others, and no gate is before them.
     pub fn apart(&self, region: &str) -> Arc<Cx> {
         self.clients(region, Gate::default())
@@ -316,9 +321,10 @@ impl Intercept for EffectsOnce {
     }
 }
 
-/// Whether an action changes nothing, by the verbs that AWS names its reads with.
+/// Whether an action changes nothing, by the verbs that AWS names its reads with, and those of KMS that only compute.
 fn is_read(action: &str) -> bool {
-    ["Describe", "List", "Get", "BatchGet"].iter().any(|verb| action.starts_with(verb))
+    let verbs = ["Describe", "List", "Get", "BatchGet", "Decrypt", "GenerateDataKey"];
+    verbs.iter().any(|verb| action.starts_with(verb))
 }
 
 /// Who is asked before an effect is sent: nobody, if nothing was said.

@@ -10,6 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::reply::{collect, present};
 use crate::cloud::Cx;
+use crate::cloud::owned::region_of_the_world;
 use crate::cloud::tags::{self, ADDRESS_TAG, STACK_TAG, Tags};
 use crate::fault::Fault;
 use crate::kind::{Compared, Lookup};
@@ -98,11 +99,7 @@ pub(super) async fn owned_of_the_world(
     if filters.is_empty() {
         return Ok(Vec::new());
     }
-    let home = match cx.account().await?.partition.as_str() {
-        "aws-cn" => "cn-northwest-1",
-        "aws-us-gov" => "us-gov-west-1",
-        _ => "us-east-1",
-    };
+    let home = region_of_the_world(&cx.account().await?.partition);
     let mut arns = Vec::new();
     for filters in filters {
         let mut token = None;

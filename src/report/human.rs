@@ -7,6 +7,7 @@ mod listing;
 mod outcome;
 mod plan;
 mod rehearsal;
+mod state;
 mod value;
 mod wrap;
 #[cfg(test)]
@@ -18,3 +19,4 @@ pub use listing::{calls, kind, kinds, record, records};
 pub use outcome::outcome;
 pub use plan::{plan, summary};
 pub use rehearsal::rehearsal;
+pub use state::{forgotten, history, moved, pushed, recovered, restored, rotated};

@@ -6,6 +6,7 @@ mod explain;
 mod listing;
 mod plan;
 mod rehearsal;
+mod state;
 
 use serde::Serialize;
 
@@ -14,6 +15,7 @@ pub use explain::{explain_component, explain_key, explain_language, explain_reso
 pub use listing::{kinds, record, records};
 pub use plan::{PlanV1, drift, plan, planned};
 pub use rehearsal::rehearsal;
+pub use state::{forgotten, history, moved, pushed, recovered, restored, rotated, unlocked};
 
 /// The version of every document and every event. It grows when a field goes or changes its meaning; new fields may
 /// come at any time.

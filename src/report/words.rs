@@ -110,6 +110,16 @@ pub fn done(action: Action) -> &'static str {
     }
 }
 
+/// A size that was measured: `812 B`, `3.4 KiB`, `12 MiB`.
+pub fn size(bytes: u64) -> String {
+    let units = [(1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.into_iter().find(|(unit, _)| bytes >= *unit) {
+        None => format!("{bytes} B"),
+        Some((unit, name)) if bytes >= 10 * unit => format!("{} {name}", bytes / unit),
+        Some((unit, name)) => format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
+    }
+}
+
 /// A duration that was measured: `0.3 s`, `12 s`, `1 min 45 s`, `1 h 2 min`.
 pub fn took(duration: Duration) -> String {
     if duration < Duration::from_secs(10) {
@@ -178,6 +188,12 @@ fn with_rest(whole: u64, unit: &str, rest: u64, smaller: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_the_unit_that_fits() {
+        let sizes = [812, 3_500, 48_211, 12 << 20].map(size);
+        assert_eq!(sizes, ["812 B", "3.4 KiB", "47 KiB", "12 MiB"]);
+    }
 
     #[test]
     fn durations_are_as_exact_as_they_deserve() {

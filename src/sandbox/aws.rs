@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
 use super::{Options, Running, SandboxError, unix_seconds, write};
+use crate::state::seal::{FORMER_PASSPHRASE_VARIABLE, PASSPHRASE_VARIABLE};
 
 /// The server answers in 2 s on a quiet machine; the first import after its installation takes longer.
 pub(super) const START_LIMIT: Duration = Duration::from_mins(1);
@@ -101,6 +102,13 @@ pub(super) fn write_extension(root: &Path) -> Result<PathBuf, SandboxError> {
     Ok(folder)
 }
 
+/// What opens states is nobody else's business, and least that of a server which outlives the command.
+fn without_passphrases(command: &mut Command) {
+    for variable in [PASSPHRASE_VARIABLE, FORMER_PASSPHRASE_VARIABLE] {
+        command.env_remove(variable);
+    }
+}
+
 /// Starts the server in the background and waits until it answers.
 pub(super) async fn launch(
     python: &Path,
@@ -120,7 +128,9 @@ pub(super) async fn launch(
     let log = folder.join("server.log");
     let failed = |source| SandboxError::Io { what: "write", path: log.clone(), source };
     let output = File::create(&log).map_err(failed)?;
-    let mut server = Command::new(python)
+    let mut command = Command::new(python);
+    without_passphrases(&mut command);
+    let mut server = command
         // Neither PYTHON* variables nor packages of the user's reach the private environment.
         .args(["-E", "-s"])
         .arg(extension.join("server.py"))

@@ -50,17 +50,19 @@ use crate::address::Stack;
 use crate::cloud::objects::{Cell, If, Listed, Object, ObjectCell, Objects, Tag};
 use crate::fault::{Class, Fault, Residue};
 use crate::state::format::{Checkpoint, Written};
-use crate::state::journal::{Journal, replay};
+use crate::state::journal::Journal;
 use crate::state::lease::{Lease, Watching};
 use crate::state::log::Log;
+use crate::state::sealed::Lines;
 use crate::state::store::{VERSIONS_MAX, fresh};
-use crate::state::{Holder, State, StoreError};
+use crate::state::{Holder, Seal, State, StoreError};
 
 /// The objects of one stack.
 #[derive(Clone, Debug)]
 pub(super) struct Bucket {
     objects: Arc<dyn Objects>,
     lock: Arc<dyn Cell>,
+    pub(super) seal: Arc<Seal>,
 }
 
 /// What whoever has the lock knows: nobody else writes.
@@ -105,10 +107,14 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 impl Bucket {
     /// `lock`: where the lease is, if not beside the state.
-    pub(super) fn new(objects: Arc<dyn Objects>, lock: Option<Arc<dyn Cell>>) -> Self {
+    pub(super) fn new(
+        objects: Arc<dyn Objects>,
+        lock: Option<Arc<dyn Cell>>,
+        seal: Arc<Seal>,
+    ) -> Self {
         let beside = || ObjectCell { objects: Arc::clone(&objects), key: LOCK.into() };
         let lock = lock.unwrap_or_else(|| Arc::new(beside()));
-        Self { objects, lock }
+        Self { objects, lock, seal }
     }
 
     pub(super) fn place(&self) -> String {
@@ -129,7 +135,7 @@ impl Bucket {
         // A lock that somebody removed must not begin again at a number that was used.
         let floor = match self.read(stack).await {
             Ok(read) => read.checkpoint.fence,
-            Err(StoreError::Format { .. } | StoreError::Journal(_)) => 0,
+            Err(error) if error.is_damage() => 0,
             Err(error) => return Err(error),
         };
         let lease = Lease::take(Arc::clone(&self.lock), holder, floor, watching).await?;
@@ -148,7 +154,7 @@ impl Bucket {
         for _ in 0..TRIES_MAX {
             let read = match self.read(stack).await {
                 Ok(read) => read,
-                Err(StoreError::Format { .. } | StoreError::Journal(_)) => {
+                Err(error) if error.is_damage() => {
                     // It can still be replaced.
                     let tag = self.get(STATE).await?.map(|it| it.tag);
                     return Ok(Stored { checkpoint: None, tag, next: 0 });
@@ -168,7 +174,8 @@ impl Bucket {
                 self.remember(&checkpoint).await?;
             }
             checkpoint.fence = lease.fence;
-            if let Some(tag) = self.put(STATE, checkpoint.encode(), condition(tag)).await? {
+            let bytes = self.encode(&checkpoint, STATE).await?;
+            if let Some(tag) = self.put(STATE, bytes, condition(tag)).await? {
                 return Ok(Stored { checkpoint: Some(checkpoint), tag: Some(tag), next: 0 });
             }
         }
@@ -203,7 +210,7 @@ impl Bucket {
         }
         state.serial += 1;
         let log = Log::start(Arc::clone(&self.objects), held.lease.fence, stored.next, permit);
-        Ok(Journal::in_log(log, state, written))
+        Ok(Journal::in_log(log, Lines::new(Arc::clone(&self.seal), state), state, written)?)
     }
 
     pub(super) async fn finish(
@@ -265,7 +272,8 @@ impl Bucket {
         let key = version_key(serial);
         let found = self.get(&key).await?;
         let found = found.ok_or_else(|| StoreError::NoVersion { place: self.place(), serial })?;
-        Checkpoint::decode(&found.bytes, stack, &self.objects.place(&key))
+        let place = self.objects.place(&key);
+        self.seal.decode(&found.bytes, stack, Some(serial), &place).await
     }
 
     pub(super) async fn unlock(&self) -> Result<Option<Holder>, StoreError> {
@@ -279,7 +287,8 @@ impl Bucket {
                 let checkpoint = Checkpoint { state: fresh(stack), written: None, fence: 0 };
                 return Ok(Read { checkpoint, tag: None, next: None, events: 0 });
             };
-            let mut checkpoint = Checkpoint::decode(&bytes, stack, &self.objects.place(STATE))?;
+            let place = self.objects.place(STATE);
+            let mut checkpoint = self.seal.decode(&bytes, stack, None, &place).await?;
             let journal = journal_folder(checkpoint.fence);
             let listed = self.list(&journal).await?;
             let Some(last) = listed.last() else {
@@ -293,7 +302,8 @@ impl Bucket {
             let unchanged = self.get(STATE).await?.is_some_and(|now| now.tag == tag);
             if unchanged && let Some(read) = read.into_iter().collect::<Option<Vec<Object>>>() {
                 let text: Vec<u8> = read.into_iter().flat_map(|it| it.bytes).collect();
-                let events = replay(&text, &self.objects.place(&journal), &mut checkpoint)?;
+                let place = self.objects.place(&journal);
+                let events = self.seal.replay(&text, &place, &mut checkpoint).await?;
                 return Ok(Read { checkpoint, tag: Some(tag), next, events });
             }
         }
@@ -310,7 +320,8 @@ impl Bucket {
     ) -> Result<(), StoreError> {
         let checkpoint = Checkpoint { state: state.clone(), written, fence: held.lease.fence };
         self.remember(&checkpoint).await?;
-        let put = self.put(STATE, checkpoint.encode(), condition(stored.tag.clone())).await?;
+        let bytes = self.encode(&checkpoint, STATE).await?;
+        let put = self.put(STATE, bytes, condition(stored.tag.clone())).await?;
         let Some(tag) = put else { return Err(held.lease.lost().await.into()) };
         (stored.checkpoint, stored.tag) = (Some(checkpoint), Some(tag));
         Ok(())
@@ -321,9 +332,39 @@ impl Bucket {
         // A stack of which nothing was ever recorded has no past.
         if checkpoint.state.serial > 0 {
             let key = version_key(checkpoint.state.serial);
-            self.put(&key, checkpoint.encode(), If::Absent).await?;
+            let bytes = self.encode(checkpoint, &key).await?;
+            self.put(&key, bytes, If::Absent).await?;
         }
         Ok(())
+    }
+
+    async fn encode(&self, checkpoint: &Checkpoint, key: &str) -> Result<Vec<u8>, StoreError> {
+        self.seal.encode(checkpoint, &self.objects.place(key)).await
+    }
+
+    /// Seals every version of the history anew.
+    pub(super) async fn reseal(&self, stack: &Stack) -> Result<(), StoreError> {
+        for (serial, _) in self.versions().await? {
+            let key = version_key(serial);
+            // One that has become too old meanwhile needs no seal.
+            let Some(Object { bytes, tag, .. }) = self.get(&key).await? else { continue };
+            let place = self.objects.place(&key);
+            let version = self.seal.decode(&bytes, stack, Some(serial), &place).await?;
+            let bytes = self.encode(&version, &key).await?;
+            if self.put(&key, bytes, If::Unchanged(tag)).await?.is_none() {
+                return Err(StoreError::Moving { place });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the journal tells what the checkpoint does not know.
+    pub(super) async fn is_cut_off(&self, stack: &Stack) -> Result<bool, StoreError> {
+        Ok(self.read(stack).await?.events > 0)
+    }
+
+    pub(super) async fn holder(&self) -> Result<Option<Holder>, StoreError> {
+        Lease::holder(&*self.lock).await
     }
 
     /// Removes the lines of journals up to that of `fence`, which are all in the checkpoint, and versions that are too old.

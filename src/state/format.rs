@@ -100,6 +100,19 @@ impl Checkpoint {
     }
 }
 
+impl State {
+    /// As `state pull` prints it: what is recorded, and nothing of how and where it is kept.
+    pub fn to_json(&self) -> String {
+        let bytes = Checkpoint { state: self.clone(), written: None, fence: 0 }.encode();
+        String::from_utf8(bytes).expect("JSON is UTF-8")
+    }
+
+    /// The state of `stack` in what `state pull` printed. `place` is what messages call where that comes from.
+    pub fn from_json(bytes: &[u8], stack: &Stack, place: &str) -> Result<Self, StoreError> {
+        Ok(Checkpoint::decode(bytes, stack, place)?.state)
+    }
+}
+
 /// The highest version that is read, for messages.
 pub(super) fn newest() -> u64 {
     VERSION

@@ -20,11 +20,14 @@ use crate::fault::Fault;
 use crate::state::format::Checkpoint;
 use crate::state::lease::Permit;
 use crate::state::log::Log;
+use crate::state::seal::SealError;
+use crate::state::sealed::Lines;
 use crate::state::{Event, LockError, State, Written};
 
 /// An open journal, appended to.
 #[derive(Debug)]
 pub struct Journal {
+    lines: Lines,
     sink: Sink,
     /// Of an apply that has appended nothing yet: it goes with the first event.
     header: Vec<u8>,
@@ -106,6 +109,12 @@ pub enum JournalError {
     },
     #[error("the journal {place} has format {found}; this platctl reads up to {VERSION}")]
     Version { place: String, found: u32 },
+    #[error("{place} cannot be sealed")]
+    Seal {
+        place: String,
+        #[source]
+        source: Arc<SealError>,
+    },
     #[error("the journal {place} continues another state than the one beside it")]
     Foreign { place: String },
 }
@@ -138,12 +147,14 @@ impl Journal {
     pub(super) fn in_file(
         file: File,
         path: PathBuf,
+        mut lines: Lines,
         state: &State,
         written: Written,
     ) -> Result<Self, JournalError> {
+        let header = lines.sealed(header(state, Some(written)))?;
         let sink = Sink::File { file, path, broken: watch::Sender::new(None) };
-        let mut journal = Self { sink, header: Vec::new() };
-        let Durable(written) = journal.write(header(state, Some(written)));
+        let mut journal = Self { lines, sink, header: Vec::new() };
+        let Durable(written) = journal.write(header);
         match written {
             Progress::Ended(Err(error)) => Err(error),
             Progress::Ended(Ok(())) | Progress::UnderWay(_) => Ok(journal),
@@ -151,15 +162,27 @@ impl Journal {
     }
 
     /// As [`in_file`](Self::in_file), in a bucket.
-    pub(super) fn in_log(log: Log, state: &State, written: Written) -> Self {
-        Self { sink: Sink::Log(log), header: header(state, Some(written)) }
+    pub(super) fn in_log(
+        log: Log,
+        mut lines: Lines,
+        state: &State,
+        written: Written,
+    ) -> Result<Self, JournalError> {
+        let header = lines.sealed(header(state, Some(written)))?;
+        Ok(Self { lines, sink: Sink::Log(log), header })
     }
 
     /// Appends an event; it is in the journal's order at once, and durable when the future is done.
     pub fn append(&mut self, address: &Address, event: &Event) -> Durable {
-        let mut lines = std::mem::take(&mut self.header);
-        lines.extend(line(&Entry { address: address.clone(), event: event.clone() }));
-        self.write(lines)
+        let entry = line(&Entry { address: address.clone(), event: event.clone() });
+        match self.lines.sealed(entry) {
+            Ok(line) => {
+                let mut lines = std::mem::take(&mut self.header);
+                lines.extend(line);
+                self.write(lines)
+            }
+            Err(error) => Durable(Progress::Ended(Err(error))),
+        }
     }
 
     /// Waits until the journal fails, or the lock is lost; for ever if neither happens.

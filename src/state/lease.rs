@@ -211,6 +211,11 @@ impl Lease {
         self.shared.lost().await
     }
 
+    /// Who has it.
+    pub(super) async fn holder(cell: &dyn Cell) -> Result<Option<Holder>, StoreError> {
+        Ok(read(cell).await?.and_then(|(lease, _)| lease.holder))
+    }
+
     /// Takes it away from whoever has it.
     pub(super) async fn clear(cell: &dyn Cell) -> Result<Option<Holder>, StoreError> {
         loop {

@@ -15,16 +15,19 @@ use crate::fault::Fault;
 use crate::state::bucket::Bucket;
 use crate::state::folder::Folder;
 use crate::state::format::{self, Checkpoint, Written};
-use crate::state::journal::{Journal, JournalError, replay};
+use crate::state::journal::{Journal, JournalError};
 use crate::state::lease::Watching;
 use crate::state::lock::Hold;
-use crate::state::{Holder, Lock, LockError, State, holder};
+use crate::state::seal::{SealError, Wrap};
+use crate::state::sealed::Lines;
+use crate::state::{Holder, Lock, LockError, Seal, State, holder};
 
 /// Where the state of one stack lives.
 #[derive(Clone, Debug)]
 pub struct Store {
     place: Place,
     stack: Stack,
+    seal: Arc<Seal>,
 }
 
 #[derive(Clone, Debug)]
@@ -86,6 +89,12 @@ pub enum StoreError {
     /// The history does not have it: never written, or too old.
     #[error("there is no version {serial} of the state in {place}")]
     NoVersion { place: String, serial: u64 },
+    #[error("{place} cannot be opened or sealed")]
+    Seal {
+        place: String,
+        #[source]
+        source: SealError,
+    },
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
@@ -101,7 +110,7 @@ impl Store {
     /// The store of `stack` in a folder of its own below `root` (by default `.platctl`). Makes nothing.
     pub fn new(root: &Path, stack: &Stack) -> Self {
         let place = Place::Folder(Folder::new(root.join(stack.as_str())));
-        Self { place, stack: stack.clone() }
+        Self { place, stack: stack.clone(), seal: Arc::new(Seal::none()) }
     }
 
     /// The store of `stack` in `objects`, which are its own. `lock`: where its lock is, if not among them.
@@ -110,7 +119,23 @@ impl Store {
         lock: Option<Arc<dyn Cell>>,
         stack: &Stack,
     ) -> Self {
-        Self { place: Place::Bucket(Bucket::new(objects, lock)), stack: stack.clone() }
+        let seal = Arc::new(Seal::none());
+        let place = Place::Bucket(Bucket::new(objects, lock, Arc::clone(&seal)));
+        Self { place, stack: stack.clone(), seal }
+    }
+
+    /// The same, whose pieces this seal opens and seals.
+    #[must_use]
+    pub fn sealed(mut self, seal: Arc<Seal>) -> Self {
+        if let Place::Bucket(bucket) = &mut self.place {
+            bucket.seal = Arc::clone(&seal);
+        }
+        self.seal = seal;
+        self
+    }
+
+    pub fn stack(&self) -> &Stack {
+        &self.stack
     }
 
     /// Where the pieces lie, if that is a folder.
@@ -133,7 +158,7 @@ impl Store {
     /// applied has an empty one.
     pub async fn load(&self) -> Result<State, StoreError> {
         match &self.place {
-            Place::Folder(folder) => Ok(read(folder, &self.stack)?.state),
+            Place::Folder(folder) => Ok(self.read(folder).await?.state),
             Place::Bucket(bucket) => bucket.load(&self.stack).await,
         }
     }
@@ -166,11 +191,13 @@ impl Store {
                 bucket.begin(held, state, written(lock)).await
             }
             (Place::Folder(folder), Hold::File { .. }) => {
-                let former = read(folder, &self.stack)?.written;
-                save(folder, &Checkpoint { state: state.clone(), written: former, fence: 0 })?;
+                let former = self.read(folder).await?.written;
+                let checkpoint = Checkpoint { state: state.clone(), written: former, fence: 0 };
+                self.save(folder, &checkpoint).await?;
                 state.serial += 1;
                 let (file, path) = (folder.start_journal()?, folder.journal_path());
-                Ok(Journal::in_file(file, path, state, written(lock))?)
+                let lines = Lines::new(Arc::clone(&self.seal), state);
+                Ok(Journal::in_file(file, path, lines, state, written(lock))?)
             }
             _ => Err(StoreError::OtherLock),
         }
@@ -189,7 +216,8 @@ impl Store {
             }
             (Place::Folder(folder), Hold::File { .. }) => {
                 let written = Some(written(lock));
-                save(folder, &Checkpoint { state: state.clone(), written, fence: 0 })?;
+                let checkpoint = Checkpoint { state: state.clone(), written, fence: 0 };
+                self.save(folder, &checkpoint).await?;
                 drop(journal);
                 folder.remove_journal()
             }
@@ -205,21 +233,21 @@ impl Store {
                 bucket.replace(held, state, written(lock)).await
             }
             (Place::Folder(folder), Hold::File { .. }) => {
-                match read(folder, &self.stack) {
+                match self.read(folder).await {
                     Ok(former) => {
                         // What a cut-off apply left is part of the former one.
-                        save(folder, &former)?;
+                        self.save(folder, &former).await?;
                         folder.remove_journal()?;
                         state.serial = former.state.serial.max(state.serial) + 1;
                     }
-                    Err(StoreError::Format { .. } | StoreError::Journal(_)) => {
+                    Err(error) if error.is_damage() => {
                         folder.set_aside()?;
                         state.serial += 1;
                     }
                     Err(error) => return Err(error),
                 }
                 let written = Some(written(lock));
-                save(folder, &Checkpoint { state: state.clone(), written, fence: 0 })
+                self.save(folder, &Checkpoint { state: state.clone(), written, fence: 0 }).await
             }
             _ => Err(StoreError::OtherLock),
         }
@@ -259,6 +287,54 @@ impl Store {
         }
     }
 
+    /// Whether an apply was cut off: its journal tells what the checkpoint does not know. Whoever takes the lock of a bucket
+    /// puts the journal into the checkpoint, so this is to be asked before.
+    pub async fn is_cut_off(&self) -> Result<bool, StoreError> {
+        match &self.place {
+            Place::Folder(folder) => Ok(self.read_with_events(folder).await?.1 > 0),
+            Place::Bucket(bucket) => bucket.is_cut_off(&self.stack).await,
+        }
+    }
+
+    /// Seals all that is stored anew, by another key if `wrap` says so: the earlier versions first, so that a repeat
+    /// after a crash finishes it. What seals from now on.
+    pub async fn rotate(
+        &self,
+        lock: &Lock,
+        state: &mut State,
+        wrap: Option<Wrap>,
+    ) -> Result<Wrap, StoreError> {
+        if let Some(wrap) = wrap {
+            self.seal.wrap_with(wrap);
+        }
+        match &self.place {
+            Place::Bucket(bucket) => bucket.reseal(&self.stack).await?,
+            Place::Folder(folder) => {
+                for (serial, _) in folder.versions()? {
+                    let (version, path) = (self.kept(serial).await?, folder.version_path(serial));
+                    let bytes = self.seal.encode(&version, &path.display().to_string()).await?;
+                    Folder::write(&path, &bytes)?;
+                }
+            }
+        }
+        self.replace(lock, state).await?;
+        Ok(self.seal.wrap())
+    }
+
+    /// Who has the lock; `None`: nobody. One that the operating system keeps cannot be taken away, which is an error that
+    /// names who has it.
+    pub async fn holder(&self) -> Result<Option<Holder>, StoreError> {
+        match &self.place {
+            Place::Folder(_) => self.unlock().await,
+            Place::Bucket(bucket) => bucket.holder().await,
+        }
+    }
+
+    /// The state of a stack of which nothing was ever recorded.
+    pub fn fresh(&self) -> State {
+        fresh(&self.stack)
+    }
+
     async fn kept(&self, serial: u64) -> Result<Checkpoint, StoreError> {
         match &self.place {
             Place::Bucket(bucket) => bucket.version(&self.stack, serial).await,
@@ -268,41 +344,73 @@ impl Store {
                 let place = || folder.path().display().to_string();
                 let bytes =
                     bytes.ok_or_else(|| StoreError::NoVersion { place: place(), serial })?;
-                Checkpoint::decode(&bytes, &self.stack, &path.display().to_string())
+                let place = path.display().to_string();
+                self.seal.decode(&bytes, &self.stack, Some(serial), &place).await
             }
         }
     }
+
+    /// The checkpoint in a folder, with its journal replayed into it.
+    async fn read(&self, folder: &Folder) -> Result<Checkpoint, StoreError> {
+        Ok(self.read_with_events(folder).await?.0)
+    }
+
+    /// The same, and how many events the journal added.
+    async fn read_with_events(&self, folder: &Folder) -> Result<(Checkpoint, usize), StoreError> {
+        let path = folder.checkpoint_path();
+        let mut checkpoint = match Folder::read(&path)? {
+            Some(bytes) => {
+                let place = path.display().to_string();
+                self.seal.decode(&bytes, &self.stack, None, &place).await?
+            }
+            None => Checkpoint { state: fresh(&self.stack), written: None, fence: 0 },
+        };
+        let path = folder.journal_path();
+        let events = match Folder::read(&path)? {
+            Some(text) => {
+                self.seal.replay(&text, &path.display().to_string(), &mut checkpoint).await?
+            }
+            None => 0,
+        };
+        Ok((checkpoint, events))
+    }
+
+    /// Writes the checkpoint in a folder: into the history first, if it is not there.
+    async fn save(&self, folder: &Folder, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+        let place = folder.checkpoint_path().display().to_string();
+        let bytes = self.seal.encode(checkpoint, &place).await?;
+        let serial = checkpoint.state.serial;
+        // A stack of which nothing was ever recorded has no past.
+        if serial > 0 && !folder.version_path(serial).exists() {
+            Folder::write(&folder.version_path(serial), &bytes)?;
+        }
+        Folder::write(&folder.checkpoint_path(), &bytes)?;
+        let versions = folder.versions()?;
+        let surplus = versions.len().saturating_sub(VERSIONS_MAX);
+        versions[..surplus].iter().try_for_each(|(serial, _)| folder.remove_version(*serial))
+    }
 }
 
-/// The checkpoint in a folder, with its journal replayed into it.
-fn read(folder: &Folder, stack: &Stack) -> Result<Checkpoint, StoreError> {
-    let path = folder.checkpoint_path();
-    let place = path.display().to_string();
-    let stored = Folder::read(&path)?.map(|it| Checkpoint::decode(&it, stack, &place));
-    let mut checkpoint = stored.transpose()?.unwrap_or_else(|| Checkpoint {
-        state: fresh(stack),
-        written: None,
-        fence: 0,
-    });
-    let path = folder.journal_path();
-    if let Some(text) = Folder::read(&path)? {
-        replay(&text, &path.display().to_string(), &mut checkpoint)?;
+impl StoreError {
+    /// Whether what is stored cannot be read, and would not with any key: it can only be replaced.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Format { .. } => true,
+            Self::Journal(error) => {
+                matches!(error, JournalError::Line { .. } | JournalError::Foreign { .. })
+            }
+            Self::Seal { source, .. } => source.is_damage(),
+            Self::Io { .. }
+            | Self::Cloud { .. }
+            | Self::Absent { .. }
+            | Self::Moving { .. }
+            | Self::Version { .. }
+            | Self::OtherStack { .. }
+            | Self::OtherLock
+            | Self::NoVersion { .. }
+            | Self::Lock(_) => false,
+        }
     }
-    Ok(checkpoint)
-}
-
-/// Writes the checkpoint in a folder: into the history first, if it is not there.
-fn save(folder: &Folder, checkpoint: &Checkpoint) -> Result<(), StoreError> {
-    let bytes = checkpoint.encode();
-    let serial = checkpoint.state.serial;
-    // A stack of which nothing was ever recorded has no past.
-    if serial > 0 && !folder.version_path(serial).exists() {
-        Folder::write(&folder.version_path(serial), &bytes)?;
-    }
-    Folder::write(&folder.checkpoint_path(), &bytes)?;
-    let versions = folder.versions()?;
-    let surplus = versions.len().saturating_sub(VERSIONS_MAX);
-    versions[..surplus].iter().try_for_each(|(serial, _)| folder.remove_version(*serial))
 }
 
 /// The state of a stack of which nothing was ever recorded.

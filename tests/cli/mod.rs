@@ -82,7 +82,7 @@ impl Ended {
 }
 
 /// Every command, for sweeps.
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 30] = [
     "",
     "init",
     "validate",
@@ -94,6 +94,15 @@ const COMMANDS: [&str; 21] = [
     "state",
     "state list",
     "state show",
+    "state pull",
+    "state push",
+    "state mv",
+    "state rm",
+    "state history",
+    "state restore",
+    "state unlock",
+    "state recover",
+    "state rotate",
     "explain",
     "kinds",
     "schema",
@@ -132,6 +141,12 @@ fn a_wrong_command_line_is_no_pending_change() {
         "plan --set novalue",
         "state show",
         "state show nowhere",
+        "state mv a/b",
+        "state rm",
+        "state push",
+        "state restore",
+        "state restore latest",
+        "state rotate --open --passphrase",
         "apply --allow-delete nowhere",
         "completions tcsh",
         "sandbox start --speed 0",

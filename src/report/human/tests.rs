@@ -10,8 +10,12 @@ use crate::address::PhysicalId;
 use crate::apply::{Failure, Interrupt, Outcome, Skipped};
 use crate::fault::{Call, Class, Fault, Residue};
 use crate::plan::{Action, Op, drift as drifts};
+use crate::recover::{Recovered, Stray};
 use crate::report::fixture::{at, destruction, everything, nothing, state};
 use crate::report::{Detail, View};
+use crate::state::edit::Difference;
+use crate::state::seal::Wrap;
+use crate::state::{State, Version, Written};
 
 fn plain(report: impl Display) -> String {
     strip_str(&report.to_string()).to_string()
@@ -122,4 +126,56 @@ fn kinds_and_their_fields() {
     insta::assert_snapshot!("kind", plain(kind(of("AWS::KMS::Key"), view(80))));
     let some = [of("AWS::EC2::VPC"), of("AWS::IAM::Role")];
     insta::assert_snapshot!("kinds", plain(kinds(&some, view(80))));
+}
+
+#[test]
+fn what_became_of_a_state() {
+    let before = state();
+    let after = State { serial: before.serial + 1, ..before.clone() };
+    let versions = [(3, "apply", 41, 48_211), (2, "state mv", 41, 812)].map(
+        |(serial, purpose, resources, size)| Version {
+            serial,
+            written: Some(Written {
+                time: "2026-11-25T21:54:11Z".into(),
+                by: "ann@laptop".into(),
+                purpose: purpose.into(),
+            }),
+            resources,
+            size,
+        },
+    );
+    let first = Version { serial: 1, written: None, resources: 1, size: 3_000_000 };
+    let versions: Vec<Version> = versions.into_iter().chain([first]).collect();
+    let address = before.resources.keys().next().unwrap().clone();
+    let mut told = vec![
+        plain(history(&versions)),
+        plain(history(&[])),
+        plain(moved(&[(address.clone(), at("elsewhere/it"))].into(), &after)),
+        plain(forgotten(&before, &[address.clone()].into(), &after)),
+        plain(pushed(&after)),
+    ];
+    let difference = Difference {
+        returning: [address.clone()].into(),
+        leaving: [at("logs.old/group")].into(),
+        differing: [at("network/vpc")].into(),
+    };
+    told.push(plain(restored(2, &difference, &after)));
+    told.push(plain(restored(2, &Difference::default(), &after)));
+    let stray =
+        |arn: &str, recorded| Stray { arn: arn.into(), address: at("topics.news/topic"), recorded };
+    let found = Recovered {
+        state: after.clone(),
+        missing: [at("logs.api/group")].into(),
+        conflicts: everything().conflicts,
+        strays: vec![
+            stray("arn:aws:sns:eu-west-1:123456789012:news", Some(at("topics.news/topic"))),
+            stray("arn:aws:robomaker:eu-west-1:123456789012:robot/r", None),
+        ],
+        unseen: [(address, vec!["MasterUserSecret".into()])].into(),
+    };
+    told.push(plain(recovered(&found)));
+    for wrap in [Wrap::Open, Wrap::Passphrase, Wrap::Kms("alias/state".into())] {
+        told.push(plain(rotated(&wrap, &after)));
+    }
+    insta::assert_snapshot!("state", told.join("\n---\n"));
 }

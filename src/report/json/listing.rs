@@ -23,7 +23,7 @@ struct RecordsV1<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct EntryV1<'a> {
+pub(super) struct EntryV1<'a> {
     address: &'a Address,
     kind: &'a str,
     region: &'a str,
@@ -93,19 +93,23 @@ struct TypicalV1 {
 
 /// `state list --json`
 pub fn records(state: &State) -> impl Serialize + '_ {
-    let resources = state.resources.iter().map(|(address, record)| EntryV1 {
-        address,
-        kind: &record.kind,
-        region: &record.region,
-        id: record.id.as_ref(),
-        status: status(&record.status),
-    });
+    let resources = state.resources.iter().map(entry);
     RecordsV1 {
         format: FORMAT,
         stack: state.stack.as_str(),
         lineage: &state.lineage,
         serial: state.serial,
         resources: resources.collect(),
+    }
+}
+
+pub(super) fn entry<'a>((address, record): (&'a Address, &'a Record)) -> EntryV1<'a> {
+    EntryV1 {
+        address,
+        kind: &record.kind,
+        region: &record.region,
+        id: record.id.as_ref(),
+        status: status(&record.status),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
-use super::{short, tail};
+use super::{short, tail, without_passphrases};
 use crate::sandbox::{SandboxError, lock};
 
 /// The oldest Python that moto and the extension run on.
@@ -153,6 +153,7 @@ async fn run(
     limit: Duration,
 ) -> Result<Output, SandboxError> {
     command.stdin(Stdio::null()).kill_on_drop(true);
+    without_passphrases(&mut command);
     let path = command.as_std().get_program().into();
     match tokio::time::timeout(limit, command.output()).await {
         Ok(output) => output.map_err(|source| SandboxError::Io { what: "run", path, source }),

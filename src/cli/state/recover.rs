@@ -1,0 +1,59 @@
+//! `platctl state recover`
+
+use std::collections::BTreeSet;
+
+use super::{Rest, edited};
+use crate::cli::Common;
+use crate::cli::connection::Connection;
+use crate::cli::error::{CommandError, Problem};
+use crate::cli::target::{BlueprintArg, Target};
+use crate::cli::ui::Ui;
+use crate::cloud::owned::owned;
+use crate::recover::{Recovered, recover};
+use crate::report::{human, json};
+use crate::state::State;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Recover {
+    #[command(flatten)]
+    blueprint: BlueprintArg,
+    /// Give up what is recorded, and what a cut-off apply has left
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) async fn run(ui: &Ui, common: &Common, args: &Recover) -> Result<(), CommandError> {
+    let Recover { blueprint, force } = args;
+    let target = Target::load(ui, common, &blueprint.blueprint)?;
+    let connection = Connection::open(ui, common, target.region()).await?;
+    let graph = target.graph(&connection.account().await?)?;
+    let region = target.region().to_owned();
+    let store = target.store(&connection);
+    let work = ("state recover", if *force { Rest::GivenUp } else { Rest::Minded });
+    let (found, state) = edited(ui, common, &store, work, async |lock, state| {
+        let State { resources, serial, .. } = &*state;
+        if !resources.is_empty() && !force {
+            let message = format!("{} resources are recorded, as serial {serial}", resources.len());
+            return Err(CommandError::new(message)
+                .hint("Nothing is lost: `platctl plan` compares them with what is live.")
+                .hint("Add `--force` to give them up and record anew what is found."));
+        }
+        let regions = graph.nodes.values().map(|node| node.region.clone());
+        let regions: BTreeSet<String> = regions.chain([region.clone()]).collect();
+        let owned = owned(&connection.aws, &graph.stack, regions).await.map_err(|fault| {
+            Problem::new("cannot ask which objects carry the tags of the stack").failed(&fault)
+        })?;
+        let found = recover(&*connection.aws, &graph, state.clone(), &owned, &region).await?;
+        *state = found.state.clone();
+        store.replace(lock, state).await?;
+        Ok(found)
+    })
+    .await?;
+    let found = Recovered { state, ..found };
+    if ui.is_json() {
+        ui.document(&json::recovered(&found));
+    } else {
+        ui.print(human::recovered(&found));
+    }
+    Ok(())
+}

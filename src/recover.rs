@@ -1,0 +1,384 @@
+//! Rebuilds a state that was lost, from what the blueprint wants and what is live.
+//!
+//! What is ours is found as a plan finds it: by the id that its spec determines, else by its owner tags. An id that
+//! depends on outputs of others is known once those are found, so the search goes in rounds. What carries our tags and
+//! is not in the blueprint is told by the index of tags.
+//!
+//! It is recorded what an apply of this blueprint would have recorded. Where what is live differs, the next plan says
+//! so, as drift: nobody knows any more which side moved. What the service never gives back (write-only properties) is
+//! taken to be as the blueprint says; it is told which properties that concerns.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::address::{Address, Owner, PhysicalId};
+use crate::cloud::owned::Owned;
+use crate::graph::{Graph, Needs, Node, order};
+use crate::kind::{
+    AnyKind, Cloud, Compare, Compared, DeletionPolicy, Lookup, Need, Observed, Outputs, Readiness,
+    Ref, Tagging, Wanted, reference,
+};
+use crate::kinds;
+use crate::observe::{Ask, Observation, ObserveError, look_up};
+use crate::plan::{Conflict, old_half, resolved};
+use crate::state::{Record, State, Status};
+
+/// What was found.
+#[derive(Debug)]
+pub struct Recovered {
+    pub state: State,
+    /// What the blueprint wants and is not there: the next plan creates it.
+    pub missing: BTreeSet<Address>,
+    /// Names of the blueprint that others have.
+    pub conflicts: Vec<Conflict>,
+    /// What is ours and not in the blueprint.
+    pub strays: Vec<Stray>,
+    /// Properties that the service never gives back, and that are recorded as the blueprint says.
+    pub unseen: BTreeMap<Address, Vec<String>>,
+}
+
+/// An object that carries our owner tags and is not what the blueprint wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stray {
+    pub arn: String,
+    /// As its tag says.
+    pub address: Address,
+    /// Where it is recorded, so that the next plan deletes it; `None` if its ARN does not tell enough.
+    pub recorded: Option<Address>,
+}
+
+/// Finds what `graph` wants; `empty` gives stack, lineage and serial. `owned` is what the index of tags knows of the
+/// stack, and `home` the region of what is one for the world.
+pub async fn recover(
+    cloud: &dyn Cloud,
+    graph: &Graph,
+    empty: State,
+    owned: &BTreeSet<Owned>,
+    home: &str,
+) -> Result<Recovered, ObserveError> {
+    let mut search = Search {
+        graph,
+        pending: graph.nodes.keys().collect(),
+        outputs: existing(cloud, graph).await?,
+        found: Recovered {
+            state: State { resources: BTreeMap::new(), ..empty },
+            missing: BTreeSet::new(),
+            conflicts: Vec::new(),
+            strays: Vec::new(),
+            unseen: BTreeMap::new(),
+        },
+    };
+    while search.round(cloud).await? {}
+    search.found.missing.extend(search.pending.iter().map(|address| (*address).clone()));
+    let mut found = search.found;
+    strays(cloud, &mut found, owned, home).await?;
+    Ok(found)
+}
+
+/// The outputs of what others own.
+async fn existing(
+    cloud: &dyn Cloud,
+    graph: &Graph,
+) -> Result<BTreeMap<Address, Outputs>, ObserveError> {
+    let asks = graph.existing.iter().map(|(address, existing)| Ask {
+        address,
+        kind: &existing.kind,
+        region: &existing.region,
+        wanted: Wanted::uncompared(Lookup::Id(existing.id.clone())),
+    });
+    let seen = look_up(cloud, asks.collect()).await?;
+    Ok(seen.into_iter().map(|(address, seen)| (address, seen.outputs)).collect())
+}
+
+struct Search<'a> {
+    graph: &'a Graph,
+    /// Not decided yet.
+    pending: BTreeSet<&'a Address>,
+    /// Of what was found.
+    outputs: BTreeMap<Address, Outputs>,
+    found: Recovered,
+}
+
+impl<'a> Search<'a> {
+    /// Looks up everything whose lookup is known by now; `false` if that is nothing.
+    async fn round(&mut self, cloud: &dyn Cloud) -> Result<bool, ObserveError> {
+        let mut asks = Vec::new();
+        let pending: Vec<&'a Address> = self.pending.iter().copied().collect();
+        for address in pending {
+            let node = &self.graph.nodes[address];
+            if let Some(lookup) = self.lookup(address, node) {
+                let (kind, region) = (node.kind.as_str(), node.region.as_str());
+                asks.push(Ask { address, kind, region, wanted: Wanted::uncompared(lookup) });
+            }
+        }
+        let asked: Vec<&'a Address> = asks.iter().map(|ask| ask.address).collect();
+        let mut seen = look_up(cloud, asks).await?;
+        for &address in &asked {
+            self.pending.remove(address);
+            match seen.remove(address) {
+                Some(seen) => self.take(address, seen),
+                None => drop(self.found.missing.insert(address.clone())),
+            }
+        }
+        Ok(!asked.is_empty())
+    }
+
+    /// How to find it; `None` while that depends on something that is not found yet.
+    fn lookup(&self, address: &Address, node: &Node) -> Option<Lookup> {
+        let kind = kind_of(node);
+        let spec = self.resolved(node);
+        if let Some(id) = kind.natural_id(&spec) {
+            return Some(Lookup::Id(id));
+        }
+        if kind.tagging() == Tagging::None {
+            return None;
+        }
+        // Would any values for what is not known yet determine its id, they are waited for.
+        let filled = reference::resolve(&spec, &|_| Some("0".into()));
+        let waits = reference::all(&spec).iter().any(|(_, to)| self.pending.contains(&to.address));
+        if waits && kind.natural_id(&filled).is_some() {
+            return None;
+        }
+        let owner = self.owner(address);
+        Some(Lookup::Owner { owner, except: Arc::default(), tokens: Vec::new() })
+    }
+
+    /// Records what was found, if it is ours.
+    fn take(&mut self, address: &Address, seen: Observed) {
+        let node = &self.graph.nodes[address];
+        let kind = kind_of(node);
+        // What has no tags hangs on something that is ours.
+        let ours = kind.tagging() == Tagging::None || seen.owner == Some(self.owner(address));
+        let former = self.graph.moved.get(address);
+        let was_ours = former.is_some_and(|former| seen.owner == Some(self.owner(former)));
+        let at = match (ours, was_ours, former) {
+            (true, ..) => address,
+            // The next plan moves it.
+            (false, true, Some(former)) => former,
+            (false, ..) => {
+                let (address, kind, id, owner) =
+                    (address.clone(), node.kind.clone(), seen.id, seen.owner);
+                return self.found.conflicts.push(Conflict { address, kind, id, owner });
+            }
+        };
+        self.outputs.insert(address.clone(), seen.outputs.clone());
+        let spec = closed(self.resolved(node), &seen.spec);
+        let unseen = write_only(kind, &spec);
+        if !unseen.is_empty() {
+            self.found.unseen.insert(at.clone(), unseen);
+        }
+        let record = Record {
+            needs: node.needs.clone(),
+            deletion: node.deletion,
+            ..record(&node.kind, &node.region, spec, seen)
+        };
+        self.found.state.resources.insert(at.clone(), record);
+    }
+
+    fn owner(&self, address: &Address) -> Owner {
+        Owner { stack: self.graph.stack.clone(), address: address.clone() }
+    }
+
+    fn resolved(&self, node: &Node) -> Value {
+        let known = |to: &Ref| self.outputs.get(&to.address)?.get(&to.output).cloned();
+        resolved(kind_of(node), &node.spec, &known)
+    }
+}
+
+fn kind_of(node: &Node) -> &'static dyn AnyKind {
+    kinds::find(&node.kind).expect("the graph holds known kinds only")
+}
+
+fn record(kind: &str, region: &str, spec: Value, seen: Observed) -> Record {
+    let status = match seen.readiness {
+        Readiness::Ready | Readiness::Unconfirmed => Status::Stable,
+        Readiness::Pending(_) | Readiness::Failed(_) | Readiness::Deleting => Status::Made,
+    };
+    Record {
+        kind: kind.into(),
+        region: region.into(),
+        id: Some(seen.id),
+        status,
+        spec,
+        intended: None,
+        outputs: seen.outputs,
+        needs: Needs::new(),
+        deletion: DeletionPolicy::default(),
+    }
+}
+
+/// A spec without open references: what refers to something that is not there is as observed.
+fn closed(mut spec: Value, observed: &Value) -> Value {
+    let Some(members) = spec.as_object_mut() else { return spec };
+    let open = |(name, value): (&String, &Value)| {
+        (!reference::all(value).is_empty()).then(|| name.clone())
+    };
+    for name in members.iter().filter_map(open).collect::<Vec<_>>() {
+        match observed.get(&name) {
+            Some(seen) => members.insert(name, seen.clone()),
+            None => members.remove(&name),
+        };
+    }
+    spec
+}
+
+/// The write-only properties that a spec holds.
+fn write_only(kind: &dyn AnyKind, spec: &Value) -> Vec<String> {
+    let rows = kind.fields().iter().filter(|row| row.compare == Compare::WriteOnly);
+    let held = rows.filter(|row| row.path.split('.').try_fold(spec, Value::get).is_some());
+    held.map(|row| row.path.to_owned()).collect()
+}
+
+/// An object that carries our tags and was not found yet.
+struct Suspect<'a> {
+    /// Where it would be recorded.
+    at: Address,
+    object: &'a Owned,
+    /// What it may be.
+    candidates: Vec<(&'static dyn AnyKind, PhysicalId)>,
+}
+
+/// Records what carries our tags and was not found yet, where its ARN tells what it is.
+async fn strays(
+    cloud: &dyn Cloud,
+    found: &mut Recovered,
+    owned: &BTreeSet<Owned>,
+    home: &str,
+) -> Result<(), ObserveError> {
+    let known = Known::of(&found.state);
+    let mut taken: BTreeSet<Address> = found.state.resources.keys().cloned().collect();
+    let mut suspects = Vec::new();
+    for object in owned {
+        let candidates = kinds::arn::candidates(&object.arn);
+        // Where an ARN does not tell what it names, it is taken to name what is recorded at its address.
+        let silent = candidates.is_empty() && taken.contains(&object.owner.address);
+        if silent || known.has(&object.arn, &candidates) {
+            continue;
+        }
+        let mut at = object.owner.address.clone();
+        if taken.contains(&at) {
+            at = old_half(&at, &|at| taken.contains(at));
+        }
+        taken.insert(at.clone());
+        suspects.push(Suspect { at, object, candidates });
+    }
+    let mut records: BTreeMap<Address, Record> = BTreeMap::new();
+    // Mostly there is one candidate.
+    let turns = suspects.iter().map(|suspect| suspect.candidates.len()).max().unwrap_or(0);
+    for turn in 0..turns {
+        for (at, record) in ask_for(cloud, &suspects, turn, home).await? {
+            records.entry(at).or_insert(record);
+        }
+    }
+    for Suspect { at, object: Owned { arn, owner }, .. } in suspects {
+        let recorded = records.remove(&at).map(|record| {
+            found.state.resources.insert(at.clone(), record);
+            at
+        });
+        let (arn, address) = (arn.clone(), owner.address.clone());
+        found.strays.push(Stray { arn, address, recorded });
+    }
+    let recorded = found.strays.iter().filter_map(|stray| stray.recorded.clone());
+    infer_needs(&mut found.state, &recorded.collect());
+    Ok(())
+}
+
+/// What the candidates of this turn are, where they are there and still ours.
+async fn ask_for(
+    cloud: &dyn Cloud,
+    suspects: &[Suspect<'_>],
+    turn: usize,
+    home: &str,
+) -> Result<Vec<(Address, Record)>, ObserveError> {
+    let candidates = suspects.iter().filter_map(|suspect| {
+        let (kind, id) = suspect.candidates.get(turn)?;
+        let region = kinds::arn::region(&suspect.object.arn).unwrap_or(home);
+        // All that a deletion may go by.
+        let names = kind.properties().iter().map(|name| ((*name).to_owned(), json!(null)));
+        Some((suspect, *kind, region, id, names.collect::<Value>()))
+    });
+    let candidates: Vec<_> = candidates.collect();
+    let asks = candidates.iter().map(|(suspect, kind, region, id, all)| {
+        let lookup = Lookup::Id((*id).clone());
+        let wanted = Wanted { lookup, compared: Compared::with(all) };
+        Ask { address: &suspect.at, kind: kind.name(), region, wanted }
+    });
+    let mut seen: Observation = look_up(cloud, asks.collect()).await?;
+    let answered = candidates.iter().filter_map(|(suspect, kind, region, ..)| {
+        let seen = seen.remove(&suspect.at)?;
+        let spec = seen.spec.clone();
+        (seen.owner.as_ref() == Some(&suspect.object.owner))
+            .then(|| (suspect.at.clone(), record(kind.name(), region, spec, seen)))
+    });
+    Ok(answered.collect())
+}
+
+/// What is recorded already, by what names it.
+struct Known {
+    objects: BTreeSet<(String, PhysicalId)>,
+    outputs: BTreeSet<String>,
+}
+
+impl Known {
+    fn of(state: &State) -> Self {
+        let records = state.resources.values();
+        let object = |record: &Record| Some((record.kind.clone(), record.id.clone()?));
+        let ids = records.clone().filter_map(|record| record.id.as_ref()).map(ToString::to_string);
+        let outputs = records.clone().flat_map(|record| record.outputs.values().cloned());
+        Self {
+            objects: records.clone().filter_map(object).collect(),
+            outputs: outputs.chain(ids).collect(),
+        }
+    }
+
+    fn has(&self, arn: &str, candidates: &[(&'static dyn AnyKind, PhysicalId)]) -> bool {
+        self.outputs.contains(arn)
+            || candidates
+                .iter()
+                .any(|(kind, id)| self.objects.contains(&(kind.name().into(), id.clone())))
+    }
+}
+
+/// What has left the blueprint needs what its spec names, so that it is deleted before that.
+fn infer_needs(state: &mut State, strays: &BTreeSet<Address>) {
+    let mut bearers: BTreeMap<&str, &Address> = BTreeMap::new();
+    for (address, record) in &state.resources {
+        let id = record.id.as_ref().map(PhysicalId::as_str);
+        for value in record.outputs.values().map(String::as_str).chain(id) {
+            bearers.entry(value).or_insert(address);
+        }
+    }
+    let mut inferred: BTreeMap<Address, Needs> = BTreeMap::new();
+    for address in strays {
+        let mut named = BTreeSet::new();
+        texts(&state.resources[address].spec, &mut named);
+        let bearers =
+            named.iter().filter_map(|text| bearers.get(text)).filter(|to| **to != address);
+        let needs = bearers.map(|to| ((*to).clone(), Need::Id)).collect();
+        inferred.insert(address.clone(), needs);
+    }
+    // Two that name each other are deleted in any order: the services refuse what is in use, and are asked again.
+    for cycle in order::cycles(inferred.iter()) {
+        for address in &cycle {
+            if let Some(needs) = inferred.get_mut(address) {
+                needs.retain(|to, _| !cycle.contains(to));
+            }
+        }
+    }
+    for (address, needs) in inferred {
+        if let Some(record) = state.resources.get_mut(&address) {
+            record.needs = needs;
+        }
+    }
+}
+
+fn texts<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
+    match value {
+        Value::String(text) => drop(found.insert(text)),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
+        Value::Object(members) => members.values().for_each(|member| texts(member, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}

@@ -1,0 +1,157 @@
+//! A state that was lost is found again, and then nothing is left to do.
+
+use std::collections::BTreeSet;
+
+use platctl::address::Address;
+use platctl::cloud::owned::{Owned, owned};
+use platctl::graph::Graph;
+use platctl::kind::Ref;
+use platctl::plan::{Action, Intent};
+use platctl::recover::{Recovered, recover};
+use platctl::state::State;
+use serde_json::json;
+
+use super::Stage;
+use crate::blueprints::{graph, load};
+use crate::support::{REGION, TestStack, changes, with_sandbox};
+
+/// What the index of tags knows of the stack.
+async fn index(stack: &TestStack, graph: &Graph) -> BTreeSet<Owned> {
+    let regions = graph.nodes.values().map(|node| node.region.clone());
+    owned(&stack.aws, &stack.name, regions).await.unwrap()
+}
+
+/// Loses the state and finds it again.
+async fn lost_and_found(stack: &TestStack, graph: &Graph, home: &str) -> Recovered {
+    std::fs::remove_dir_all(stack.store.folder().unwrap()).unwrap();
+    let empty = stack.store.load().await.unwrap();
+    assert!(empty.resources.is_empty());
+    let index = index(stack, graph).await;
+    let found = recover(&*stack.aws, graph, empty, &index, home).await.unwrap();
+    let lock = stack.store.lock("state recover").await.unwrap();
+    stack.store.replace(&lock, &mut found.state.clone()).await.unwrap();
+    found
+}
+
+fn recovers(name: &str, environment: &str) {
+    let blueprint = load(name, environment, &[]);
+    with_sandbox(|server| async move {
+        let stack = TestStack::new(&server, &blueprint.stack).await;
+        let graph = graph(&stack, &blueprint).await;
+        stack.apply(&graph).await;
+        let before: State = stack.store.load().await.unwrap();
+        let found = lost_and_found(&stack, &graph, blueprint.region.as_str()).await;
+        assert_eq!(found.missing, BTreeSet::new());
+        assert_eq!(found.conflicts, []);
+        assert_eq!(found.strays, []);
+        for (address, record) in &before.resources {
+            assert_eq!(found.state.resources.get(address), Some(record), "{address}");
+        }
+        assert_eq!(found.state.resources.len(), before.resources.len());
+        let plan = stack.plan(&graph, Intent::Apply).await;
+        assert_eq!(changes(&plan), [""; 0]);
+        assert!(plan.is_empty());
+        stack.destroy(&graph).await;
+    });
+}
+
+#[test]
+fn birthday_api() {
+    recovers("blueprints/birthday-api.yaml", "dev");
+}
+
+#[test]
+fn ecommerce() {
+    recovers("blueprints/ecommerce.yaml", "dev");
+}
+
+/// Of what the blueprint does not ask for any more, the tags still tell: it is recorded, and the next apply deletes it,
+/// what needs it first.
+#[test]
+fn what_has_left_the_blueprint_is_recorded_where_its_arn_tells_what_it_is() {
+    with_sandbox(|server| async move {
+        let stack = TestStack::new(&server, "leftovers").await;
+        let mut builder = stack.builder();
+        let (vpc, topic) = (Address::of("network", "vpc"), Address::of("topics.news", "topic"));
+        builder.add(topic.clone(), "AWS::SNS::Topic", json!({"TopicName": "leftovers-news"}));
+        let kept = builder.build().unwrap();
+
+        let mut builder = stack.builder();
+        builder.add(topic.clone(), "AWS::SNS::Topic", json!({"TopicName": "leftovers-news"}));
+        builder.add(vpc.clone(), "AWS::EC2::VPC", json!({"CidrBlock": "10.0.0.0/16"}));
+        let subnet = Address::of("network", "subnet");
+        let vpc_id = Ref::new(&vpc, "VpcId").to_value();
+        let spec = json!({"VpcId": vpc_id, "CidrBlock": "10.0.1.0/24"});
+        builder.add(subnet.clone(), "AWS::EC2::Subnet", spec);
+        let whole = builder.build().unwrap();
+        stack.apply(&whole).await;
+
+        let found = lost_and_found(&stack, &kept, REGION).await;
+        let strays: BTreeSet<_> =
+            found.strays.iter().map(|stray| (&stray.address, stray.recorded.as_ref())).collect();
+        assert_eq!(strays, BTreeSet::from([(&vpc, Some(&vpc)), (&subnet, Some(&subnet))]));
+        assert!(found.state.resources[&subnet].needs.contains_key(&vpc));
+        let plan = stack.plan(&kept, Intent::Apply).await;
+        assert_eq!(plan.changes[&vpc].action, Action::Delete);
+        assert_eq!(plan.changes[&topic].action, Action::Keep);
+        stack.apply(&kept).await;
+        assert!(index(&stack, &kept).await.iter().all(|it| it.owner.address == topic));
+        stack.destroy(&whole).await;
+    });
+}
+
+/// Neither what is gone nor what belongs to others is recorded; both are told.
+#[test]
+fn what_is_gone_and_what_others_own_is_told() {
+    with_sandbox(|server| async move {
+        let stack = TestStack::new(&server, "tenant").await;
+        let other = stack.neighbour("other");
+        let add = |builder: &mut platctl::graph::Builder, name: &str| {
+            let address = Address::of(&format!("topics.{name}"), "topic");
+            builder.add(address, "AWS::SNS::Topic", json!({"TopicName": name}));
+        };
+        let (mut ours, mut theirs) = (stack.builder(), other.builder());
+        add(&mut ours, "mine");
+        stack.apply(&ours.build().unwrap()).await;
+        add(&mut theirs, "taken");
+        let theirs = theirs.build().unwrap();
+        other.apply(&theirs).await;
+
+        let mut wanted = stack.builder();
+        for name in ["mine", "taken", "gone"] {
+            add(&mut wanted, name);
+        }
+        let wanted = wanted.build().unwrap();
+        let found = lost_and_found(&stack, &wanted, REGION).await;
+        let topic = |name: &str| Address::of(&format!("topics.{name}"), "topic");
+        assert_eq!(found.missing, BTreeSet::from([topic("gone")]));
+        assert_eq!(found.conflicts.len(), 1);
+        assert_eq!(found.conflicts[0].address, topic("taken"));
+        assert_eq!(found.state.resources.keys().collect::<Vec<_>>(), [&topic("mine")]);
+        other.destroy(&theirs).await;
+    });
+}
+
+/// The command: state gone, `recover`, and the plan is empty. A state with records is not given up by mistake.
+#[test]
+fn the_command_brings_back_an_empty_plan() {
+    with_sandbox(|server| async move {
+        let stage = Stage::new(&server);
+        stage.succeeds("apply --yes");
+        let recorded = stage.recorded();
+        let refused = stage.fails("state recover");
+        assert!(refused.contains("are recorded") && refused.contains("--force"), "{refused}");
+
+        std::fs::remove_dir_all(stage.path().join(".platctl")).unwrap();
+        stage.ends(2, "plan");
+        let report = stage.json("state recover");
+        assert_eq!(report["missing"], json!([]));
+        assert_eq!(report["strays"], json!([]));
+        assert_eq!(stage.recorded(), recorded);
+        stage.succeeds("plan");
+        let told = stage.succeeds("state recover --force");
+        assert!(told.contains("Recovered") && told.contains("of shop"), "{told}");
+        stage.succeeds("plan");
+        stage.succeeds("destroy --yes --allow-delete *");
+    });
+}
