@@ -82,6 +82,22 @@ async fn a_read_that_fails_fails_the_whole_and_says_of_what() {
 }
 
 #[tokio::test]
+async fn a_read_that_may_pass_is_repeated_and_not_for_ever() {
+    let stage = Stage::new();
+    stage.apply(&platform()).await;
+    let subnets = async |faults: usize| {
+        for _ in 0..faults {
+            stage.cloud.script(Verb::Read, "AWS::EC2::Subnet", Trouble::Refuse(Class::Throttled));
+        }
+        let observed = observe(&*stage.cloud, &platform().graph(), &stage.state()).await;
+        observed.map_err(|error| error.fault.class).map(|seen| seen.len())
+    };
+    let all = subnets(0).await;
+    assert_eq!(subnets(2).await, all);
+    assert_eq!(subnets(3).await, Err(Class::Throttled));
+}
+
+#[tokio::test]
 async fn a_batch_that_is_refused_is_split() {
     let stage = Stage::new();
     stage.apply(&platform()).await;
