@@ -15,3 +15,4 @@ mod reads;
 mod sandbox;
 mod support;
 mod sweeps;
+mod wire;
