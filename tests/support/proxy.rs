@@ -49,7 +49,7 @@ pub(crate) enum Act {
     Answer(u16, &'static str, &'static str),
     /// The connection is cut.
     Cut(When),
-    /// The connection is cut in the middle of the answer.
+    /// The connection is cut in the middle of an answer, and the service has done nothing.
     Half,
     /// It reaches the server this much later.
     Delay(Duration),
@@ -270,10 +270,15 @@ impl Shared {
             Act::Answer(status, content, body) => {
                 return client.send(&refusal::reply(status, content, "", body.as_bytes())).await;
             }
+            Act::Half => {
+                let whole = refusal::reply(200, "text/xml", "", b"<Response/>");
+                client.send(&whole[..whole.len() - 2]).await?;
+                return Ok(false);
+            }
             Act::Cut(When::Unseen) => return Ok(false),
             Act::Hold(When::Unseen) => return Ok(self.hold(client).await),
             Act::Delay(time) => tokio::time::sleep(time).await,
-            Act::Pass | Act::FailAfter | Act::Half | Act::Drip(_) | Act::Cut(_) | Act::Hold(_) => {}
+            Act::Pass | Act::FailAfter | Act::Drip(_) | Act::Cut(_) | Act::Hold(_) => {}
         }
         let answer = self.forward(server, &incoming).await?;
         self.change(|course| {
@@ -287,11 +292,6 @@ impl Shared {
             Act::FailAfter => return client.send(&refusal::failed(&request)).await,
             Act::Cut(When::Done) => return Ok(false),
             Act::Hold(When::Done) => return Ok(self.hold(client).await),
-            Act::Half => {
-                // Enough is missing for any reader to notice.
-                client.send(&answer.bytes[..answer.bytes.len() - 8]).await?;
-                return Ok(false);
-            }
             Act::Drip(pause) => {
                 for byte in answer.bytes.chunks(1) {
                     client.send(byte).await?;

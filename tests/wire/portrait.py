@@ -17,10 +17,10 @@ import boto3
 DRAWN = {
     "AssociationId", "AttachTime", "CallerReference", "ChangeToken", "ClientToken", "DomainValidationOptions", "ETag",
     "FingerPrint", "IpOwnerId", "LatestVersionNumber", "LockToken", "MacAddress", "NetworkBorderGroup", "PrivateDnsName",
-    "PrivateIp", "PrivateIpAddress", "PrivateIpAddresses", "PublicIp", "ResponseMetadata", "SecurityGroupRuleId", "SerialNumber", "Serial",
-    "SecretVersionsToStages", "VersionId", "VersionIdsToStages", "arn:rotation", "certificateAuthority", "endpoint",
+    "PrivateIp", "PrivateIpAddress", "PrivateIpAddresses", "PublicIp", "ResponseMetadata", "SecurityGroupRuleId", "Serial",
+    "SecretVersionsToStages", "VersionId", "VersionIdsToStages", "certificateAuthority", "endpoint",
     "modifiedAt", "resourceVersion", "updateToken", "AvailableIpAddressCount", "IdentityToken", "PreviousToken",
-    "associationId", "storedBytes", "CallerReference", "ResourceRecordSetCount", "generation", "platformVersion",
+    "associationId", "storedBytes", "ResourceRecordSetCount", "generation", "platformVersion",
 }
 # The default VPC is in every account, with all that AWS puts into it.
 FOREIGN = ("AWSServiceRole", "aws/", "default")
