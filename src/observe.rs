@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::address::{Address, Owner, PhysicalId};
 use crate::fault::{Class, Fault};
@@ -32,6 +33,13 @@ pub struct ObserveError {
 
 /// Kinds read at the same time. The rate limits hold anyway; this bounds memory and open connections.
 const IN_FLIGHT_MAX: usize = 24;
+
+/// A read that fails fails everything, so one that may pass is repeated, each time with all the client's own attempts: a
+/// service that refuses half of its requests is as good as one that does not.
+const READS_MAX: usize = 3;
+const PAUSE: Duration = Duration::from_millis(300);
+/// What has failed this long, without an answer mostly, is told and not repeated.
+const REPEATED_WITHIN: Duration = Duration::from_secs(15);
 
 /// What is wanted, and where.
 type Asked<'a> = (&'a Address, Wanted<'a>);
@@ -212,6 +220,7 @@ async fn read(
     let any = kinds::find(kind).expect("only known kinds are grouped");
     let mut found = Vec::with_capacity(asked.len());
     let mut batches = vec![asked];
+    let (begun, mut failed) = (Instant::now(), 0);
     while let Some(batch) = batches.pop() {
         let wanted: Vec<Wanted<'_>> = batch.iter().map(|(_, wanted)| wanted.clone()).collect();
         match cloud.read(any, region, &wanted).await {
@@ -229,6 +238,16 @@ async fn read(
                 batches.extend([right, left]);
             }
             Err(fault) if fault.is(Class::NotFound) => {}
+            Err(fault)
+                if fault.class.passes_with_time()
+                    && failed + 1 < READS_MAX
+                    && begun.elapsed() < REPEATED_WITHIN =>
+            {
+                failed += 1;
+                tracing::debug!(kind, region, %fault, "read again");
+                sleep(PAUSE).await;
+                batches.push(batch);
+            }
             Err(fault) => {
                 let (address, others) = (batch[0].0.clone(), batch.len() - 1);
                 return Err(ObserveError { kind, region: region.into(), address, others, fault });

@@ -20,3 +20,4 @@ mod state;
 mod support;
 mod sweeps;
 mod team;
+mod wire;

@@ -15,12 +15,16 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
+    FinalizerInterceptorContextRef,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, Metadata};
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::retries::classifiers::{
+    ClassifyRetry as _, RetryAction, RetryReason,
+};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
-use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::retry::{ErrorKind, RetryConfig};
 use aws_smithy_types::timeout::TimeoutConfig;
 use futures::future::BoxFuture;
 use tokio::sync::OnceCell;
@@ -66,6 +70,10 @@ const ATTEMPTS_MAX: u32 = 4;
 const LAG_MAX: Duration = Duration::from_secs(6);
 /// However fast the sandbox lives.
 const LAG_FLOOR: Duration = Duration::from_millis(100);
+/// The client's own pauses between them, which grow. Like all waiting they are divided by the speed, down to a floor.
+const PAUSE_FIRST: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(20);
+const PAUSE_FLOOR: Duration = Duration::from_millis(20);
 /// Who we are is mostly the first question. It is answered within a second, or nobody is there: then nobody should wait.
 const IDENTITY_MAX: Duration = Duration::from_secs(15);
 const IDENTITY_ATTEMPT_MAX: Duration = Duration::from_secs(6);
@@ -80,7 +88,7 @@ impl Aws {
             .connect_timeout(CONNECT_MAX);
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(Region::new(options.region.clone()))
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
+            .retry_config(retries(options.speed))
             .timeout_config(timeouts.build());
         if let Some(endpoint) = &options.sandbox {
             let credentials = aws_credential_types::Credentials::new(
@@ -121,15 +129,16 @@ impl Aws {
     }
 
     fn clients(&self, region: &str, gate: Gate) -> Arc<Cx> {
+        let limits = Limits::new(self.speed);
         let meter = Metered {
             client: https_client(),
             calls: self.calls.clone(),
-            limits: Limits::new(self.speed),
+            limits: limits.clone(),
             gate,
         };
         let name = Region::new(region.to_owned());
-        let sdk = self.sdk.to_builder().region(name).http_client(meter).build();
-        Arc::new(Cx::new(region, &sdk))
+        let config = self.sdk.to_builder().region(name).http_client(meter).build();
+        Arc::new(Cx::new(region, &Sdk { config, limits }))
     }
 
     /// The endpoint of the environment, the profile or the sandbox; `None`: AWS's own.
@@ -191,25 +200,34 @@ pub struct Account {
     pub partition: String,
 }
 
-/// A client of a service whose requests carry the name of their call, and whose effects are sent once.
+/// What the clients of a region are made of.
+struct Sdk {
+    config: SdkConfig,
+    limits: Limits,
+}
+
+/// A client of a service whose requests carry the name of their call, whose effects are sent once, and whose throttles are
+/// noted.
 macro_rules! client {
     ($service:ident, $name:literal, $sdk:expr) => {
         $service::Client::from_conf(
-            $service::config::Builder::from($sdk)
+            $service::config::Builder::from(&$sdk.config)
                 .interceptor(Named($name))
                 .interceptor(EffectsOnce)
+                .interceptor(Throttles($name, $sdk.limits.clone()))
                 .build(),
         )
     };
 }
 
 impl Cx {
-    fn new(region: &str, sdk: &SdkConfig) -> Self {
+    fn new(region: &str, sdk: &Sdk) -> Self {
         let impatient = TimeoutConfig::builder()
             .operation_timeout(IDENTITY_MAX)
             .operation_attempt_timeout(IDENTITY_ATTEMPT_MAX)
             .connect_timeout(CONNECT_MAX);
-        let identity = sdk.to_builder().timeout_config(impatient.build()).build();
+        let config = sdk.config.to_builder().timeout_config(impatient.build()).build();
+        let identity = Sdk { config, limits: sdk.limits.clone() };
         Self {
             region: region.into(),
             acm: client!(aws_sdk_acm, "acm", sdk),
@@ -259,13 +277,23 @@ impl Cx {
 }
 
 /// Buckets are named in the path where an endpoint was given: only AWS's own has a host for each bucket.
-fn s3(sdk: &SdkConfig) -> aws_sdk_s3::Client {
-    let config = aws_sdk_s3::config::Builder::from(sdk)
-        .force_path_style(sdk.endpoint_url().is_some())
+fn s3(sdk: &Sdk) -> aws_sdk_s3::Client {
+    let config = aws_sdk_s3::config::Builder::from(&sdk.config)
+        .force_path_style(sdk.config.endpoint_url().is_some())
         .interceptor(Named("s3"))
         .interceptor(EffectsOnce)
+        .interceptor(Throttles("s3", sdk.limits.clone()))
         .build();
     aws_sdk_s3::Client::from_conf(config)
+}
+
+/// How the client itself repeats reads, where time runs this fast.
+fn retries(speed: f64) -> RetryConfig {
+    let scaled = |pause: Duration| pause.div_f64(speed.max(1.0)).max(PAUSE_FLOOR);
+    RetryConfig::standard()
+        .with_max_attempts(ATTEMPTS_MAX)
+        .with_initial_backoff(scaled(PAUSE_FIRST))
+        .with_max_backoff(scaled(PAUSE_MAX))
 }
 
 fn https_client() -> SharedHttpClient {
@@ -316,6 +344,42 @@ impl Intercept for EffectsOnce {
     ) -> Result<(), BoxError> {
         if config.load::<Metadata>().is_some_and(|metadata| !is_read(metadata.name())) {
             config.interceptor_state().store_put(RetryConfig::disabled());
+        }
+        Ok(())
+    }
+}
+
+/// Tells the limits of each call that the service refused for its rate. EC2 answers 503 then, and some services 429, but
+/// most 400, as to any mistake: of these the client's own classifiers know the codes.
+#[derive(Debug)]
+struct Throttles(&'static str, Limits);
+
+impl Intercept for Throttles {
+    fn name(&self) -> &'static str {
+        "platctl: note throttles"
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let status = context.response().map(|response| response.status().as_u16());
+        let by_code = || {
+            let mut actions =
+                components.retry_classifiers().map(|it| it.classify_retry(context.inner()));
+            actions.any(|action| match action {
+                RetryAction::RetryIndicated(RetryReason::RetryableError { kind, .. }) => {
+                    kind == ErrorKind::ThrottlingError
+                }
+                _ => false,
+            })
+        };
+        let throttled = matches!(status, Some(429 | 503)) || by_code();
+        if let Some(metadata) = config.load::<Metadata>().filter(|_| throttled) {
+            let call = Call { service: self.0.into(), action: metadata.name().into() };
+            self.1.throttled(&call);
         }
         Ok(())
     }
@@ -407,13 +471,7 @@ impl HttpConnector for MeteredConnector {
             calls.count(&call);
             tracing::trace!(%call, "request");
             let endpoint = origin(request.uri());
-            let answered = connector.call(request).await;
-            let response = answered.map_err(|error| unanswered(error, endpoint))?;
-            // EC2 answers 503 to what it throttles, the JSON and REST services 429.
-            if matches!(response.status().as_u16(), 429 | 503) {
-                limits.throttled(&call);
-            }
-            Ok(response)
+            connector.call(request).await.map_err(|error| unanswered(error, endpoint))
         })
     }
 }

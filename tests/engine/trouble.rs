@@ -77,6 +77,22 @@ async fn a_read_that_fails_fails_the_whole_and_says_of_what() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_read_that_may_pass_is_repeated_and_not_for_ever() {
+    let stage = Stage::new();
+    stage.apply(&platform()).await;
+    let subnets = async |faults: usize| {
+        for _ in 0..faults {
+            stage.script(Verb::Read, "AWS::EC2::Subnet", Trouble::Refuse(Class::Busy));
+        }
+        let observed = observe(&*stage.cloud, &platform().graph(), &stage.state()).await;
+        observed.map_err(|error| error.fault.class).map(|seen| seen.len())
+    };
+    let all = subnets(0).await;
+    assert_eq!(subnets(2).await, all);
+    assert_eq!(subnets(3).await, Err(Class::Busy));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_batch_that_is_refused_is_split() {
     let stage = Stage::new();
     stage.apply(&platform()).await;

@@ -1,8 +1,6 @@
 //! The real binary against clouds that fail: each failure says what, where, why and what next, soon, and nothing is half
 //! recorded.
 
-mod endpoint;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -16,8 +14,8 @@ use std::time::{Duration, Instant};
 use platctl::cloud::{Aws, aws};
 use platctl::sandbox::access_key_id;
 
+use crate::support::proxy::{Act, Proxy, Request, When};
 use crate::support::{REGION, Server, with_sandbox};
-use endpoint::{Answer, Endpoint, Request};
 
 const BLUEPRINT: &str = "\
 apiVersion: platctl.dev/v1
@@ -163,15 +161,13 @@ macro_rules! assert_told {
 /// What a script answers to one action; all else goes to the sandbox.
 fn told_when(
     action: &'static str,
-    answer: impl Fn(&Request) -> Answer + Send + Sync + Clone + 'static,
+    act: impl Fn(&Request) -> Act + Send + Sync + Clone + 'static,
 ) -> String {
     let mut words = String::new();
     with_sandbox(|server| {
-        let script = move |request: &Request| {
-            if request.action == action { answer(request) } else { Answer::Forward }
-        };
-        let endpoint = Endpoint::start(&server.running.endpoint, script);
-        words = told(&Stage::at(&endpoint.url));
+        let proxy = Proxy::start(&server.running.endpoint);
+        proxy.play(move |request| if request.action == action { act(request) } else { Act::Pass });
+        words = told(&Stage::at(&proxy.url));
         async {}
     });
     words
@@ -199,8 +195,7 @@ fn a_profile_that_does_not_exist() {
 #[test]
 fn an_expired_token() {
     let message = "The security token included in the request is expired";
-    let told =
-        told_when("GetCallerIdentity", move |_| Answer::Refuse(403, "ExpiredToken", message));
+    let told = told_when("GetCallerIdentity", move |_| Act::Refuse(403, "ExpiredToken", message));
     assert_told!(told, @r"
     error: cannot tell the account of the credentials in eu-west-1 at http://127.0.0.1:PORT
      = why: sts GetCallerIdentity: The security token included in the request is expired
@@ -241,7 +236,7 @@ fn a_region_that_does_not_exist() {
 #[test]
 fn a_region_that_is_not_enabled() {
     let message = "AWS was not able to validate the provided access credentials";
-    let told = told_when("DescribeVpcs", move |_| Answer::Refuse(401, "AuthFailure", message));
+    let told = told_when("DescribeVpcs", move |_| Act::Refuse(401, "AuthFailure", message));
     assert_told!(told, @r"
     error: cannot read AWS::EC2::VPC in eu-west-1 (for network/vpc)
      = why: ec2 DescribeVpcs: AWS was not able to validate the provided access credentials
@@ -253,7 +248,7 @@ fn a_region_that_is_not_enabled() {
 
 #[test]
 fn an_endpoint_that_never_answers() {
-    assert_told!(told_when("GetCallerIdentity", |_| Answer::Silence), @r"
+    assert_told!(told_when("GetCallerIdentity", |_| Act::Hold(When::Unseen)), @r"
     error: cannot tell the account of the credentials in eu-west-1 at http://127.0.0.1:PORT
      = why: sts GetCallerIdentity: no answer before the deadline
      = help: Check the network, the name of the region and AWS_ENDPOINT_URL, then run the command again.
@@ -262,7 +257,7 @@ fn an_endpoint_that_never_answers() {
 
 #[test]
 fn a_connection_that_is_cut() {
-    assert_told!(told_when("DescribeVpcs", |_| Answer::Cut), @r"
+    assert_told!(told_when("DescribeVpcs", |_| Act::Cut(When::Unseen)), @r"
     error: cannot read AWS::EC2::VPC in eu-west-1 (for network/vpc)
      = why: ec2 DescribeVpcs: no answer from http://127.0.0.1:PORT: connection closed before message completed
      = help: Check the network, the name of the region and AWS_ENDPOINT_URL, then run the command again.
@@ -271,7 +266,7 @@ fn a_connection_that_is_cut() {
 
 #[test]
 fn a_reply_that_is_cut_off() {
-    assert_told!(told_when("DescribeVpcs", |_| Answer::Half), @r"
+    assert_told!(told_when("DescribeVpcs", |_| Act::Half), @r"
     error: cannot read AWS::EC2::VPC in eu-west-1 (for network/vpc)
      = why: ec2 DescribeVpcs: the reply is cut off: end of file before message length reached
      = help: Check the network, the name of the region and AWS_ENDPOINT_URL, then run the command again.
@@ -283,7 +278,7 @@ fn access_denied_in_xml() {
     let message = "You are not authorized to perform this operation. User: arn:aws:iam::123456789012:user/ann is \
                    not authorized to perform: ec2:DescribeVpcs because no identity-based policy allows it";
     let told =
-        told_when("DescribeVpcs", move |_| Answer::Refuse(403, "UnauthorizedOperation", message));
+        told_when("DescribeVpcs", move |_| Act::Refuse(403, "UnauthorizedOperation", message));
     assert_told!(told, @r"
     error: cannot read AWS::EC2::VPC in eu-west-1 (for network/vpc)
      = why: ec2 DescribeVpcs: You are not authorized to perform this operation. User: arn:aws:iam::123456789012:user/ann is not authorized to perform: ec2:DescribeVpcs because no identity-based policy allows it
@@ -296,9 +291,8 @@ fn access_denied_in_xml() {
 #[test]
 fn access_denied_in_json() {
     let message = "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: logs:DescribeLogGroups";
-    let told = told_when("DescribeLogGroups", move |_| {
-        Answer::Refuse(400, "AccessDeniedException", message)
-    });
+    let told =
+        told_when("DescribeLogGroups", move |_| Act::Refuse(400, "AccessDeniedException", message));
     assert_told!(told, @r"
     error: cannot read AWS::Logs::LogGroup in eu-west-1 (for logs.app/log-group)
      = why: logs DescribeLogGroups: User: arn:aws:iam::123456789012:user/ann is not authorized to perform: logs:DescribeLogGroups
@@ -312,15 +306,14 @@ fn access_denied_in_json() {
 fn access_denied_in_rest_json() {
     let message = "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: eks:DescribeCluster";
     with_sandbox(|server| async move {
-        let endpoint = Endpoint::start(&server.running.endpoint, move |request| {
-            match request.action.as_str() {
-                "GET /clusters/shop" => Answer::Refuse(403, "AccessDeniedException", message),
-                _ => Answer::Forward,
-            }
+        let proxy = Proxy::start(&server.running.endpoint);
+        proxy.play(move |request| match request.action.as_str() {
+            "DescribeCluster" => Act::Refuse(403, "AccessDeniedException", message),
+            _ => Act::Pass,
         });
         let private = BLUEPRINT.replace("public", "private");
         let cluster = "cluster: {version: \"1.33\"}\n";
-        let stage = Stage::at(&endpoint.url).blueprint(&format!("{private}{cluster}"));
+        let stage = Stage::at(&proxy.url).blueprint(&format!("{private}{cluster}"));
         assert_told!(told(&stage), @r"
         error: cannot read AWS::EKS::Cluster in eu-west-1 (for cluster/cluster)
          = why: eks DescribeCluster: User: arn:aws:iam::123456789012:user/ann is not authorized to perform: eks:DescribeCluster
@@ -335,11 +328,11 @@ fn access_denied_in_rest_json() {
 fn a_later_page_that_fails_in_xml() {
     let told = told_when("DescribeVpcs", |request| {
         if request.body.contains("NextToken=") {
-            Answer::Refuse(500, "InternalError", "An internal error has occurred")
+            Act::Refuse(500, "InternalError", "An internal error has occurred")
         } else {
             let page = "<DescribeVpcsResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><vpcSet/>\
                         <nextToken>second</nextToken></DescribeVpcsResponse>";
-            Answer::Raw(200, "text/xml;charset=UTF-8", page)
+            Act::Answer(200, "text/xml;charset=UTF-8", page)
         }
     });
     assert_told!(told, @r"
@@ -355,14 +348,14 @@ fn a_later_page_that_fails_in_xml() {
 fn a_later_page_that_fails_in_json() {
     let told = told_when("DescribeLogGroups", |request| {
         if request.body.contains("nextToken") {
-            Answer::Refuse(
+            Act::Refuse(
                 503,
                 "ServiceUnavailableException",
                 "The service cannot complete the request.",
             )
         } else {
             let page = r#"{"logGroups": [], "nextToken": "second"}"#;
-            Answer::Raw(200, "application/x-amz-json-1.1", page)
+            Act::Answer(200, "application/x-amz-json-1.1", page)
         }
     });
     assert_told!(told, @r"
@@ -377,7 +370,7 @@ fn a_later_page_that_fails_in_json() {
 #[test]
 fn throttling_that_does_not_end() {
     let told = told_when("DescribeSubnets", |_| {
-        Answer::Refuse(503, "RequestLimitExceeded", "Request limit exceeded.")
+        Act::Refuse(503, "RequestLimitExceeded", "Request limit exceeded.")
     });
     assert_told!(told, @r"
     error: cannot read AWS::EC2::Subnet in eu-west-1 (for network/subnet/public-a and 1 more)
@@ -391,7 +384,7 @@ fn throttling_that_does_not_end() {
 #[test]
 fn a_reply_that_is_no_xml() {
     let page = "<html><body>Welcome to the airport's network. Please sign in.</body></html>";
-    assert_told!(told_when("DescribeVpcs", move |_| Answer::Raw(200, "text/html", page)), @r"
+    assert_told!(told_when("DescribeVpcs", move |_| Act::Answer(200, "text/html", page)), @r"
     error: cannot read AWS::EC2::VPC in eu-west-1 (for network/vpc)
      = why: ec2 DescribeVpcs: the reply is not the service's: HTTP status 200, text/html
      = help: Check AWS_ENDPOINT_URL and the proxies on the way; if they are right, this is a defect of platctl: report it with this message.
@@ -401,7 +394,7 @@ fn a_reply_that_is_no_xml() {
 #[test]
 fn a_reply_that_is_no_json() {
     let page = "<html><body>Welcome to the airport's network. Please sign in.</body></html>";
-    assert_told!(told_when("DescribeLogGroups", move |_| Answer::Raw(200, "text/html", page)), @r"
+    assert_told!(told_when("DescribeLogGroups", move |_| Act::Answer(200, "text/html", page)), @r"
     error: cannot read AWS::Logs::LogGroup in eu-west-1 (for logs.app/log-group)
      = why: logs DescribeLogGroups: the reply is not the service's: HTTP status 200, text/html
      = help: Check AWS_ENDPOINT_URL and the proxies on the way; if they are right, this is a defect of platctl: report it with this message.
@@ -411,7 +404,7 @@ fn a_reply_that_is_no_json() {
 #[test]
 fn a_gateway_that_fails() {
     let page = "<html><head><title>502 Bad Gateway</title></head></html>";
-    assert_told!(told_when("DescribeVpcs", move |_| Answer::Raw(502, "text/html", page)), @r"
+    assert_told!(told_when("DescribeVpcs", move |_| Act::Answer(502, "text/html", page)), @r"
     error: cannot read AWS::EC2::VPC in eu-west-1 (for network/vpc)
      = why: ec2 DescribeVpcs: the reply is not the service's: HTTP status 502, text/html
      = help: The service has a problem of its own; run the command again later.
@@ -435,15 +428,14 @@ fn a_read_that_fails_leaves_what_is_recorded_alone() {
     with_sandbox(|server| async move {
         let broken = Switch::default();
         let fails = Arc::clone(&broken);
-        let endpoint = Endpoint::start(&server.running.endpoint, move |request| {
-            match request.action.as_str() {
-                "DescribeRouteTables" if fails.load(Relaxed) => {
-                    Answer::Refuse(403, "UnauthorizedOperation", "You are not authorized.")
-                }
-                _ => Answer::Forward,
+        let proxy = Proxy::start(&server.running.endpoint);
+        proxy.play(move |request| match request.action.as_str() {
+            "DescribeRouteTables" if fails.load(Relaxed) => {
+                Act::Refuse(403, "UnauthorizedOperation", "You are not authorized.")
             }
+            _ => Act::Pass,
         });
-        let stage = Stage::at(&endpoint.url);
+        let stage = Stage::at(&proxy.url);
         stage.succeeds("apply --yes");
         let recorded = stage.recorded();
         assert!(recorded.contains_key("state.json"));
@@ -464,17 +456,18 @@ fn a_refusal_in_the_middle_of_an_apply() {
     with_sandbox(|server| async move {
         let broken = Switch::new(true.into());
         let fails = Arc::clone(&broken);
-        let endpoint = Endpoint::start(&server.running.endpoint, move |request| {
+        let proxy = Proxy::start(&server.running.endpoint);
+        proxy.play(move |request| {
             let second = request.body.contains("10.0.2.0");
             match request.action.as_str() {
                 "CreateSubnet" if second && fails.load(Relaxed) => {
                     let message = "You are not authorized to perform: ec2:CreateSubnet";
-                    Answer::Refuse(403, "UnauthorizedOperation", message)
+                    Act::Refuse(403, "UnauthorizedOperation", message)
                 }
-                _ => Answer::Forward,
+                _ => Act::Pass,
             }
         });
-        let stage = Stage::at(&endpoint.url);
+        let stage = Stage::at(&proxy.url);
         let ended = stage.run("apply --yes --quiet");
         assert_eq!(ended.exit, 1, "{}", ended.stderr);
         assert_told!(format!("{}{}", ended.stdout, ended.stderr), @r"
@@ -497,7 +490,7 @@ fn a_refusal_in_the_middle_of_an_apply() {
         assert!(made.contains("network/vpc"), "{made}");
         broken.store(false, Relaxed);
         goes_on(&stage, &server).await;
-        assert_eq!(endpoint.count("CreateVpc"), 1);
+        assert_eq!(proxy.count("CreateVpc"), 1);
     });
 }
 
@@ -506,18 +499,19 @@ fn an_endpoint_that_dies_in_the_middle_of_an_apply() {
     with_sandbox(|server| async move {
         let dead = Switch::default();
         let dies = Arc::clone(&dead);
-        let endpoint = Endpoint::start(&server.running.endpoint, move |request| {
+        let proxy = Proxy::start(&server.running.endpoint);
+        proxy.play(move |request| {
             match request.action.as_str() {
                 // It is made, and nobody hears of it.
-                "CreateVpc" if request.before == 0 => {
+                "CreateVpc" if request.nth == 1 => {
                     dies.store(true, Relaxed);
-                    Answer::Lose
+                    Act::Cut(When::Done)
                 }
-                _ if dies.load(Relaxed) => Answer::Cut,
-                _ => Answer::Forward,
+                _ if dies.load(Relaxed) => Act::Cut(When::Unseen),
+                _ => Act::Pass,
             }
         });
-        let stage = Stage::at(&endpoint.url);
+        let stage = Stage::at(&proxy.url);
         let mut apply = stage.command("apply --yes");
         let mut apply = apply.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(apply.stdout.take().unwrap()).lines().map_while(Result::ok);
@@ -540,17 +534,18 @@ fn an_endpoint_that_dies_in_the_middle_of_an_apply() {
 #[test]
 fn a_lost_answer_makes_nothing_twice() {
     with_sandbox(|server| async move {
-        let endpoint = Endpoint::start(&server.running.endpoint, |request| {
-            match (request.action.as_str(), request.before) {
-                ("CreateVpc", 0) => Answer::Lose,
+        let proxy = Proxy::start(&server.running.endpoint);
+        proxy.play(|request| {
+            match (request.action.as_str(), request.nth) {
+                ("CreateVpc", 1) => Act::Cut(When::Done),
                 // The first look was for the plan; then nobody can say for a while what the call came to.
-                ("DescribeVpcs", 1..=6) => Answer::Cut,
-                _ => Answer::Forward,
+                ("DescribeVpcs", 2..=7) => Act::Cut(When::Unseen),
+                _ => Act::Pass,
             }
         });
-        let stage = Stage::at(&endpoint.url);
+        let stage = Stage::at(&proxy.url);
         goes_on(&stage, &server).await;
-        assert_eq!(endpoint.count("CreateVpc"), 1);
+        assert_eq!(proxy.count("CreateVpc"), 1);
     });
 }
 

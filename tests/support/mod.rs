@@ -1,7 +1,10 @@
 //! What tests share: a sandbox for the whole binary, and stacks in accounts of their own.
 
+pub(crate) mod proxy;
+
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -53,6 +56,11 @@ impl Server {
         let options = Options { speed: SPEED, durations: KINDS.iter().map(typical).collect() };
         let running = runtime().block_on(sandbox.start(&options, &|_| {})).unwrap();
         Self { sandbox, running }
+    }
+
+    /// The sandbox's own Python, which has boto3.
+    pub(crate) fn python(&self) -> PathBuf {
+        self.sandbox.python()
     }
 }
 

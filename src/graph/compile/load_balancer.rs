@@ -56,8 +56,14 @@ impl Compiler<'_> {
             "SecurityGroups": [group_id],
             "LoadBalancerAttributes": attributes,
         });
+        // The service refuses a public one in a VPC without a way in.
+        let way_in = match balancer.scheme.value {
+            Scheme::InternetFacing => self.way_in(),
+            Scheme::Internal => None,
+        };
         // It tries whether it may write when logs are turned on.
         self.add(&address(name), "AWS::ElasticLoadBalancingV2::LoadBalancer", spec)
+            .after_all(&way_in)
             .after_all(logs.as_ref().map(|logs| &logs.policy));
         for (target_name, target) in balancer.targets.iter() {
             self.target(name, target_name, target, &group);

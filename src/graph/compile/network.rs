@@ -80,6 +80,12 @@ impl Compiler<'_> {
         self.add(&at("route/public-internet"), "AWS::EC2::Route", route).after(&attached());
     }
 
+    /// What must work before anything can be reached from the internet; `None`: others see to it, or nothing can.
+    pub(super) fn way_in(&self) -> Option<Address> {
+        let network = self.blueprint.network.as_ref()?;
+        network.subnets.contains_key(&Tier::Public).then(attached)
+    }
+
     fn nat_gateways(&mut self, network: &Network, zones: &[Zone]) {
         for zone in zones.iter().take(nat_gateway_count(network)) {
             let eip = at(&format!("eip/nat-{}", zone.short));

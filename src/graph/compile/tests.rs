@@ -9,6 +9,7 @@ use crate::address::Address;
 use crate::blueprint::reference::Reference;
 use crate::blueprint::{Selection, load_bytes};
 use crate::graph::Node;
+use crate::kind::Need;
 use crate::source::Spanned;
 
 const BLUEPRINT: &str = r#"
@@ -156,6 +157,33 @@ fn what_a_service_uses_decides_its_role_and_its_paths() {
         })
         .collect();
     insta::assert_json_snapshot!(services);
+}
+
+#[test]
+fn what_the_internet_reaches_waits_for_the_way_in() {
+    let text = r"
+apiVersion: platctl.dev/v1
+kind: Blueprint
+name: shop
+region: eu-west-1
+network:
+  cidr: 10.0.0.0/16
+  zones: 2
+  subnets: {public: [10.0.1.0/24, 10.0.2.0/24], private: [10.0.11.0/24, 10.0.12.0/24]}
+loadBalancers:
+  outer: {scheme: internet-facing, protocol: http, targets: {api: {port: 80}}}
+  inner: {protocol: http, targets: {api: {port: 80}}}
+";
+    let loaded = load_bytes("shop", text.as_bytes(), Selection::default());
+    let blueprint = loaded.blueprint.expect("the blueprint is valid");
+    let graph = compile(&blueprint, &account()).expect("it compiles");
+    let way_in = Address::of("network", "internet-gateway-attachment");
+    let waits = |name: &str| {
+        let at = Address::of(&format!("loadBalancers.{name}"), "load-balancer");
+        graph.nodes[&at].needs.get(&way_in).copied()
+    };
+    assert_eq!(waits("outer"), Some(Need::Ready));
+    assert_eq!(waits("inner"), None);
 }
 
 #[test]
