@@ -14,6 +14,7 @@ pub mod component;
 mod decode;
 mod environment;
 mod expand;
+mod former;
 mod node;
 mod parse;
 pub mod reference;
@@ -64,7 +65,7 @@ use component::{
 };
 use decode::{Decode, Decoder, schema};
 use node::{Node, Value};
-use reference::ComponentType;
+use reference::Mention;
 use region::{Part, Regions};
 use setting::Written;
 use shape::Shape;
@@ -519,13 +520,6 @@ impl Blueprint {
     pub fn has_cluster(&self) -> bool {
         self.cluster.is_some() || self.existing.cluster.is_some()
     }
-
-    /// The name that a component had when its resources got theirs, if it was another one.
-    pub fn former_name(&self, component: ComponentType, name: &str) -> Option<&str> {
-        let now = format!("{}.{name}", component.section());
-        let (former, _) = self.moved.iter().find(|(_, place)| place.as_str() == now)?;
-        former.as_str().strip_prefix(component.section())?.strip_prefix('.')
-    }
 }
 
 /// What a blueprint is called and where it stands.
@@ -601,22 +595,27 @@ fn build(
 
     let environment = environment.and_then(|name| name.parse().ok());
     let declared = Declared::of(&root);
-    let nowhere = root.span;
     root.remove("environments");
     let written = Written { root, environment, overlay };
-    let (mut blueprint, region_valid, parts) = document.into_blueprint(written, defaults);
+    let (blueprint, region_valid, parts) = document.into_blueprint(written, defaults);
     let region = region_valid.then_some(&blueprint.region.value);
     let known = Known { region, stack: &blueprint.stack };
-    problems.extend(check::check(&blueprint, known, &declared, &declared, &mentions));
-    for (name, region::Region { part, mentions, span }) in parts {
-        let (part, region_valid) = blueprint.part(&name, part, nowhere);
+    let home = check::Side { blueprint: &blueprint, declared: &declared };
+    problems.extend(check::check(home, home, known, &mentions));
+    for (name, Found { region_valid, mentions }) in parts {
+        let Some(part) = blueprint.regions.get(&name) else { continue };
         let region = region_valid.then_some(&part.region.value);
         let known = Known { region, stack: &part.stack };
-        let here = declared.region(name.as_str());
-        problems.extend(check::check(&part, known, here, &declared, &mentions));
-        blueprint.regions.insert(name, Spanned::new(part, span));
+        let here = check::Side { blueprint: part, declared: declared.region(name.as_str()) };
+        problems.extend(check::check(here, home, known, &mentions));
     }
     Some(blueprint)
+}
+
+/// What is known of a part in a further region beside the part itself.
+struct Found {
+    region_valid: bool,
+    mentions: Vec<Mention>,
 }
 
 /// Stands for a region that is invalid. It is never seen, since there is no blueprint with errors.
@@ -625,12 +624,12 @@ fn any_region(nowhere: Span) -> Spanned<Region> {
 }
 
 impl Document {
-    /// The blueprint, whether its region is valid, and its parts in further regions.
+    /// The blueprint, whether its region is valid, and what was found in its parts in further regions.
     fn into_blueprint(
         self,
         written: Written,
         defaults: BTreeMap<String, &'static str>,
-    ) -> (Blueprint, bool, BTreeMap<Name, region::Region>) {
+    ) -> (Blueprint, bool, BTreeMap<Name, Found>) {
         let nowhere = written.root.span;
         let environment = written.environment.clone();
         // What stands for an invalid name is never seen, since there is no blueprint with errors.
@@ -651,7 +650,13 @@ impl Document {
         blueprint.resources = self.resources.0;
         blueprint.overrides = self.overrides;
         blueprint.moved = self.moved;
-        (blueprint, region_valid, self.regions.0)
+        let mut parts = BTreeMap::new();
+        for (name, region::Region { part, mentions, span }) in self.regions.0 {
+            let (part, region_valid) = blueprint.part(&name, part, nowhere);
+            blueprint.regions.insert(name.clone(), Spanned::new(part, span));
+            parts.insert(name, Found { region_valid, mentions });
+        }
+        (blueprint, region_valid, parts)
     }
 }
 

@@ -82,6 +82,8 @@ pub struct Builder {
     region: String,
     /// What stands before the addresses of the present part of the graph; empty for the blueprint itself.
     scope: String,
+    /// The paths of components that are added under others, which they had before.
+    renamed: BTreeMap<String, String>,
     tags: BTreeMap<String, String>,
     nodes: BTreeMap<Address, Node>,
     existing: BTreeMap<Address, Existing>,
@@ -98,6 +100,7 @@ impl Builder {
             stack,
             region: region.into(),
             scope: String::new(),
+            renamed: BTreeMap::new(),
             tags,
             nodes: BTreeMap::new(),
             existing: BTreeMap::new(),
@@ -119,6 +122,18 @@ impl Builder {
     /// `regions.dr.databases.orders/instance`, in references too.
     pub fn enter(&mut self, scope: &str, region: &str, tags: BTreeMap<String, String>) {
         (self.scope, self.region, self.tags) = (scope.into(), region.into(), tags);
+    }
+
+    /// Components that are added from now on under a path of `renamed` stand under the other one, in references too.
+    pub fn rename(&mut self, renamed: BTreeMap<String, String>) {
+        self.renamed = renamed;
+    }
+
+    /// The name under which the component `<section>.<name>` of the present part is added.
+    pub fn name_added<'n>(&'n self, section: &str, name: &'n str) -> &'n str {
+        let path = self.scoped_path(&format!("{section}.{name}"));
+        let former = self.renamed.iter().find(|(_, now)| **now == path).map(|(former, _)| former);
+        former.and_then(|it| it.rsplit('.').next()).unwrap_or(name)
     }
 
     /// Adds a resource. `spec` has the kind's properties; members that are `null` count as absent.
@@ -195,21 +210,24 @@ impl Builder {
         }
     }
 
-    /// The address under the present scope. One that begins with `regions.` or `home.` says itself where it stands.
+    /// The address under the present scope, of a component that was renamed under its present name.
     fn scoped(&self, address: &Address) -> Address {
-        let text = address.as_str();
-        let scoped = match text.strip_prefix(HOME) {
+        let path = self.scoped_path(address.component());
+        let path = self.renamed.get(&path).unwrap_or(&path);
+        Address::of(path, address.role())
+    }
+
+    /// The path of a component under the present scope. One that begins with `regions.` or `home.` says itself where it
+    /// stands.
+    fn scoped_path(&self, path: &str) -> String {
+        match path.strip_prefix(HOME) {
             Some(home) => home.to_owned(),
-            None if self.scope.is_empty() || text.starts_with(REGIONS) => return address.clone(),
-            None => format!("{}.{text}", self.scope),
-        };
-        scoped.parse().expect("a scope is made of checked names")
+            None if self.scope.is_empty() || path.starts_with(REGIONS) => path.to_owned(),
+            None => format!("{}.{path}", self.scope),
+        }
     }
 
     fn relocated(&self, spec: Value) -> Value {
-        if self.scope.is_empty() {
-            return spec;
-        }
         reference::relocate(spec, &|address| self.scoped(address))
     }
 

@@ -91,6 +91,7 @@ pub mod logs_log_group;
 mod prefix;
 mod properties;
 mod rds;
+mod rds_backup_copies;
 pub mod rds_db_instance;
 pub mod rds_db_parameter_group;
 pub mod rds_db_subnet_group;

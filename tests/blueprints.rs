@@ -14,7 +14,7 @@ use platctl::kind::{
 };
 use platctl::kinds;
 use platctl::observe;
-use platctl::plan::{Action, Intent, Reason};
+use platctl::plan::{Action, Intent, Plan, Reason};
 use serde_json::json;
 
 use crate::support::{REGION, TestStack, changes, with_sandbox};
@@ -203,6 +203,118 @@ fn moved() {
         assert!(!state.resources.contains_key(&former));
         stack.destroy(&graph).await;
     });
+}
+
+/// Components that spell out each other's names, which stand between `<` and `>`.
+const SPELLED_OUT: &str = r"
+apiVersion: platctl.dev/v1
+kind: Blueprint
+name: spelled
+region: eu-west-1
+tags: {team: platform}
+network:
+  cidr: 10.0.0.0/16
+  zones: 2
+  subnets: {private: [10.0.1.0/24, 10.0.2.0/24], data: [10.0.3.0/24, 10.0.4.0/24]}
+  nat: none
+keys: {<secure>: {}}
+queues:
+  <orders>: {key: <secure>, deadLetter: {after: 3, to: <lost>}}
+  <lost>: {key: <secure>}
+topics: {<news>: {key: <secure>, subscribers: [queue.<orders>]}}
+buckets:
+  <uploads>: {key: <secure>, notify: [{on: [created], to: queue.<orders>}], accessLogs: <lines>}
+  <lines>: {}
+parameters: {<flags>: {value: one}}
+secrets: {<token>: {generate: {}}}
+registries: {<images>: {}}
+logs: {<app>: {}}
+tables: {<carts>: {primaryKey: {partition: id}, deletionProtection: false}}
+caches: {<sessions>: {engine: valkey, version: '8.0', nodeType: cache.t4g.micro}}
+databases:
+  <ledger>: {engine: postgres, version: '17', class: db.t4g.micro, storage: 20Gi, deletionProtection: false}
+firewalls: {<edge>: {rules: [common]}}
+loadBalancers:
+  <inside>: {protocol: http, firewall: <edge>, targets: {web: {port: 8080}}, accessLogs: {}, deletionProtection: false}
+alarms:
+  <backlog>: {of: queue.<orders>, metric: age, above: 10m, notify: [topic.<news>]}
+  <refused>: {of: firewall.<edge>, metric: blocked, above: 100, notify: [topic.<news>]}
+dashboards: {<all>: {of: [queue.<orders>, firewall.<edge>, database.<ledger>]}}
+identities:
+  <worker>:
+    trust: [ec2.amazonaws.com]
+    uses:
+      - queue.<orders>:receive
+      - bucket.<uploads>:write
+      - parameter.<flags>
+      - topic.<news>
+      - secret.<token>
+      - table.<carts>
+      - registry.<images>
+      - log.<app>
+";
+
+const SPELLED: [(&str, &str); 19] = [
+    ("keys", "secure"),
+    ("queues", "orders"),
+    ("queues", "lost"),
+    ("topics", "news"),
+    ("buckets", "uploads"),
+    ("buckets", "lines"),
+    ("parameters", "flags"),
+    ("secrets", "token"),
+    ("registries", "images"),
+    ("logs", "app"),
+    ("tables", "carts"),
+    ("caches", "sessions"),
+    ("databases", "ledger"),
+    ("firewalls", "edge"),
+    ("loadBalancers", "inside"),
+    ("alarms", "backlog"),
+    ("alarms", "refused"),
+    ("dashboards", "all"),
+    ("identities", "worker"),
+];
+
+/// What others spell out is spelled as before, and so everything stays as it is: whatever moves, by itself or with all
+/// others.
+#[test]
+fn what_has_moved_is_called_as_before_by_others_too() {
+    let renamed = |moved: &[(&str, &str)]| {
+        let mut text = SPELLED_OUT.to_owned();
+        for (_, name) in moved {
+            text = text.replace(&format!("<{name}>"), &format!("new-{name}"));
+        }
+        let moves = moved.iter().map(|(it, name)| format!("{it}.{name}: {it}.new-{name}"));
+        let moves = moves.collect::<Vec<_>>().join(", ");
+        let text = format!("{}moved: {{{moves}}}\n", text.replace(['<', '>'], ""));
+        let loaded = blueprint::load_bytes("spelled.yaml", text.as_bytes(), Selection::default());
+        loaded.blueprint.unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics))
+    };
+    let (before, after) = (renamed(&[]), renamed(&SPELLED));
+    with_sandbox(|server| async move {
+        let stack = TestStack::new(&server, &before.stack).await;
+        stack.apply(&graph(&stack, &before).await).await;
+        for moved in SPELLED {
+            let graph = graph(&stack, &renamed(&[moved])).await;
+            only_bookkeeping(&stack.plan(&graph, Intent::Apply).await);
+        }
+        let graph = graph(&stack, &after).await;
+        only_bookkeeping(&stack.apply(&graph).await);
+        let is_new = |it: &Address| it.component() == "network" || it.component().contains(".new-");
+        assert!(graph.nodes.keys().all(is_new));
+        stack.destroy(&graph).await;
+    });
+}
+
+/// Nothing is made, replaced or changed but tags, which tell the address.
+fn only_bookkeeping(plan: &Plan) {
+    for (address, change) in plan.changes.iter().filter(|(_, change)| change.is_change()) {
+        let forgets = matches!(change.reason, Reason::Moved { .. });
+        let adopts = change.action == Action::Adopt
+            && change.fields.iter().all(|field| field.path.split('.').next() == Some("Tags"));
+        assert!(forgets || adopts, "{address}: {:#?}", changes(plan));
+    }
 }
 
 /// Kinds without tags of which no object can be deleted by hand while the stack stands.

@@ -5,27 +5,28 @@ use std::collections::BTreeMap;
 
 use super::Blueprint;
 use super::component::Component;
+use super::component::dns::Zone;
 use super::component::network::Tier;
 use super::node::Node;
-use super::reference::{ComponentType, Mention, Place, Reference};
-use super::value::{Name, Region};
+use super::reference::{ComponentType, HOME, Mention, Place, Reference};
+use super::value::{DomainName, Name, Region};
 use crate::diagnostic::{Diagnostic, PROBLEMS_MAX, did_you_mean, listed, with_article};
 use crate::source::{Span, Spanned};
 
 /// Checks a decoded blueprint. Components that could not be decoded are absent from it but are
 /// `declared`, so that one problem does not look like two.
 pub(crate) fn check(
-    blueprint: &Blueprint,
+    here: Side<'_>,
+    home: Side<'_>,
     known: Known<'_>,
-    here: &Declared,
-    home: &Declared,
     mentions: &[Mention],
 ) -> Vec<Diagnostic> {
+    let Side { blueprint, declared } = here;
     let mut check = Check {
         blueprint,
         region: known.region,
         stack: known.stack,
-        declared: here,
+        declared,
         home,
         log_groups: BTreeMap::new(),
         problems: Vec::new(),
@@ -36,6 +37,13 @@ pub(crate) fn check(
     }
     blueprint.check_components(&mut check);
     check.problems
+}
+
+/// A blueprint, or its part in a further region, with the names that are declared in it.
+#[derive(Clone, Copy)]
+pub(crate) struct Side<'a> {
+    pub(crate) blueprint: &'a Blueprint,
+    pub(crate) declared: &'a Declared,
 }
 
 /// The parts of a blueprint's identity that are valid.
@@ -106,8 +114,8 @@ pub struct Check<'a> {
     pub(crate) region: Option<&'a Region>,
     pub(crate) stack: &'a str,
     declared: &'a Declared,
-    /// What is declared in the blueprint's own region.
-    home: &'a Declared,
+    /// The blueprint's own region.
+    home: Side<'a>,
     /// The names of the log groups so far, with the places to blame for them.
     pub(crate) log_groups: BTreeMap<String, Span>,
     problems: Vec<Diagnostic>,
@@ -118,14 +126,28 @@ fn entries(section: Option<&Node>) -> impl Iterator<Item = (String, Span)> {
     entries.map(|it| (it.key.value.clone(), it.key.span))
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
     pub(crate) fn report(&mut self, problem: Diagnostic) {
         self.problems.push(problem);
     }
 
     /// Whether this is the blueprint itself, not its part in a further region.
     pub(crate) fn is_home(&self) -> bool {
-        std::ptr::eq(self.declared, self.home)
+        std::ptr::eq(self.declared, self.home.declared)
+    }
+
+    /// What stands in a region that somebody names here; `None` if there is no such region.
+    pub(crate) fn there(&self, region: &Name) -> Option<&'a Blueprint> {
+        let home = self.home.blueprint;
+        if region.as_str() == HOME {
+            return Some(home);
+        }
+        home.regions.get(region).map(|it| &it.value)
+    }
+
+    /// A zone of the blueprint, which is there for all its parts.
+    pub(crate) fn zone(&self, name: &DomainName) -> Option<&'a Spanned<Zone>> {
+        self.home.blueprint.dns.get(name)
     }
 
     pub(crate) fn needs_network(&mut self, what: &str, at: Span) {
@@ -203,18 +225,29 @@ impl Check<'_> {
             return;
         }
         let declared = match place {
+            // Route 53 knows no regions: the zones of the blueprint are those of all its parts.
+            Place::Here
+                if *component == ComponentType::Zone
+                    && !self.declared.has_name(*component, name) =>
+            {
+                self.home.declared
+            }
             Place::Here => self.declared,
-            Place::Home => self.home,
+            Place::Home => self.home.declared,
             Place::Region(region) => {
-                let regions = self.home.regions.keys().map(String::as_str);
-                let Some(declared) = self.home.regions.get(region) else {
+                let regions = self.home.declared.regions.keys().map(String::as_str);
+                let Some(declared) = self.home.declared.regions.get(region) else {
                     let problem = Diagnostic::error(format!("there is no region `{region}`"));
                     let meant = did_you_mean(region, regions.clone());
                     self.report(match meant {
                         Some(meant) => problem.at(*span, format!("did you mean `@{meant}`?")),
                         None => problem
                             .at(*span, "in a region that the blueprint does not have")
-                            .hint(format!("Its `regions` are {}.", listed(regions))),
+                            .hint(if self.home.declared.regions.is_empty() {
+                                format!("Put the region into `regions`, or write `@{HOME}` for the blueprint's own.")
+                            } else {
+                                format!("Its `regions` are {}.", listed(regions))
+                            }),
                     });
                     return;
                 };
@@ -228,16 +261,16 @@ impl Check<'_> {
         let noun = component.noun();
         let problem = Diagnostic::error(format!("no {noun} is called `{name}`"));
         let section = component.section();
+        let home = std::ptr::eq(declared, self.home.declared);
+        let whole = if home { "blueprint" } else { "region" };
         self.report(match did_you_mean(name, names.iter().copied()) {
             Some(meant) => problem.at(*span, format!("did you mean `{meant}`?")),
             None if names.is_empty() => {
-                let home = std::ptr::eq(declared, self.home);
-                let whole = if home { "blueprint" } else { "region" };
                 problem.at(*span, format!("the {whole} has no `{section}`"))
             }
             None => problem
                 .at(*span, format!("not one of the `{section}`"))
-                .hint(format!("The blueprint has {}.", listed(&names))),
+                .hint(format!("The {whole} has {}.", listed(&names))),
         });
     }
 

@@ -62,7 +62,7 @@ impl<C: Component> Decode for Named<C> {
         let entries = decode_map::<C::Name, C>(node, decoder).unwrap_or_default();
         let valid = entries.into_iter().filter_map(|(name, value)| {
             let name = name?;
-            Some((name.value, Spanned::new(value?, name.span)))
+            Some((decoder.known_as(C::TYPE, name.value), Spanned::new(value?, name.span)))
         });
         Some(Self(valid.collect()))
     }

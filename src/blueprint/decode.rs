@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
+use super::former::FormerNames;
 use super::node::{Mapping, Node, Plain, Value};
 use super::parse;
 use super::reference::{ComponentType, Mention};
@@ -105,12 +106,32 @@ pub(crate) struct Decoder {
     pub(crate) mentions: Vec<Mention>,
     /// The path of each value that was not written, with the default that it got.
     pub(crate) defaults: BTreeMap<String, &'static str>,
+    /// The names that components are given in place of those that are written.
+    pub(crate) former: FormerNames,
     path: Vec<(String, Span)>,
 }
 
 impl Decoder {
+    /// One that gives components their former names.
+    pub(crate) fn giving(former: FormerNames) -> Self {
+        Self { former, ..Self::default() }
+    }
+
     pub(crate) fn report(&mut self, problem: Diagnostic) {
         self.problems.push(problem);
+    }
+
+    /// The further region in whose part decoding is.
+    fn region(&self) -> Option<&str> {
+        match self.path.as_slice() {
+            [(regions, _), (region, _), ..] if regions == "regions" => Some(region),
+            _ => None,
+        }
+    }
+
+    /// The name that stands for one that names a component of the part in hand.
+    pub(crate) fn known_as<N: Word>(&self, component: ComponentType, name: N) -> N {
+        self.former.of(self.region(), component, name)
     }
 
     /// Where decoding is: `databases.orders.storage`.

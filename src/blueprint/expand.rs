@@ -27,7 +27,8 @@ pub(crate) fn expand(root: &mut Node, problems: &mut Vec<Diagnostic>) {
     let scope = Scope { variables: &variables, item: None };
     for Entry { key, value } in &mut mapping.entries {
         match key.value.as_str() {
-            VARIABLES => {}
+            // What the environment says stands in the rest by now.
+            VARIABLES | "environments" => {}
             "regions" => {
                 for section in value.entries_mut().flat_map(|region| region.value.entries_mut()) {
                     expand_value(&section.key.value, &mut section.value, scope, problems);

@@ -1,6 +1,8 @@
 //! How components name each other: `database.orders:connect`, or a plain name where only one type
 //! can be meant.
 
+mod far;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -12,6 +14,7 @@ use super::shape::Shape;
 use super::value::{NAME_PATTERN, Name};
 use crate::diagnostic::{Diagnostic, listed, with_article};
 use crate::source::Span;
+pub use far::{FarLink, FarReference};
 
 schema! {
     /// The types of components, as a reference spells them.
@@ -235,6 +238,11 @@ impl FromStr for Reference {
                 .hint(format!("Types are {}.", listed(ComponentType::referable()))));
         };
         let component = component_type(component)?;
+        if let Some((here, _)) = name.split_once('@') {
+            return Err(Invalid::new("stands in another region").hint(format!(
+                "Only what stands in the same region can be named here, as in `{component}.{here}`."
+            )));
+        }
         let name = name.parse()?;
         let access = match access {
             Some(access) => Some(access_of(component, access)?),
@@ -278,7 +286,8 @@ impl Decode for Reference {
         let start = reference.component.as_str().len() + 1;
         let span = node.part(start..start + reference.name.as_str().len());
         decoder.mention(reference.component, reference.name.as_str(), span);
-        Some(reference)
+        let name = decoder.known_as(reference.component, reference.name);
+        Some(Self { name, ..reference })
     }
 
     fn shape() -> Shape {
@@ -351,15 +360,33 @@ impl<C: Component> Decode for Link<C> {
                 return None;
             }
         }
+        if let Some(problem) = names_another_region::<C>(node) {
+            decoder.report(problem);
+            return None;
+        }
         let name: C::Name = decoder.word(node)?;
         decoder.mention(C::TYPE, &name.to_string(), node.span);
-        Some(Self::to(name))
+        Some(Self::to(decoder.known_as(C::TYPE, name)))
     }
 
     fn shape() -> Shape {
         let what = format!("the name of {}", with_article(C::TYPE.noun()));
         Shape::word(what, &[]).parsed_as::<C::Name>()
     }
+}
+
+/// What is said of a name with a region where it can have none.
+fn names_another_region<C: Component>(node: &Node) -> Option<Diagnostic> {
+    let Value::Scalar(scalar) = &node.value else { return None };
+    let (name, _) =
+        scalar.text.split_once('@').filter(|(name, _)| name.parse::<C::Name>().is_ok())?;
+    let noun = with_article(C::TYPE.noun());
+    let problem = Diagnostic::error(format!("expected the name of {noun} without a region"))
+        .at(node.part(name.len()..scalar.text.len()), "not needed here");
+    Some(problem.hint(match C::TYPE {
+        ComponentType::Zone => format!("Write `{name}`: a zone is the same in every region."),
+        _ => format!("Write `{name}` for the one in this region; no other one can be used here."),
+    }))
 }
 
 impl<C: Component> Clone for Link<C> {
@@ -389,101 +416,6 @@ impl<C: Component> fmt::Display for Link<C> {
 /// The blueprint's own region, as [`FarLink`] spells it.
 pub(crate) const HOME: &str = "home";
 
-/// The name of a component in another region of the stack: `orders@home`, `assets@dr`.
-pub struct FarLink<C: Component> {
-    pub name: Name,
-    /// The name of the region; `home` is the blueprint's own.
-    pub region: Name,
-    component: PhantomData<fn() -> C>,
-}
-
-impl<C: Component> FarLink<C> {
-    pub fn is_home(&self) -> bool {
-        self.region.as_str() == HOME
-    }
-
-    /// The beginning of the addresses of what stands there.
-    pub fn scope(&self) -> String {
-        if self.is_home() { format!("{HOME}.") } else { format!("regions.{}.", self.region) }
-    }
-}
-
-impl<C: Component> Decode for FarLink<C> {
-    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
-        let Far { name, region } = decoder.word(node)?;
-        let place =
-            if region.as_str() == HOME { Place::Home } else { Place::Region(region.to_string()) };
-        let at = node.part(0..name.as_str().len());
-        decoder.mentions.push(Mention {
-            component: C::TYPE,
-            name: name.to_string(),
-            span: at,
-            place,
-        });
-        Some(Self { name, region, component: PhantomData })
-    }
-
-    fn shape() -> Shape {
-        let what = format!("the name of {} in another region", with_article(C::TYPE.noun()));
-        Shape::word(what, &["orders@home"])
-    }
-}
-
-/// A [`FarLink`] before it is recorded as a [`Mention`].
-struct Far {
-    name: Name,
-    region: Name,
-}
-
-impl FromStr for Far {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let Some((name, region)) = text.split_once('@') else {
-            return Err(Invalid::new("must be a name and a region with `@` between").hint(
-                format!("Write `{text}@{HOME}` for the blueprint's own region, `{text}@REGION` for another one."),
-            ));
-        };
-        Ok(Self { name: name.parse()?, region: region.parse()? })
-    }
-}
-
-impl fmt::Display for Far {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.name, self.region)
-    }
-}
-
-impl Word for Far {
-    fn shape() -> Shape {
-        Shape::word("the name of a component in another region", &["orders@home", "assets@dr"])
-    }
-}
-
-impl<C: Component> Clone for FarLink<C> {
-    fn clone(&self) -> Self {
-        Self { name: self.name.clone(), region: self.region.clone(), component: PhantomData }
-    }
-}
-
-impl<C: Component> PartialEq for FarLink<C> {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.name, &self.region) == (&other.name, &other.region)
-    }
-}
-
-impl<C: Component> fmt::Debug for FarLink<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{self}", C::TYPE)
-    }
-}
-
-impl<C: Component> fmt::Display for FarLink<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.name, self.region)
-    }
-}
-
 /// Where a component is looked for that somebody names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -493,6 +425,12 @@ pub(crate) enum Place {
     Home,
     /// In a further region.
     Region(String),
+}
+
+impl Place {
+    fn of(region: &Name) -> Self {
+        if region.as_str() == HOME { Self::Home } else { Self::Region(region.to_string()) }
+    }
 }
 
 /// That a component is named somewhere, to be resolved once all names are known.

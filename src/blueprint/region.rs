@@ -79,13 +79,14 @@ fn region(span: Span, node: &Node, decoder: &mut Decoder) -> Option<Region> {
 }
 
 /// What of a database its replicas in other regions have of their own.
-const NOT_OF_REPLICAS: [&str; 9] = [
+const NOT_OF_REPLICAS: [&str; 10] = [
     "replicas",
     "rotation",
     "username",
     "databaseName",
     "key",
     "from",
+    "backupCopies",
     "backupWindow",
     "maintenanceWindow",
     "replicaOf",

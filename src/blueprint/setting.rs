@@ -46,7 +46,8 @@ pub(super) struct Written {
 }
 
 impl Blueprint {
-    /// The paths of all components, in the order of the language: `network`, `databases.orders`.
+    /// The paths of all components, in the order of the language: `network`, `databases.orders`; then those in further
+    /// regions: `regions.dr.databases.orders`.
     pub fn components(&self) -> Vec<String> {
         let mut paths = Vec::new();
         for (section, shape) in sections() {
@@ -61,11 +62,20 @@ impl Blueprint {
                 (_, None) => {}
             }
         }
+        for (name, part) in &self.regions {
+            paths.extend(part.components().iter().map(|path| format!("regions.{name}.{path}")));
+        }
         paths
     }
 
     /// What the component at a path says; `None` if there is none.
     pub fn settings(&self, component: &str) -> Option<Vec<Setting>> {
+        if let Some((region, component)) =
+            component.strip_prefix("regions.").and_then(|it| it.split_once('.'))
+        {
+            let (_, part) = self.regions.iter().find(|(name, _)| name.as_str() == region)?;
+            return part.settings(component);
+        }
         let (section, name) = match component.split_once('.') {
             Some((section, name)) => (section, Some(name)),
             None => (component, None),
@@ -226,8 +236,16 @@ databases:
   orders: {engine: postgres, version: "17", class: db.t4g.micro, storage: 20Gi, logs: [postgresql], from: []}
 firewalls:
   edge: {rules: [common, {rate: 100}]}
+regions:
+  dr:
+    region: eu-central-1
+    network: {cidr: 10.1.0.0/16, zones: 2, subnets: {data: [10.1.1.0/24, 10.1.2.0/24]}, nat: none}
+    keys: {data: {}}
+    databases: {orders: {replicaOf: orders@home, key: data, backups: 1d}}
 environments:
-  dev: {databases: {orders: {class: db.t4g.small, parameters: {work_mem: 1}}}}
+  dev:
+    databases: {orders: {class: db.t4g.small, parameters: {work_mem: 1}}}
+    regions: {dr: {databases: {orders: {backups: 2d}}}}
 "#;
 
     fn loaded() -> Blueprint {
@@ -274,6 +292,20 @@ environments:
     }
 
     #[test]
+    fn what_stands_in_a_region_knows_it_too() {
+        let settings = loaded().settings("regions.dr.databases.orders").unwrap();
+        let of = |path: &str| {
+            let setting = settings.iter().find(|it| it.path == path).unwrap();
+            (setting.text.clone().unwrap_or_default(), setting.origin.clone())
+        };
+        assert!(matches!(of("key"), (key, Origin::Blueprint(_)) if key == "data"));
+        assert!(matches!(of("backups"), (backups, Origin::Environment(..)) if backups == "2d"));
+        // As the database that it follows.
+        assert!(matches!(of("class"), (class, Origin::Environment(..)) if class == "db.t4g.small"));
+        assert!(matches!(of("multiAz"), (_, Origin::Default)));
+    }
+
+    #[test]
     fn defaults_are_those_that_decoding_took() {
         let blueprint = loaded();
         let mut defaults = BTreeMap::new();
@@ -292,8 +324,27 @@ environments:
     #[test]
     fn what_is_not_there_has_no_settings() {
         let blueprint = loaded();
-        assert_eq!(blueprint.components(), ["network", "databases.orders", "firewalls.edge"]);
-        for path in ["cluster", "databases", "databases.payments", "network.cidr", "name", ""] {
+        let components = [
+            "network",
+            "databases.orders",
+            "firewalls.edge",
+            "regions.dr.network",
+            "regions.dr.databases.orders",
+            "regions.dr.keys.data",
+        ];
+        assert_eq!(blueprint.components(), components);
+        for path in [
+            "cluster",
+            "databases",
+            "databases.payments",
+            "network.cidr",
+            "name",
+            "",
+            "regions.dr",
+            "regions.dr.databases",
+            "regions.dr.databases.payments",
+            "regions.us.network",
+        ] {
             assert_eq!(blueprint.settings(path), None, "{path}");
         }
     }

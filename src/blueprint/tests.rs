@@ -1,4 +1,5 @@
 use super::*;
+use reference::ComponentType;
 use shape::{Field, Struct};
 
 /// Only what is required, of everything that has a default.
@@ -19,7 +20,8 @@ cluster:
   version: "1.31"
   nodeGroups: {a: {instanceTypes: [m6i.large], size: 1}, b: {instanceTypes: [m6i.large], size: 1, disk: {}}}
   addons: {eks-pod-identity-agent: {}}
-databases: {a: {engine: postgres, version: "17", class: db.t4g.micro, storage: 20Gi}}
+databases: {a: {engine: postgres, version: "17", class: db.t4g.micro, storage: 20Gi, backupCopies: {key: a@b}}}
+regions: {b: {region: eu-central-1, keys: {a: {}}}}
 loadBalancers:
   a:
     scheme: internet-facing
@@ -104,8 +106,9 @@ fn the_hash_is_that_of_the_meaning() {
         let loaded = load_bytes("a", text.as_bytes(), Selection::default());
         loaded.blueprint.expect("a valid blueprint loads").hash
     };
-    let reordered =
-        SPARSE.replace("logs: {a: {}}\n", "").replace("keys:", "logs:\n  \"a\":  {} # x\nkeys:");
+    let reordered = SPARSE
+        .replace("logs: {a: {}}\n", "")
+        .replace("\nkeys:", "\nlogs:\n  \"a\":  {} # x\nkeys:");
     assert_eq!(hash(SPARSE), hash(&reordered));
     assert_ne!(hash(SPARSE), hash(&SPARSE.replace("logs: {a: {}}", "logs: {b: {}}")));
 }

@@ -154,8 +154,13 @@ fn show_key(ui: &Ui, key: &Key) {
     }
 }
 
-/// `database.orders`, as references spell it, is `databases.orders`.
+/// `database.orders`, as references spell it, is `databases.orders`; so it is in a region, `regions.dr.database.orders`.
 fn in_section(path: &str) -> String {
+    let in_region = path.strip_prefix("regions.").and_then(|it| it.split_once('.'));
+    // Without a further dot it is a key, in which no region is named: `regions.loadBalancers.certificate`.
+    if let Some((region, path)) = in_region.filter(|(_, path)| path.contains('.')) {
+        return format!("regions.{region}.{}", in_section(path));
+    }
     let (first, rest) = path.split_once('.').unwrap_or((path, ""));
     match first.parse::<ComponentType>() {
         Ok(of) if !rest.is_empty() => format!("{}.{rest}", of.section()),

@@ -11,7 +11,8 @@ use sha2::{Digest, Sha256};
 use crate::address::{Address, Stack};
 use crate::blueprint::Blueprint;
 use crate::blueprint::component::network::Tier;
-use crate::blueprint::reference::ComponentType;
+use crate::blueprint::reference::HOME;
+use crate::blueprint::value::Name;
 use crate::diagnostic::Diagnostic;
 use crate::graph::{Added, Builder, Graph};
 use crate::kind::Ref;
@@ -46,6 +47,7 @@ mod path;
 mod problem;
 mod queue;
 mod registry;
+mod replication;
 mod resource;
 mod route;
 mod secret;
@@ -78,14 +80,26 @@ impl Account {
 
 /// The desired resources of a blueprint, or what is wrong with them: mostly with those that it writes in
 /// CloudFormation's words.
+///
+/// Names of resources are made of those of components, policies and other components spell them out, and most of them
+/// cannot be changed. So what has moved is compiled under its former name, and only its addresses are others.
 pub fn compile(blueprint: &Blueprint, account: &Account) -> Result<Graph, Vec<Diagnostic>> {
-    let stack = Stack::new(&blueprint.stack);
-    let mut builder = Builder::new(stack, blueprint.region.as_str(), tags(blueprint));
-    builder = part(blueprint, account, builder);
-    for (name, region) in &blueprint.regions {
+    let (home, renamed) = blueprint.under_former_names();
+    let home = &*home;
+    let stack = Stack::new(&home.stack);
+    let mut builder = Builder::new(stack, home.region.as_str(), tags(home));
+    builder.rename(renamed);
+    builder = part(home, home, account, builder);
+    for (name, region) in &home.regions {
         builder.enter(&format!("regions.{name}"), region.region.as_str(), tags(region));
-        builder = part(region, account, builder);
+        builder = part(region, home, account, builder);
     }
+    // What is written in CloudFormation's words means the addresses of today.
+    builder.rename(BTreeMap::new());
+    builder.enter("", home.region.as_str(), tags(home));
+    let mut compiler = Compiler { blueprint: home, home, account, builder };
+    compiler.every(&home.resources, Compiler::resource);
+    let mut builder = compiler.builder;
     for (from, to) in &blueprint.moved {
         builder.moved(from.as_str(), to.as_str());
     }
@@ -110,9 +124,14 @@ fn tags(blueprint: &Blueprint) -> BTreeMap<String, String> {
     blueprint.tags.iter().map(|(key, value)| (key.to_string(), value.value.clone())).collect()
 }
 
-/// Adds the resources of a blueprint, or of its part in a further region.
-fn part(blueprint: &Blueprint, account: &Account, builder: Builder) -> Builder {
-    let mut compiler = Compiler { blueprint, account, builder, former: None };
+/// Adds the resources of the components of a blueprint, or of its part in a further region.
+fn part<'a>(
+    blueprint: &'a Blueprint,
+    home: &'a Blueprint,
+    account: &'a Account,
+    builder: Builder,
+) -> Builder {
+    let mut compiler = Compiler { blueprint, home, account, builder };
     compiler.everything();
     compiler.builder
 }
@@ -126,10 +145,10 @@ const ROLE_NAME_MAX: usize = 64;
 struct Compiler<'a> {
     /// What is compiled: the blueprint, or its part in a further region.
     blueprint: &'a Blueprint,
+    /// The blueprint, of whose parts one may be in hand.
+    home: &'a Blueprint,
     account: &'a Account,
     builder: Builder,
-    /// The name of the component in hand, and the one under which its resources got their names.
-    former: Option<(String, String)>,
 }
 
 impl Compiler<'_> {
@@ -139,85 +158,66 @@ impl Compiler<'_> {
         if let Some(network) = &blueprint.network {
             self.network(network);
         }
-        self.every(
-            ComponentType::SecurityGroup,
-            &blueprint.security_groups,
-            Self::own_security_group,
-        );
-        self.every(ComponentType::Key, &blueprint.keys, Self::key);
-        self.every(ComponentType::Log, &blueprint.logs, Self::log);
-        self.every(ComponentType::Secret, &blueprint.secrets, Self::secret);
-        self.every(ComponentType::Parameter, &blueprint.parameters, Self::parameter);
-        self.every(ComponentType::Queue, &blueprint.queues, Self::queue);
-        self.every(ComponentType::Topic, &blueprint.topics, Self::topic);
-        self.every(ComponentType::Table, &blueprint.tables, Self::table);
-        self.every(ComponentType::Bucket, &blueprint.buckets, Self::bucket);
-        self.every(ComponentType::Registry, &blueprint.registries, Self::registry);
-        self.every(ComponentType::Zone, &blueprint.dns, Self::zone);
-        self.every(ComponentType::Certificate, &blueprint.certificates, Self::certificate);
-        self.every(ComponentType::Firewall, &blueprint.firewalls, Self::firewall);
+        self.every(&blueprint.security_groups, Self::own_security_group);
+        self.every(&blueprint.keys, Self::key);
+        self.every(&blueprint.logs, Self::log);
+        self.every(&blueprint.secrets, Self::secret);
+        self.every(&blueprint.parameters, Self::parameter);
+        self.every(&blueprint.queues, Self::queue);
+        self.every(&blueprint.topics, Self::topic);
+        self.every(&blueprint.tables, Self::table);
+        self.every(&blueprint.buckets, Self::bucket);
+        self.every(&blueprint.registries, Self::registry);
+        self.every(&blueprint.dns, Self::zone);
+        self.every(&blueprint.certificates, Self::certificate);
+        self.every(&blueprint.firewalls, Self::firewall);
         if let Some(cluster) = &blueprint.cluster {
             self.cluster(cluster);
         }
-        self.every(ComponentType::Database, &blueprint.databases, Self::database);
-        self.every(ComponentType::Cache, &blueprint.caches, Self::cache);
-        self.every(ComponentType::LoadBalancer, &blueprint.load_balancers, Self::load_balancer);
-        self.every(ComponentType::Alarm, &blueprint.alarms, Self::alarm);
-        self.every(ComponentType::Dashboard, &blueprint.dashboards, Self::dashboard);
+        self.every(&blueprint.databases, Self::database);
+        self.every(&blueprint.caches, Self::cache);
+        self.every(&blueprint.load_balancers, Self::load_balancer);
+        self.every(&blueprint.alarms, Self::alarm);
+        self.every(&blueprint.dashboards, Self::dashboard);
         if let Some(audit) = &blueprint.audit {
             self.audit(audit);
         }
-        self.every(ComponentType::Cdn, &blueprint.cdn, Self::cdn);
-        self.every(ComponentType::Identity, &blueprint.identities, Self::identity);
-        self.every(ComponentType::Service, &blueprint.services, Self::service);
-        self.every(ComponentType::Resource, &blueprint.resources, Self::resource);
+        self.every(&blueprint.cdn, Self::cdn);
+        self.every(&blueprint.identities, Self::identity);
+        self.every(&blueprint.services, Self::service);
     }
 
     /// Compiles all components of a type.
-    fn every<N: Display, C>(
+    fn every<N, C>(
         &mut self,
-        component: ComponentType,
         components: &BTreeMap<N, Spanned<C>>,
         compile: impl Fn(&mut Self, &N, &C),
     ) {
         for (name, one) in components {
-            let (now, former) =
-                (name.to_string(), self.blueprint.former_name(component, &name.to_string()));
-            self.former = former.map(|former| (now, former.to_owned()));
             compile(self, name, &one.value);
         }
-        self.former = None;
     }
 
     fn add(&mut self, address: &Address, kind: &str, spec: Value) -> Added<'_> {
         self.builder.add(address.clone(), kind, spec)
     }
 
+    /// What stands in a region that somebody names.
+    fn there(&self, region: &Name) -> Option<&Blueprint> {
+        if region.as_str() == HOME {
+            return Some(self.home);
+        }
+        self.home.regions.get(region).map(|it| &it.value)
+    }
+
     /// A name that no other stack of the account uses: `<stack>-<name>`.
     fn name(&self, name: impl Display) -> String {
-        format!("{}-{}", self.blueprint.stack, self.known_as(name))
+        format!("{}-{name}", self.blueprint.stack)
     }
 
-    /// A name that begins with that of the component in hand, as it was when its resources were made: most of them
-    /// cannot be renamed.
-    fn known_as(&self, name: impl Display) -> String {
-        let name = name.to_string();
-        let renamed = self.former.as_ref().and_then(|(now, former)| {
-            let rest = name.strip_prefix(now.as_str())?;
-            (rest.is_empty() || rest.starts_with('-')).then(|| format!("{former}{rest}"))
-        });
-        renamed.unwrap_or(name)
-    }
-
-    /// The same, for a service that takes no more than `max` characters: what is cut off is told apart by its hash.
+    /// The same, for a service that takes no more than `max` characters.
     fn name_within(&self, name: &str, max: usize) -> String {
-        let whole = self.name(name);
-        if whole.len() <= max {
-            return whole;
-        }
-        let hash = short_hash(&whole);
-        let kept = whole[..max - hash.len() - 1].trim_end_matches('-');
-        format!("{kept}-{hash}")
+        cut(self.name(name), max)
     }
 
     /// The name of an IAM role.
@@ -294,6 +294,16 @@ impl Compiler<'_> {
     }
 }
 
+/// A name of no more than `max` characters: what is cut off is told apart by its hash.
+fn cut(name: String, max: usize) -> String {
+    if name.len() <= max {
+        return name;
+    }
+    let hash = short_hash(&name);
+    let kept = name[..max - hash.len() - 1].trim_end_matches('-');
+    format!("{kept}-{hash}")
+}
+
 /// Six hexadecimal digits that tell names apart.
 fn short_hash(text: &str) -> String {
     hex::encode(&Sha256::digest(text)[..3])
@@ -309,6 +319,11 @@ struct Zone {
 /// A reference to an output.
 fn get(address: &Address, output: &str) -> Value {
     Ref::new(address, output).to_value()
+}
+
+/// The address of what stands in the region of a scope, as it is called there.
+fn elsewhere(scope: &str, address: &Address) -> Address {
+    Address::of(&format!("{scope}{}", address.component()), address.role())
 }
 
 fn vpc_id() -> Value {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::rds;
+use super::rds_backup_copies;
 use super::reply::{collect, gone};
 use super::scalar::{LowerCase, Number};
 use crate::address::{Owner, PhysicalId};
@@ -34,6 +35,12 @@ pub struct Spec {
     associated_roles: Option<Vec<AssociatedRole>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     auto_minor_version_upgrade: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    automatic_backup_replication_kms_key_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    automatic_backup_replication_region: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    automatic_backup_replication_retention_period: Option<Number>,
     #[serde(skip_serializing_if = "Option::is_none")]
     availability_zone: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -171,6 +178,9 @@ impl Kind for Instance {
         A read replica starts with what its source has wherever its specification is silent; engine, version, \
         user and windows are the source's in any case. It cannot be created with `BackupRetentionPeriod` or \
         `ManageMasterUserPassword`.\n\n\
+        Copies of automated backups in another region stay until their retention ends, whatever becomes of the \
+        instance; their key and retention are not told by the instance, so that only changes of the blueprint are \
+        seen.\n\n\
         Deletion waits for a snapshot or a modification that is under way; deletion protection is switched off \
         first. The policy `Snapshot` leaves a final snapshot `<identifier>-final-<hash>`, except of replicas and of \
         instances that failed.";
@@ -184,6 +194,21 @@ impl Kind for Instance {
         .write_only(),
         Field::updates("AssociatedRoles", "Roles for features such as S3 import.").set().late(),
         Field::updates("AutoMinorVersionUpgrade", "Whether RDS upgrades minor versions by itself."),
+        Field::updates(
+            "AutomaticBackupReplicationKmsKeyId",
+            "The ARN of the key there that encrypts the copies of the backups.",
+        )
+        .write_only(),
+        Field::updates(
+            "AutomaticBackupReplicationRegion",
+            "The other region into which automated backups are copied; empty for none.",
+        )
+        .late(),
+        Field::updates(
+            "AutomaticBackupReplicationRetentionPeriod",
+            "Days that these copies are kept.",
+        )
+        .write_only(),
         Field::replaces("AvailabilityZone", "Its zone; not with `MultiAZ`."),
         Field::updates("BackupRetentionPeriod", "Days that backups are kept; 0 switches them off."),
         Field::updates("CACertificateIdentifier", "The authority of the server certificate."),
@@ -313,6 +338,9 @@ impl Kind for Instance {
             allow_major_version_upgrade: None,
             associated_roles: Some(roles(live)),
             auto_minor_version_upgrade: live.auto_minor_version_upgrade,
+            automatic_backup_replication_kms_key_id: None,
+            automatic_backup_replication_region: Some(rds_backup_copies::region(live).into()),
+            automatic_backup_replication_retention_period: None,
             availability_zone: text(live.availability_zone()),
             backup_retention_period: number(
                 pending
@@ -478,6 +506,9 @@ impl Kind for Instance {
         modify(cx, id, &update).await?;
         if update.has("AssociatedRoles") {
             associate_roles(cx, id, &update).await?;
+        }
+        if update.changed.iter().any(|path| COPIES.contains(path)) {
+            copy_backups(cx, id, update.to).await?;
         }
         if update.has("Tags") {
             let arn = rds::arn(cx, "db", id.as_str()).await?;
@@ -797,6 +828,28 @@ fn export_change(update: &Update<'_, Spec>) -> CloudwatchLogsExportConfiguration
         .build()
 }
 
+/// Properties of the copies of automated backups.
+const COPIES: &[&str] = &[
+    "AutomaticBackupReplicationKmsKeyId",
+    "AutomaticBackupReplicationRegion",
+    "AutomaticBackupReplicationRetentionPeriod",
+];
+
+async fn copy_backups(cx: &Cx, id: &PhysicalId, to: &Spec) -> Result<(), Fault> {
+    let found = find(cx, [id.as_str()]).await?;
+    let Some(live) = found.first() else { return Ok(()) };
+    let region = to.automatic_backup_replication_region.as_deref().unwrap_or_default();
+    if region.is_empty() && rds_backup_copies::region(live).is_empty() {
+        return Ok(());
+    }
+    let copies = rds_backup_copies::Copies {
+        region,
+        key: to.automatic_backup_replication_kms_key_id.as_deref(),
+        retention_days: to.automatic_backup_replication_retention_period.map(Into::into),
+    };
+    rds_backup_copies::replace(cx, id, live, copies).await
+}
+
 async fn associate_roles(cx: &Cx, id: &PhysicalId, update: &Update<'_, Spec>) -> Result<(), Fault> {
     let from = update.from.associated_roles.as_deref().unwrap_or_default();
     let to = update.to.associated_roles.as_deref().unwrap_or_default();
@@ -956,7 +1009,8 @@ mod tests {
         assert_eq!(
             seen(&live),
             json!({
-                "AllocatedStorage": 20, "AssociatedRoles": [], "DBInstanceClass": "db.m7g.large",
+                "AllocatedStorage": 20, "AssociatedRoles": [],
+                "AutomaticBackupReplicationRegion": "", "DBInstanceClass": "db.m7g.large",
                 "DBInstanceIdentifier": "orders", "DBParameterGroupName": "orders-pg",
                 "EnableCloudwatchLogsExports": [], "Engine": "postgres", "EngineVersion": "18.1",
                 "ManageMasterUserPassword": true, "MasterUserSecret": {"KmsKeyId": "arn:k"},
@@ -1112,7 +1166,7 @@ mod tests {
             ["AllowMajorVersionUpgrade", "AssociatedRoles", "DeleteAutomatedBackups", "Tags"];
         for field in Instance::FIELDS {
             let updates = field.on_change == crate::kind::OnChange::Update;
-            let sent = MODIFIED.contains(&field.path) || elsewhere.contains(&field.path);
+            let sent = [MODIFIED, COPIES, &elsewhere].iter().any(|it| it.contains(&field.path));
             assert_eq!(updates, sent, "{}", field.path);
         }
     }

@@ -56,7 +56,7 @@ impl Definitions<'_> {
             }
             Shape::Map { key, value } => {
                 let value = self.schema(value, form);
-                map(key, &removable(value, form))
+                self.or_variable(map(key, &removable(value, form)))
             }
             Shape::Struct(of) => self.reference(of.name, of, form),
             Shape::Overlay { fixed } => {
@@ -98,6 +98,7 @@ impl Definitions<'_> {
         };
         if !self.made.contains_key(&name) {
             let schema = self.mapping(of, form);
+            let schema = self.or_variable(schema);
             self.made.insert(name.clone(), schema);
         }
         json!({"$ref": format!("#/$defs/{name}")})

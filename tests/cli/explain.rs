@@ -1,5 +1,7 @@
 //! `platctl explain` and `platctl schema`.
 
+use std::fs;
+
 use serde_json::Value;
 
 use super::Run;
@@ -95,6 +97,34 @@ fn a_resource_shows_what_it_is_made_of() {
     assert_eq!(of("class")["origin"]["environment"], "dev");
     assert_eq!(of("multiAz")["value"], Value::Bool(false));
     assert_eq!(of("port")["origin"]["from"], "absent");
+}
+
+#[test]
+fn what_stands_in_a_region_is_reached_by_its_whole_path() {
+    let regions = fs::read_to_string("examples/regions.yaml").unwrap();
+    let run = Run::new().file("platctl.yaml", &regions);
+    insta::assert_snapshot!("in_a_region", run.run("explain regions.dr.databases.orders").all());
+    let whole = run.run("explain regions.dr.databases.orders").stdout;
+    assert_eq!(run.run("explain regions.dr.database.orders").stdout, whole);
+    let key = run.run("explain regions.loadBalancers.certificate");
+    assert!(key.stdout.contains("HTTPS listener"), "{}", key.all());
+    let part = run.run("explain regions.dr.databases.orders.multiAz").stdout;
+    assert!(part.contains("false") && !part.contains("engine"), "{part}");
+    let json = run.run("explain regions.dr.databases.orders/instance --json").json();
+    assert_eq!(json["component"], "regions.dr.databases.orders");
+    assert_eq!(json["region"], "ap-northeast-1");
+    let settings = json["settings"].as_array().unwrap();
+    let multi_az = settings.iter().find(|it| it["path"] == "multiAz").unwrap();
+    assert_eq!(multi_az["value"], Value::Bool(false));
+    for (line, expected) in [
+        ("regions.dr.databases.order", "Did you mean `regions.dr.databases.orders`?"),
+        ("regions.rd.databases.orders", "Did you mean `regions.dr.databases.orders`?"),
+        ("regions.dr.databases.orders/instanc", "`regions.dr.databases.orders/instance`?"),
+    ] {
+        let said = run.run(&format!("explain {line}"));
+        assert_eq!(said.exit, 1, "{line}");
+        assert!(said.stderr.contains(expected), "{line}: {}", said.stderr);
+    }
 }
 
 #[test]

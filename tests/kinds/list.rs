@@ -66,6 +66,7 @@ kinds! {
     lambda_permission,
     logs_log_group,
     rds_db_instance,
+    rds_db_instance_copied,
     rds_db_instance_replica,
     rds_db_parameter_group,
     rds_db_subnet_group,

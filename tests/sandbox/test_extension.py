@@ -810,6 +810,25 @@ class Rds(Case):
         self.gone("DBInstanceNotFound", lambda: self.status("copy"))
         self.assertIn("MasterUserSecret", self.look())
 
+    def test_copies_of_backups_are_started_and_stopped_where_they_are_kept(self):
+        far = self.client("rds", "eu-west-2")
+        self.database(BackupRetentionPeriod=0)
+        arn = {"SourceDBInstanceArn": self.look()["DBInstanceArn"]}
+        start, stop = far.start_db_instance_automated_backups_replication, far.stop_db_instance_automated_backups_replication
+        self.refused("InvalidDBInstanceState", start, **arn)
+        self.rds.modify_db_instance(DBInstanceIdentifier="main", BackupRetentionPeriod=1, ApplyImmediately=True)
+        self.refused("InvalidDBInstanceState", start, **arn)
+        self.becomes("available", self.status)
+        self.refused("InvalidParameterCombination", self.rds.start_db_instance_automated_backups_replication, **arn)
+        self.refused("InvalidDBInstanceState", stop, **arn)
+        copies = start(**arn)["DBInstanceAutomatedBackup"]["DBInstanceAutomatedBackupsArn"]
+        self.assertEqual(copies.split(":")[3], "eu-west-2")
+        self.assertEqual(self.look()["DBInstanceAutomatedBackupsReplications"], [{"DBInstanceAutomatedBackupsArn": copies}])
+        self.refused("InvalidDBInstanceAutomatedBackupState", start, **arn)
+        stop(**arn)
+        self.assertEqual(self.look().get("DBInstanceAutomatedBackupsReplications", []), [])
+        self.refused("DBInstanceNotFound", stop, SourceDBInstanceArn=arn["SourceDBInstanceArn"] + "-other")
+
     def test_subnet_groups(self):
         self.place()
         make = lambda **params: self.rds.create_db_subnet_group(

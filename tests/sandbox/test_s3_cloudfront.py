@@ -152,6 +152,11 @@ class Buckets(Case):
         self.assertEqual(self.s3.get_bucket_replication(Bucket=name)["ReplicationConfiguration"], replication)
         self.refused("InvalidBucketState", self.s3.put_bucket_versioning, Bucket=name,
                      VersioningConfiguration={"Status": "Suspended"})
+        # What a key encrypts is encrypted there by a key, too.
+        rule["SourceSelectionCriteria"] = {"SseKmsEncryptedObjects": enabled}
+        self.refused("InvalidRequest", self.s3.put_bucket_replication, **put)
+        rule["Destination"]["EncryptionConfiguration"] = {"ReplicaKmsKeyID": "arn:aws:kms:us-east-1:123456789012:key/a"}
+        self.s3.put_bucket_replication(**put)
 
     def test_notifications_need_their_destinations(self):
         name, queue = self.bucket("loud"), f"arn:aws:sqs:{REGION}:{self.account}:queue"

@@ -8,7 +8,7 @@ use super::key::Key;
 use crate::blueprint::check::Check;
 use crate::blueprint::decode::{Decode, Decoder, schema};
 use crate::blueprint::node::{Node, Value};
-use crate::blueprint::reference::{ComponentType, Link, Reference};
+use crate::blueprint::reference::{ComponentType, FarLink, Link, Reference};
 use crate::blueprint::shape::Shape;
 use crate::blueprint::value::{Arn, BucketName, Days, Int, Name, Seconds};
 use crate::diagnostic::Diagnostic;
@@ -21,6 +21,8 @@ schema! {
         pub name: Option<Spanned<BucketName>>,
         /// Keeps what was overwritten or deleted as earlier versions.
         pub versioning: Spanned<bool> = "true",
+        /// The bucket in another region of the stack into which all that is written here is copied; both keep versions.
+        pub replicate_to: Option<Spanned<FarLink<Bucket>>>,
         /// The class that new objects come to.
         pub storage: Storage = "standard",
         /// The key that encrypts objects; one of S3 if nothing is said.
@@ -240,10 +242,59 @@ impl Component for Bucket {
         if let Some(logs) = &self.access_logs {
             check_logs(name, logs, check);
         }
+        if let Some(to) = &self.replicate_to {
+            self.check_replication(to, check);
+        }
     }
 }
 
 impl Bucket {
+    fn check_replication(&self, to: &Spanned<FarLink<Self>>, check: &mut Check<'_>) {
+        let Some(there) = check.there(&to.region) else { return };
+        if std::ptr::eq(there, check.blueprint) {
+            check.report(
+                Diagnostic::error("a bucket cannot be replicated into its own region")
+                    .at(to.span, "in this region")
+                    .hint(
+                        "Name a bucket in another one of the stack's regions, as in `assets@dr`.",
+                    ),
+            );
+            return;
+        }
+        let Some(target) = there.buckets.get(&to.name) else { return };
+        for versioning in [self.versioning, target.versioning].iter().filter(|it| !it.value) {
+            check.report(
+                Diagnostic::error("replication needs versions in both buckets")
+                    .at(to.span, "is replicated")
+                    .also(versioning.span, "turned off here"),
+            );
+        }
+        match (&self.key, &target.key) {
+            // S3 encrypts a copy with a key only if it was encrypted with one, and then must be told which.
+            (Some(key), None) => check.report(
+                Diagnostic::error(format!("nothing encrypts the copies in `{to}`"))
+                    .at(to.span, "has no key")
+                    .also(key.span, "the objects have one")
+                    .hint(
+                        "Give it one of its own region's `keys`: keys do not leave their region.",
+                    ),
+            ),
+            (None, Some(key)) => check.report(
+                Diagnostic::warning(format!("the key of `{to}` does not encrypt the copies"))
+                    .at(to.span, "copies are encrypted as the objects here are: by S3's own key")
+                    .also(key.span, "the key"),
+            ),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        if check.replicates_back(to) {
+            check.report(
+                Diagnostic::error("buckets replicate to each other in a circle")
+                    .at(to.span, "leads back here")
+                    .hint("Replicate one way: each bucket waits for the one that it is copied to."),
+            );
+        }
+    }
+
     fn check_name(&self, name: &Name, check: &mut Check<'_>) {
         let Some(mine) = &self.name else { return };
         let mut earlier =
@@ -330,6 +381,23 @@ fn check_transitions(
 /// For how many days an object stays in a class before it can move on.
 fn class_stay(class: StorageClass) -> u32 {
     class.days_min().max(1)
+}
+
+impl Check<'_> {
+    /// Whether the way of the copies that go to a bucket comes back to it.
+    fn replicates_back(&self, to: &FarLink<Bucket>) -> bool {
+        let mut seen = Vec::new();
+        let mut next = Some(to);
+        while let Some(link) = next {
+            if seen.contains(&link) {
+                return link == to;
+            }
+            seen.push(link);
+            let bucket = self.there(&link.region).and_then(|it| it.buckets.get(&link.name));
+            next = bucket.and_then(|it| it.replicate_to.as_deref());
+        }
+        false
+    }
 }
 
 fn check_cors(cors: &Cors, check: &mut Check<'_>) {

@@ -70,7 +70,7 @@ impl Component for Certificate {
                 );
             }
         }
-        if let Some(zone) = check.blueprint.dns.get(zone).filter(|zone| zone.private.value) {
+        if let Some(zone) = check.zone(zone).filter(|zone| zone.private.value) {
             check.report(
                 Diagnostic::error("ACM cannot see the records of a private zone")
                     .at(self.zone.span, "is private")

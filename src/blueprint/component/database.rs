@@ -34,6 +34,8 @@ schema! {
         pub replicas: Spanned<Int<0, 15>> = "0",
         /// How long automatic backups are kept; `0d` turns them off.
         pub backups: Spanned<Days<0, 35>> = "7d",
+        /// Copies automatic backups into another region of the stack.
+        pub backup_copies: Option<Spanned<BackupCopies>>,
         /// The port; the engine's usual one if nothing is said.
         pub port: Option<Port>,
         /// The database to create in it.
@@ -66,6 +68,16 @@ schema! {
         pub maintenance_window: Option<Spanned<WeeklyWindow>>,
         /// When backups are taken; RDS chooses if nothing is said.
         pub backup_window: Option<Spanned<DailyWindow>>,
+    }
+}
+
+schema! {
+    /// Copies of automatic backups in another region, from which the database can be restored there.
+    pub struct BackupCopies("copies of backups") {
+        /// The key that encrypts them: one of the `keys` of the region that they go to, as in `data@dr`.
+        pub key: Spanned<FarLink<Key>>,
+        /// How long they are kept.
+        pub retention: Days<1, 35> = "7d",
     }
 }
 
@@ -251,6 +263,7 @@ impl Component for Database {
         self.check_storage(check);
         self.check_backups(check);
         self.check_source(at, check);
+        self.check_copies(check);
         self.check_user(check);
         for peer in self.from.iter().flatten() {
             match peer.value {
@@ -339,6 +352,32 @@ impl Database {
                     .at(at, "`key` is missing")
                     .also(source.span, "in another region")
                     .hint("Name one of the region's own `keys`: keys do not leave their region."),
+            );
+        }
+    }
+
+    fn check_copies(&self, check: &mut Check<'_>) {
+        let Some(copies) = &self.backup_copies else { return };
+        if let Some(source) = &self.replica_of {
+            check.report(
+                Diagnostic::error("a replica in another region has no backups to copy")
+                    .at(copies.span, "are made of backups")
+                    .also(source.span, "is a replica")
+                    .hint("Copy the backups of the database that it follows."),
+            );
+        } else if self.backups.get() == 0 {
+            check.report(
+                Diagnostic::error("there are no backups to copy")
+                    .at(copies.span, "are made of backups")
+                    .also(self.backups.span, "turned off here"),
+            );
+        }
+        let key = &copies.key;
+        if check.there(&key.region).is_some_and(|there| std::ptr::eq(there, check.blueprint)) {
+            check.report(
+                Diagnostic::error("backups are not copied into their own region")
+                    .at(key.span, "a key of this region")
+                    .hint("Name a key of the region that the copies go to, as in `data@dr`."),
             );
         }
     }

@@ -7,7 +7,7 @@ use super::cdn::Cdn;
 use crate::blueprint::check::Check;
 use crate::blueprint::decode::{Decode, Decoder, schema};
 use crate::blueprint::node::Node;
-use crate::blueprint::reference::{ComponentType, Reference};
+use crate::blueprint::reference::{ComponentType, FarReference};
 use crate::blueprint::shape::Shape;
 use crate::blueprint::value::{DomainName, HttpPath, Int, Name, Port, RecordName, Region, Seconds};
 use crate::diagnostic::{Diagnostic, did_you_mean};
@@ -135,8 +135,8 @@ schema! {
 schema! {
     /// A name for an AWS resource, at no cost and also at the zone itself.
     pub struct Alias("an alias record") {
-        /// The load balancer or CDN to point to.
-        pub alias: Spanned<Reference>,
+        /// The load balancer or CDN to point to; with `@` and its name one in another region of the stack.
+        pub alias: Spanned<FarReference>,
         /// Answers only while a load balancer has healthy targets.
         pub evaluate_health: bool = "true",
         /// Answers only while this health check of the zone is well.
@@ -380,11 +380,15 @@ impl Zone {
 }
 
 fn check_alias(full_name: &DomainName, alias: &Alias, check: &mut Check<'_>) {
-    let Reference { component, name, access: _ } = &alias.alias.value;
+    let FarReference { component, name, region } = &alias.alias.value;
     match component {
         ComponentType::LoadBalancer => {}
         ComponentType::Cdn => {
-            let cdn = check.blueprint.cdn.get(name);
+            let there = match region {
+                Some(region) => check.there(region),
+                None => Some(check.blueprint),
+            };
+            let cdn = there.and_then(|it| it.cdn.get(name));
             let knows = |cdn: &&Spanned<Cdn>| cdn.aliases.iter().any(|it| it.covers(full_name));
             if let Some(cdn) = cdn.filter(|cdn| !knows(cdn)) {
                 check.report(

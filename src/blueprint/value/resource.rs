@@ -15,7 +15,7 @@ word! {
         text.parse::<Address>().map(drop).map_err(|error| {
             Invalid::new(error.to_string()).hint("Addresses are those that `platctl plan` shows: a component, `/`, and a role.")
         })
-    });
+    }, "[A-Za-z0-9_.:@+=-]+/[A-Za-z0-9_./:@+=-]+");
 }
 
 impl ResourceAddress {
@@ -30,7 +30,7 @@ word! {
         let probe = if text.contains('/') { text.to_owned() } else { format!("{text}/role") };
         probe.parse::<Address>().map(drop).map_err(|error| Invalid::new(error.to_string()))?;
         ensure(text.contains(['.', '/']), "must be a section and a name, such as `databases.orders`")
-    });
+    }, "(?=.*[./])[A-Za-z0-9_.:@+=-]+(/[A-Za-z0-9_./:@+=-]+)?");
 }
 
 word! {
@@ -39,7 +39,7 @@ word! {
         let parts: Vec<&str> = text.split("::").collect();
         let named = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric());
         ensure(parts.len() == 3 && parts.iter().all(named), "must be `AWS::Service::Type`")
-    });
+    }, "[A-Za-z0-9]+(::[A-Za-z0-9]+){2}");
 }
 
 word! {

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Compiler, delivery, get, key, queue, topic};
+use super::{Compiler, cut, delivery, get, key, queue, topic};
 use crate::address::Address;
+use crate::blueprint::Blueprint;
 use crate::blueprint::component::bucket::{
     Bucket, Cors, LifecycleRule, Notification, Storage, StorageClass, Target,
 };
@@ -18,6 +19,7 @@ impl Compiler<'_> {
         let logs = bucket.access_logs.as_ref().map(|it| &it.name);
         let log_bucket = logs.and_then(|logs| Some((logs, self.blueprint.buckets.get(logs)?)));
         let (notifications, told) = notifications(bucket);
+        let (replication, replicating) = self.replication(name, bucket);
         let spec = json!({
             "BucketName": self.bucket_name(name, bucket),
             "BucketEncryption": {"ServerSideEncryptionConfiguration": [encryption(bucket)]},
@@ -33,13 +35,17 @@ impl Compiler<'_> {
             "LifecycleConfiguration": lifecycle(bucket),
             "CorsConfiguration": cors(bucket),
             "NotificationConfiguration": notifications,
+            "ReplicationConfiguration": replication,
             "LoggingConfiguration": log_bucket.map(|(logs, it)| json!({
                 "DestinationBucketName": self.bucket_name(logs, it),
                 "LogFilePrefix": format!("{name}/"),
             })),
         });
         let log_policy = logs.map(policy_address);
-        self.add(&address(name), "AWS::S3::Bucket", spec).after_all(&told).after_all(&log_policy);
+        self.add(&address(name), "AWS::S3::Bucket", spec)
+            .after_all(&told)
+            .after_all(&log_policy)
+            .after_all(&replicating);
         self.bucket_policy(name, bucket);
     }
 
@@ -77,16 +83,26 @@ impl Compiler<'_> {
 
     /// Bucket names are unique in the world: with the account's number in it, this one is nobody else's.
     pub(super) fn bucket_name(&self, name: &Name, bucket: &Bucket) -> String {
+        self.bucket_name_in(self.blueprint, name, bucket)
+    }
+
+    fn bucket_name_in(&self, there: &Blueprint, name: &Name, bucket: &Bucket) -> String {
         if let Some(name) = &bucket.name {
             return name.to_string();
         }
         let account = &self.account.id;
-        let own = self.name_within(name.as_str(), BUCKET_NAME_MAX - account.len() - 1);
+        let own = cut(format!("{}-{name}", there.stack), BUCKET_NAME_MAX - account.len() - 1);
         format!("{own}-{account}")
     }
 
     pub(super) fn bucket_arn(&self, name: &Name, bucket: &Bucket) -> String {
-        format!("arn:{}:s3:::{}", self.account.partition, self.bucket_name(name, bucket))
+        self.bucket_arn_in(self.blueprint, name, bucket)
+    }
+
+    /// The ARN of a bucket of the blueprint or of one of its parts.
+    pub(super) fn bucket_arn_in(&self, there: &Blueprint, name: &Name, bucket: &Bucket) -> String {
+        let partition = &self.account.partition;
+        format!("arn:{partition}:s3:::{}", self.bucket_name_in(there, name, bucket))
     }
 }
 
@@ -209,13 +225,13 @@ fn list_of(service: &str) -> (&'static str, &'static str) {
 }
 
 pub(super) fn address(name: &Name) -> Address {
-    Address::of(&component(name), "bucket")
+    at(name, "bucket")
 }
 
 fn policy_address(name: &Name) -> Address {
-    Address::of(&component(name), "policy")
+    at(name, "policy")
 }
 
-fn component(name: &Name) -> String {
-    format!("buckets.{name}")
+pub(super) fn at(name: &Name, role: &str) -> Address {
+    Address::of(&format!("buckets.{name}"), role)
 }

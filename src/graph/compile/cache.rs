@@ -116,7 +116,7 @@ impl Compiler<'_> {
     /// ElastiCache takes 16 to 128 characters, and few of the punctuation.
     fn auth_token(&mut self, name: &Name, cache: &Cache) {
         let spec = json!({
-            "Name": format!("{}/caches/{}", self.blueprint.stack, self.known_as(name)),
+            "Name": format!("{}/caches/{name}", self.blueprint.stack),
             "Description": format!("token of cache {name}"),
             "KmsKeyId": key::arn(cache.key.as_ref()),
             "GenerateSecretString": {"PasswordLength": 64, "ExcludePunctuation": true},

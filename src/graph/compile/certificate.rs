@@ -1,10 +1,11 @@
 //! A certificate wherever something uses it, and the records that prove whose its names are.
 
 use std::collections::BTreeSet;
+use std::iter;
 
 use serde_json::json;
 
-use super::{Compiler, EDGE_REGION, dns, get};
+use super::{Compiler, EDGE_REGION, get};
 use crate::address::Address;
 use crate::blueprint::component::certificate::Certificate;
 use crate::blueprint::reference::Link;
@@ -39,15 +40,14 @@ impl Compiler<'_> {
         }
         // In every region an account's certificates for a name are proved by the same record.
         let Some((address, _)) = made.first() else { return };
-        // A wildcard is proved by the same record as the name that it stands below.
         let mut proved = BTreeSet::new();
         for domain in names {
-            let base = domain.strip_prefix("*.").unwrap_or(domain);
-            if !proved.insert(base) {
+            let base = proof(domain);
+            if !proved.insert(base) || self.proved_before(name, base, certificate) {
                 continue;
             }
             let spec = json!({
-                "HostedZoneId": get(&dns::address(&certificate.zone.name), "Id"),
+                "HostedZoneId": get(&self.zone_of(&certificate.zone.name), "Id"),
                 "Name": get(address, &format!("ValidationName.{domain}")),
                 "Type": "CNAME",
                 "TTL": "300",
@@ -60,6 +60,20 @@ impl Compiler<'_> {
 }
 
 impl Compiler<'_> {
+    /// Whether a certificate before this one, of the blueprint or of its parts, is proved by the same record.
+    fn proved_before(&self, name: &Name, base: &str, certificate: &Certificate) -> bool {
+        let parts = iter::once(self.home).chain(self.home.regions.values().map(|it| &it.value));
+        let all =
+            parts.flat_map(|part| part.certificates.iter().map(move |(it, one)| (part, it, one)));
+        let mut before = all.take_while(|(part, other, _)| {
+            !(std::ptr::eq(*part, self.blueprint) && *other == name)
+        });
+        before.any(|(.., other)| {
+            let same_zone = other.zone.name == certificate.zone.name;
+            same_zone && other.names().any(|domain| proof(domain.as_str()) == base)
+        })
+    }
+
     /// The certificate for CDNs, which take only those of one region.
     pub(super) fn edge_certificate(&self, name: &Name) -> Address {
         if self.builder.region() == EDGE_REGION {
@@ -67,6 +81,11 @@ impl Compiler<'_> {
         }
         Address::of(&component(name), "edge/certificate")
     }
+}
+
+/// The name that proves a domain: a wildcard's is the name that it stands below.
+fn proof(domain: &str) -> &str {
+    domain.strip_prefix("*.").unwrap_or(domain)
 }
 
 /// The certificate for load balancers.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Compiler, get, key, trust};
+use super::{Compiler, elsewhere, get, key, trust};
 use crate::address::Address;
 use crate::blueprint::component::database::Database;
 use crate::blueprint::reference::{Access, ComponentType, FarLink};
@@ -86,7 +86,15 @@ impl Compiler<'_> {
 
     /// What only an instance of its own has.
     fn primary(&self, name: &Name, database: &Database, subnets: &Address) -> Value {
+        let copies = database.backup_copies.as_ref();
+        let there = copies.and_then(|copies| self.there(&copies.key.region));
         json!({
+            // Nowhere is said, too: they must stop when they no longer should be made.
+            "AutomaticBackupReplicationRegion": there.map_or("", |there| there.region.as_str()),
+            "AutomaticBackupReplicationKmsKeyId": copies.map(|copies| {
+                get(&elsewhere(&copies.key.scope(), &key::address(&copies.key.name)), "Arn")
+            }),
+            "AutomaticBackupReplicationRetentionPeriod": copies.map(|copies| copies.retention.get()),
             "DBInstanceIdentifier": self.name(name),
             "Engine": database.engine.as_str(),
             "EngineVersion": database.version.to_string(),
@@ -198,7 +206,7 @@ pub(super) fn address(name: &Name) -> Address {
 }
 
 fn far_address(link: &FarLink<Database>) -> Address {
-    Address::of(&format!("{}{}", link.scope(), component(&link.name)), "instance")
+    elsewhere(&link.scope(), &address(&link.name))
 }
 
 pub(super) fn replica_address(name: &Name, number: u32) -> Address {

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Compiler, cdn, get, load_balancer, vpc_id};
+use super::{Compiler, cdn, elsewhere, get, load_balancer, vpc_id};
 use crate::address::Address;
 use crate::blueprint::component::dns::{
     Alias, Answer, Failover, HealthCheck, HealthCheckType, Latency, Record, Values, Weighted, Zone,
 };
-use crate::blueprint::reference::{ComponentType, Reference};
+use crate::blueprint::reference::{ComponentType, FarReference, HOME};
 use crate::blueprint::value::{DomainName, Name};
 
 impl Compiler<'_> {
@@ -157,16 +157,17 @@ fn health_check(check: &HealthCheck) -> Value {
 }
 
 fn alias_target(alias: &Alias) -> Value {
-    let Reference { component, name, access: _ } = &alias.alias.value;
+    let FarReference { component, name, region: _ } = &alias.alias.value;
+    let scope = alias.alias.scope();
     if *component == ComponentType::Cdn {
         // Distributions tell nothing of their health.
         return json!({"AliasTarget": {
-            "DNSName": get(&cdn::address(name), "DomainName"),
+            "DNSName": get(&elsewhere(&scope, &cdn::address(name)), "DomainName"),
             "HostedZoneId": CLOUDFRONT_ZONE,
             "EvaluateTargetHealth": false,
         }});
     }
-    let target = load_balancer::address(name);
+    let target = elsewhere(&scope, &load_balancer::address(name));
     json!({"AliasTarget": {
         "DNSName": get(&target, "DNSName"),
         "HostedZoneId": get(&target, "CanonicalHostedZoneID"),
@@ -182,6 +183,17 @@ fn plain(values: &Values) -> Value {
 fn merge(into: &mut Value, more: Value) {
     if let (Value::Object(into), Value::Object(more)) = (into, more) {
         into.extend(more);
+    }
+}
+
+impl Compiler<'_> {
+    /// The zone of a name: one that the region knows by itself, or the blueprint's, since Route 53 knows no regions.
+    pub(super) fn zone_of(&self, domain: &DomainName) -> Address {
+        let own = address(domain);
+        if self.blueprint.existing.zones.contains_key(domain) {
+            return own;
+        }
+        elsewhere(&format!("{HOME}."), &own)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::blueprint::value::Name;
 
 impl Compiler<'_> {
     pub(super) fn log(&mut self, name: &Name, log: &LogGroup) {
-        let default = || format!("/{}/{}", self.blueprint.stack, self.known_as(name));
+        let default = || format!("/{}/{name}", self.blueprint.stack);
         let spec = json!({
             "LogGroupName": log.name.as_ref().map_or_else(default, ToString::to_string),
             "RetentionInDays": log.retention.days,

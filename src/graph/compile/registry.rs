@@ -13,7 +13,7 @@ use crate::source::Spanned;
 impl Compiler<'_> {
     pub(super) fn registry(&mut self, name: &Name, registry: &Registry) {
         let spec = json!({
-            "RepositoryName": format!("{}/{}", self.blueprint.stack, self.known_as(name)),
+            "RepositoryName": format!("{}/{name}", self.blueprint.stack),
             "ImageScanningConfiguration": {"ScanOnPush": registry.scan},
             "ImageTagMutability": match registry.tags {
                 TagMutability::Immutable => "IMMUTABLE",

@@ -12,7 +12,7 @@ impl Compiler<'_> {
     pub(super) fn secret(&mut self, name: &Name, secret: &Secret) {
         let address = address(name);
         let spec = json!({
-            "Name": format!("{}/{}", self.blueprint.stack, self.known_as(name)),
+            "Name": format!("{}/{name}", self.blueprint.stack),
             "Description": secret.description.as_ref().map(|it| it.value.clone()),
             "KmsKeyId": key::arn(secret.key.as_ref()),
             "GenerateSecretString": secret.generate.as_ref().map(recipe),

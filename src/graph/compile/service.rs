@@ -21,7 +21,7 @@ impl Compiler<'_> {
             self.add(&Address::of(&component, "repository"), "AWS::ECR::Repository", spec);
         }
         let spec = json!({
-            "LogGroupName": format!("/{}/services/{}", self.blueprint.stack, self.known_as(name)),
+            "LogGroupName": format!("/{}/services/{name}", self.blueprint.stack),
             "RetentionInDays": service.log_retention.days,
             "KmsKeyId": key::arn(service.key.as_ref()),
         });
@@ -48,10 +48,11 @@ impl Compiler<'_> {
     /// several services with one image has the repository for all.
     fn owns_repository(&self, name: &Name, service: &Service) -> bool {
         let image = &service.image;
+        let registry = self.builder.name_added("registries", &image.repository);
         let mut registries = self.blueprint.registries.keys();
         let mut earlier = self.blueprint.services.range(..name).map(|(_, other)| &other.image);
         image.registry.is_none()
-            && !registries.any(|registry| registry.as_str() == image.repository)
+            && !registries.any(|it| it.as_str() == registry)
             && !earlier.any(|it| it.registry.is_none() && it.repository == image.repository)
     }
 }

@@ -74,7 +74,7 @@ fn account() -> Account {
 fn compiler_of<'a>(blueprint: &'a Blueprint, account: &'a Account) -> Compiler<'a> {
     let builder =
         Builder::new(Stack::new(&blueprint.stack), blueprint.region.as_str(), BTreeMap::new());
-    Compiler { blueprint, account, builder, former: None }
+    Compiler { blueprint, home: blueprint, account, builder }
 }
 
 /// The resources of one component, with the tags that all have left out.
@@ -198,4 +198,29 @@ fn names_of_buckets_are_nobody_elses_and_not_too_long() {
     let compiler = compiler_of(&longer, &account);
     let name = compiler.bucket_name(&long, bucket);
     assert!(name.len() <= 63 && name.ends_with("-123456789012"), "{name}");
+}
+
+#[test]
+fn regions_follow_each_other() {
+    let text = include_str!("../../../examples/regions.yaml");
+    let loaded = load_bytes("regions.yaml", text.as_bytes(), Selection::default());
+    assert_eq!(loaded.diagnostics, []);
+    let blueprint = loaded.blueprint.expect("the blueprint is valid");
+    let graph = compile(&blueprint, &account()).expect("it compiles");
+    let node = |address: &str| &graph.nodes[&address.parse::<Address>().expect("an address")];
+    let dr =
+        |address: &str| format!("regions.dr.{address}").parse::<Address>().expect("an address");
+    let bucket = node("buckets.files/bucket");
+    assert_eq!(bucket.needs[&dr("buckets.files/bucket")], Need::Ready, "it must keep versions");
+    let zone = "dns.orders.example.com";
+    let proofs = graph.nodes.keys().filter(|it| it.role().starts_with("validation/"));
+    assert_eq!(proofs.count(), 1, "one record proves the certificates of all regions");
+    insta::assert_json_snapshot!(json!({
+        "replication": bucket.spec["ReplicationConfiguration"],
+        "policy": node("buckets.files/replication-policy").spec["PolicyDocument"],
+        "primary": node(&format!("{zone}/record/orders.example.com-A/primary")).spec,
+        "secondary": node(&format!("{zone}/record/orders.example.com-A/secondary")).spec,
+        "copies": node("databases.orders/instance").spec["AutomaticBackupReplicationRegion"],
+        "key": node("databases.orders/instance").spec["AutomaticBackupReplicationKmsKeyId"],
+    }));
 }

@@ -129,6 +129,7 @@ def create_read_replica(call):
     ]
     replica.port = call.get("Port", source.port)
     replica.pending_modified_values = {}
+    replica.backup_copies = []
     _complete(call, replica)
     replica.status_infos = []
 
@@ -261,6 +262,56 @@ def delete_db_instance(call):
     return {"DBInstance": _shown(call, instance)}
 
 
+@operation("rds", "StartDBInstanceAutomatedBackupsReplication")
+def start_backup_copies(call):
+    """Asked of the region that gets the copies, once for each instance; its source works, and keeps backups."""
+    arn = call.params["SourceDBInstanceArn"]
+    source = _source_of_copies(call)
+    if source.region == call.region:
+        raise combination("The source DB instance must be in another region.")
+    if not source.backup_retention_period:
+        raise state(f"Automated backups are not enabled for DB instance {source.resource_id}.")
+    if source.backup_copies:
+        raise fault("InvalidDBInstanceAutomatedBackupState", f"The automated backups of {arn} are replicated already.")
+    name = "ab-" + random.get_random_string(length=26, lower_case=True)
+    source.backup_copies = [{"DBInstanceAutomatedBackupsArn": call.arn("rds", f"auto-backup:{name}")}]
+    return {"DBInstanceAutomatedBackup": _copies_shown(call, source, "pending")}
+
+
+@operation("rds", "StopDBInstanceAutomatedBackupsReplication")
+def stop_backup_copies(call):
+    """What was copied stays until its retention ends."""
+    source = _source_of_copies(call)
+    if not any(copies["DBInstanceAutomatedBackupsArn"].split(":")[3] == call.region for copies in source.backup_copies):
+        raise state(f"The automated backups of DB instance {source.resource_id} are not replicated to this region.")
+    shown = _copies_shown(call, source, "retained")
+    source.backup_copies = []
+    return {"DBInstanceAutomatedBackup": shown}
+
+
+def _source_of_copies(call):
+    source = _find(call, call.params["SourceDBInstanceArn"])
+    if source is None:
+        raise fault("DBInstanceNotFound", f"DBInstance {call.params['SourceDBInstanceArn']} not found.")
+    if source.status != "available":
+        raise state(f"Database instance {source.resource_id} is not in available state.")
+    return source
+
+
+def _copies_shown(call, source, status):
+    return {
+        "DBInstanceArn": source.db_instance_arn,
+        "DBInstanceAutomatedBackupsArn": source.backup_copies[0]["DBInstanceAutomatedBackupsArn"],
+        "DBInstanceIdentifier": source.db_instance_identifier,
+        "DbiResourceId": source.dbi_resource_id,
+        "Region": source.region,
+        "Status": status,
+        "BackupRetentionPeriod": call.get("BackupRetentionPeriod", 7),
+        "KmsKeyId": call.get("KmsKeyId"),
+    }
+
+
+DBInstance.backup_copies = []
 DBInstance.pending_modified_values = {}
 DBInstance.endpoint = property(
     lambda instance: (
@@ -427,6 +478,8 @@ def _shown(call, instance, shown=None):
         return shown
     if not instance.pending_modified_values:
         shown["PendingModifiedValues"] = {}
+    if instance.backup_copies:
+        shown["DBInstanceAutomatedBackupsReplications"] = list(instance.backup_copies)
     secret = shown.get("MasterUserSecret")
     if secret:
         secret["SecretStatus"] = "creating" if instance.status == "creating" else "active"

@@ -194,6 +194,9 @@ def _check(call, bucket, part):
             target = backend.buckets.get(rule["Destination"]["Bucket"].split(":")[-1])
             if target is None or not target.is_versioned:
                 raise fault("InvalidRequest", "Destination bucket must have versioning enabled.")
+            encrypted = rule.get("SourceSelectionCriteria", {}).get("SseKmsEncryptedObjects", {}).get("Status") == "Enabled"
+            if encrypted and not rule["Destination"].get("EncryptionConfiguration", {}).get("ReplicaKmsKeyID"):
+                raise fault("InvalidRequest", "ReplicaKmsKeyID must be specified if SseKmsEncryptedObjects tag is present.")
             if "Filter" in rule and not {"DeleteMarkerReplication", "Priority"} <= set(rule):
                 raise fault("InvalidRequest", "DeleteMarkerReplication and Priority must be specified for this version of "
                             "Cross Region Replication configuration schema.")
