@@ -76,6 +76,7 @@ const BEYOND: &[(&str, &[&str])] = &[
             "security_group_rules",
             "service_checks",
             "service_without_agent",
+            "state_checks",
             "table_checks",
             "topic_checks",
         ],
