@@ -7,8 +7,10 @@ pub mod aws;
 pub mod aws_fault;
 pub mod calls;
 pub mod limits;
+pub mod reading;
 pub mod tags;
 
 pub use aws::{Aws, Cx};
 pub use calls::{Calls, CallsSince};
 pub use limits::Limits;
+pub use reading::Reading;

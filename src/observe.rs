@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::address::{Address, Owner, PhysicalId};
+use crate::cloud::Reading;
 use crate::fault::{Class, Fault};
 use crate::graph::{Existing, Graph, Node};
 use crate::kind::{AnyKind, Cloud, Compared, Lookup, Observed, Tagging, Wanted, reference};
@@ -70,7 +71,8 @@ pub async fn observe(
             want(&node.kind, &node.region, address, lookup, Compared::with(&node.spec));
         }
     }
-    let reads = groups.iter().map(|((kind, region), asked)| read(cloud, kind, region, asked));
+    let reading = Reading::default();
+    let reads = groups.iter().map(|(of, asked)| read(cloud, &reading, *of, asked));
     let found: Vec<Vec<(Address, Observed)>> =
         stream::iter(reads).buffer_unordered(IN_FLIGHT_MAX).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
@@ -154,8 +156,8 @@ impl<'a> RecordedIds<'a> {
 
 async fn read(
     cloud: &dyn Cloud,
-    kind: &'static str,
-    region: &str,
+    reading: &Reading,
+    (kind, region): (&'static str, &str),
     asked: &[Asked<'_>],
 ) -> Result<Vec<(Address, Observed)>, ObserveError> {
     let any = kinds::find(kind).expect("only known kinds are grouped");
@@ -163,7 +165,7 @@ async fn read(
     let mut batches = vec![asked];
     while let Some(batch) = batches.pop() {
         let wanted: Vec<Wanted<'_>> = batch.iter().map(|(_, wanted)| wanted.clone()).collect();
-        match cloud.read(any, region, &wanted).await {
+        match cloud.read(any, region, &wanted, reading).await {
             Ok(answers) => {
                 let pairs = batch.iter().zip(answers);
                 found.extend(

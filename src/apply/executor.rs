@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 use crate::address::{Address, Owner, PhysicalId};
 use crate::apply::watch::{Goal, Watch, watch};
 use crate::apply::{Apply, Failure, Interrupt, Outcome, Pace, Progress, Skipped, retry};
+use crate::cloud::Reading;
 use crate::fault::{Class, Fault};
 use crate::kind::{
     AnyKind, Cloud, DeletionPolicy, Lookup, Observed, Outputs, Tagging, Token, Update, Wanted,
@@ -588,7 +589,7 @@ impl Creation<'_> {
     async fn look(&self) -> Result<Option<PhysicalId>, Fault> {
         let Some(lookup) = &self.lookup else { return Ok(None) };
         let wanted = [Wanted::uncompared(lookup.clone())];
-        let found = self.cloud.read(self.kind, self.region, &wanted).await?;
+        let found = self.cloud.read(self.kind, self.region, &wanted, &Reading::default()).await?;
         let ours = |seen: &Observed| {
             // What has no tags hangs on something that is ours.
             self.kind.tagging() == Tagging::None || seen.owner.as_ref() == Some(&self.owner)

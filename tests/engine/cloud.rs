@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use platctl::address::{Address, Owner, PhysicalId};
-use platctl::cloud::tags;
+use platctl::cloud::{Reading, tags};
 use platctl::fault::{Class, Fault};
 use platctl::kind::{
     Answer, AnyKind, Cloud, Compare, DeletionPolicy, Lookup, Need, Observed, OnChange, Outputs,
@@ -181,6 +181,7 @@ impl Cloud for FakeCloud {
         kind: &'static dyn AnyKind,
         region: &'a str,
         wanted: &'a [Wanted<'a>],
+        _: &'a Reading,
     ) -> Answer<'a, Vec<Option<Observed>>> {
         Box::pin(self.call(Verb::Read, kind.name(), None, move |world| {
             let lookups = || wanted.iter().map(|wanted| &wanted.lookup);
