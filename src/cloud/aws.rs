@@ -216,6 +216,7 @@ impl Cx {
     }
 
     /// The same, with all that is asked within a reading.
+    #[must_use]
     pub fn within(&self, reading: &Reading) -> Self {
         Self { reading: Some(reading.clone()), ..self.clone() }
     }

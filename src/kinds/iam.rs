@@ -25,7 +25,7 @@ pub(super) async fn role_details(cx: &Cx) -> Result<Arc<[RoleDetail]>, Fault> {
         let pages = collect(list.max_items(PAGE_MAX).into_paginator().send()).await?.into_iter();
         Ok(pages.flat_map(|page| page.role_detail_list.unwrap_or_default()).collect())
     };
-    cx.once("GetAccountAuthorizationDetails", "Role", ask).await
+    cx.once("GetAccountAuthorizationDetails", "Role", Box::pin(ask)).await
 }
 
 /// One inline policy of a role, if it is there.

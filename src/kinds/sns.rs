@@ -18,7 +18,7 @@ pub(super) async fn topic(cx: &Cx, arn: &str) -> Result<Option<Attributes>, Faul
         let reply = present(cx.sns.get_topic_attributes().topic_arn(arn).send().await)?;
         Ok(reply.map(|reply| reply.attributes.unwrap_or_default().into_iter().collect()))
     };
-    cx.once("GetTopicAttributes", arn, ask).await
+    cx.once("GetTopicAttributes", arn, Box::pin(ask)).await
 }
 
 pub(super) async fn set_topic(cx: &Cx, arn: &str, name: &str, value: &str) -> Result<(), Fault> {

@@ -19,5 +19,5 @@ pub(super) async fn attributes(cx: &Cx, url: &str) -> Result<Option<Attributes>,
         let attributes = reply.map(|reply| reply.attributes.unwrap_or_default().into_iter());
         Ok(attributes.map(|all| all.map(|(name, value)| (name.to_string(), value)).collect()))
     };
-    cx.once("GetQueueAttributes", url, ask).await
+    cx.once("GetQueueAttributes", url, Box::pin(ask)).await
 }

@@ -103,6 +103,7 @@ impl Run {
         assert!(applied, "{}", fs::read_to_string(out).unwrap());
     }
 
+    #[expect(clippy::disallowed_methods, reason = "it looks at a process from outside")]
     fn plan(&self) -> Planned {
         let out = self.folder.path().join("plan.json");
         let begun = Instant::now();
