@@ -10,9 +10,11 @@ pub mod data_key;
 pub mod limits;
 pub mod objects;
 pub mod owned;
+pub mod reading;
 pub mod tags;
 
 pub use aws::{Aws, Cx};
 pub use aws_smithy_types::base64;
 pub use calls::{Calls, CallsSince};
 pub use limits::Limits;
+pub use reading::Reading;

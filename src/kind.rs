@@ -23,7 +23,7 @@ pub use live::{Compared, Lookup, Observed, Outputs, Readiness, Wanted, outputs};
 pub use reference::Ref;
 
 use crate::address::{Owner, PhysicalId};
-use crate::cloud::{Aws, Cx};
+use crate::cloud::{Aws, Cx, Reading};
 use crate::fault::{Blocker, Fault};
 
 /// Which half of a replacement goes first.
@@ -312,12 +312,14 @@ pub trait AnyKind: Send + Sync {
 pub trait Cloud: Send + Sync {
     /// For how long reads may miss what was written: absence is proof only after it.
     fn lag_max(&self) -> Duration;
-    /// One answer for each object that is wanted, in their order.
+    /// One answer for each object that is wanted, in their order. What several kinds want is asked once `within` a
+    /// reading.
     fn read<'a>(
         &'a self,
         kind: &'static dyn AnyKind,
         region: &'a str,
         wanted: &'a [Wanted<'a>],
+        within: &'a Reading,
     ) -> Answer<'a, Vec<Option<Observed>>>;
     fn create<'a>(
         &'a self,
@@ -363,8 +365,9 @@ impl Cloud for Aws {
         kind: &'static dyn AnyKind,
         region: &'a str,
         wanted: &'a [Wanted<'a>],
+        within: &'a Reading,
     ) -> Answer<'a, Vec<Option<Observed>>> {
-        Box::pin(async move { kind.read(&self.region(region), wanted).await })
+        Box::pin(async move { kind.read(&self.region(region).within(within), wanted).await })
     }
 
     fn create<'a>(

@@ -9,6 +9,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::time::{Instant, sleep};
 
 use crate::address::{Address, Owner, PhysicalId};
+use crate::cloud::Reading;
 use crate::fault::{Class, Fault};
 use crate::graph::{Existing, Graph, Node};
 use crate::kind::{AnyKind, Cloud, Compared, Lookup, Observed, Tagging, Token, Wanted, reference};
@@ -115,7 +116,8 @@ pub async fn look_up(cloud: &dyn Cloud, asks: Vec<Ask<'_>>) -> Result<Observatio
             groups.entry((kind.name(), region)).or_default().push((address, wanted));
         }
     }
-    let reads = groups.iter().map(|((kind, region), asked)| read(cloud, kind, region, asked));
+    let reading = Reading::default();
+    let reads = groups.iter().map(|(of, asked)| read(cloud, &reading, *of, asked));
     let found: Vec<Vec<(Address, Observed)>> =
         stream::iter(reads).buffer_unordered(IN_FLIGHT_MAX).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
@@ -213,8 +215,8 @@ pub(crate) fn place<'a>(kind: &str, region: &'a str) -> &'a str {
 
 async fn read(
     cloud: &dyn Cloud,
-    kind: &'static str,
-    region: &str,
+    reading: &Reading,
+    (kind, region): (&'static str, &str),
     asked: &[Asked<'_>],
 ) -> Result<Vec<(Address, Observed)>, ObserveError> {
     let any = kinds::find(kind).expect("only known kinds are grouped");
@@ -223,7 +225,7 @@ async fn read(
     let (begun, mut failed) = (Instant::now(), 0);
     while let Some(batch) = batches.pop() {
         let wanted: Vec<Wanted<'_>> = batch.iter().map(|(_, wanted)| wanted.clone()).collect();
-        match cloud.read(any, region, &wanted).await {
+        match cloud.read(any, region, &wanted, reading).await {
             Ok(answers) => {
                 let pairs = batch.iter().zip(answers);
                 found.extend(

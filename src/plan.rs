@@ -209,6 +209,10 @@ impl Planner<'_> {
             self.changes.insert(deposed.clone(), gone);
             change.deposed = Some(deposed);
         }
+        if change.action == Action::Keep {
+            // Thousands are kept, and nobody starts from what they are, or goes by what they were.
+            (change.observed, change.recorded) = (None, None);
+        }
         self.changes.insert(address.clone(), change);
     }
 

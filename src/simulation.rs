@@ -24,8 +24,8 @@ pub use trouble::{Mishap, MishapError, Trouble, When, words};
 pub use world::{ACCOUNT, Key, Moment, Object, World, made_up, owner, readable, texts};
 
 use crate::address::PhysicalId;
-use crate::cloud::Limits;
 use crate::cloud::calls::{Calls, CallsSince};
+use crate::cloud::{Limits, Reading};
 use crate::fault::{Blocker, Call, Class, Fault};
 use crate::graph::Graph;
 use crate::kind::{
@@ -413,6 +413,7 @@ impl Cloud for Simulation {
         kind: &'static dyn AnyKind,
         region: &'a str,
         wanted: &'a [Wanted<'a>],
+        _within: &'a Reading,
     ) -> Answer<'a, Vec<Option<Observed>>> {
         let (none, page) = (BTreeSet::new(), kind.read_max().max(1));
         Box::pin(async move {

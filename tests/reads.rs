@@ -1,13 +1,19 @@
 //! How many calls a plan makes that finds nothing to do: no more than the APIs force. Where a list or a batch getter
 //! carries what is compared, that is one call a page; where nothing else tells it, one call for each object.
+//!
+//! The fleet is `examples/fleet.yaml`. [`run`] prints the same table for a run of the command.
 
-use platctl::address::Address;
+mod run;
+
+use std::path::Path;
+
+use platctl::blueprint::{self, Selection};
 use platctl::cloud::calls::CallsSince;
 use platctl::graph::Graph;
+use platctl::graph::compile::{Account, compile};
 use platctl::plan::Intent;
-use serde_json::{Value, json};
 
-use crate::support::{TestStack, changes, with_sandbox};
+use crate::support::{REGION, TestStack, changes, with_sandbox};
 
 /// What a plan of a fleet of `n` services has to call.
 struct Row {
@@ -45,6 +51,20 @@ const fn pages(objects: u64, page: u64) -> u64 {
 }
 
 const ROWS: &[Row] = &[
+    row(
+        "ec2",
+        "DescribeNetworkAcls",
+        |_| 1,
+        |_| 3,
+        "a list tells its entries and associations, too; they are three kinds, read apart",
+    ),
+    row(
+        "ec2",
+        "DescribeRouteTables",
+        |_| 1,
+        |_| 2,
+        "a list tells its associations, too; they are two kinds, read apart",
+    ),
     forced("ec2", "DescribeSecurityGroups", |n| pages(n, 200), "a filter takes 200 ids"),
     row(
         "ec2",
@@ -54,6 +74,13 @@ const ROWS: &[Row] = &[
         "a filter takes 200 ids: of rules, and of groups for their own rules. Rules that come in and that go out are two \
          kinds, read apart",
     ),
+    forced("ec2", "DescribeSubnets", |_| 1, "two subnets for all"),
+    forced(
+        "ec2",
+        "DescribeVpcAttribute",
+        |_| 2,
+        "names of hosts, and resolving them: one call each",
+    ),
     forced("ec2", "DescribeVpcs", |_| 1, "one VPC for all"),
     forced("ecr", "DescribeRepositories", |n| pages(n, 1000), "pages of 1000"),
     forced(
@@ -62,27 +89,33 @@ const ROWS: &[Row] = &[
         |n| n,
         "no call tells the policies of several repositories",
     ),
-    row(
+    forced(
         "iam",
         "GetAccountAuthorizationDetails",
         |n| pages(n, 1000),
-        |n| 2 * pages(n, 1000),
-        "pages of 1000 roles with tags and all policies; roles and their policies are two kinds, read apart",
+        "pages of 1000 roles with tags and all policies, asked once for roles and their policies",
     ),
     forced("iam", "ListRoles", |n| pages(n, 1000), "descriptions are only here; pages of 1000"),
     forced("logs", "DescribeLogGroups", |n| pages(n, 50), "a call takes 50 names"),
+    forced("secretsmanager", "ListSecrets", |n| pages(n, 100), "pages of 100"),
+    forced("sqs", "ListQueues", |n| pages(2 * n, 1000), "pages of 1000"),
+    forced(
+        "sqs",
+        "GetQueueAttributes",
+        |n| 2 * n,
+        "no call tells the attributes of several queues; asked once for a queue and its policy",
+    ),
+    forced("ssm", "GetParameters", |n| pages(n, 10), "a call takes 10 names"),
+    forced("ssm", "DescribeParameters", |n| pages(n, 50), "a filter takes 50 names"),
     row(
         "tagging",
         "GetResources",
-        |n| pages(2 * n, 100),
-        |n| 2 * pages(n, 100),
-        "a call takes 100 ARNs; repositories and log groups, read apart",
+        |n| pages(5 * n, 100),
+        |n| 3 * pages(n, 100) + pages(2 * n, 100),
+        "a call takes 100 ARNs; repositories, log groups, parameters and queues are read apart",
     ),
-    forced("secretsmanager", "ListSecrets", |n| pages(n, 100), "pages of 100"),
 ];
 
-/// The fleet's resources for each service: repository, role, its policy, log group, secret, security group, two rules.
-const RESOURCES_EACH: u64 = 8;
 /// The goal for a stack of about a thousand resources.
 const CALLS_PER_RESOURCE_MAX: f64 = 0.35;
 /// How much more than forced is made up for by reading each kind on its own.
@@ -92,7 +125,8 @@ const BEYOND_FORCED_MAX: f64 = 1.05;
 fn a_plan_of_a_fleet_calls_what_the_apis_force() {
     with_sandbox(|server| async move {
         let (stack, n) = (TestStack::new(&server, "fleet").await, 25);
-        let graph = fleet(&stack, n);
+        let account = stack.aws.region(REGION).account().await.unwrap().clone();
+        let graph = fleet(n, &Account { id: account.id, partition: account.partition });
         stack.apply(&graph).await;
 
         let before = stack.aws.calls().snapshot();
@@ -105,14 +139,15 @@ fn a_plan_of_a_fleet_calls_what_the_apis_force() {
 }
 
 #[test]
-fn a_thousand_resources_take_few_calls() {
-    for n in [100, 1000] {
+fn thousands_of_resources_take_few_calls() {
+    for n in [100, 300, 1000] {
         let sum = |calls: fn(&Row) -> fn(u64) -> u64| -> u64 {
             ROWS.iter().map(|row| calls(row)(n)).sum()
         };
         let (forced, made) = (sum(|row| row.forced), sum(|row| row.made));
         assert!(ratio(made, forced) <= BEYOND_FORCED_MAX, "{made} for {forced}:\n{}", table(n));
-        let resources = n * RESOURCES_EACH + 1;
+        let account = Account { id: "123456789012".into(), partition: "aws".into() };
+        let resources = fleet(n, &account).nodes.len() as u64;
         assert!(ratio(made, resources) <= CALLS_PER_RESOURCE_MAX, "{made} for {resources}");
     }
 }
@@ -154,59 +189,14 @@ fn since(before: &CallsSince, after: &CallsSince) -> CallsSince {
     calls
 }
 
-fn fleet(stack: &TestStack, n: u64) -> Graph {
-    let mut builder = stack.builder();
-    let mut add = |at: Address, kind: &str, output: &str, spec: Value| {
-        builder.add(at, kind, spec).output(output)
-    };
-    let vpc = add(
-        Address::of("fleet", "vpc"),
-        "AWS::EC2::VPC",
-        "VpcId",
-        json!({"CidrBlock": "10.0.0.0/16"}),
-    );
-    for index in 0..n {
-        let name = format!("fleet/service-{index}");
-        let at = |role: &str| Address::of(&format!("services.service-{index}"), role);
-        let repository = json!({
-            "RepositoryName": name, "ImageTagMutability": "IMMUTABLE",
-            "LifecyclePolicy": {"LifecyclePolicyText": {"rules": [{
-                "rulePriority": 1, "action": {"type": "expire"},
-                "selection":
-                    {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 50},
-            }]}},
-        });
-        add(at("repository"), "AWS::ECR::Repository", "Arn", repository);
-        let role = json!({
-            "RoleName": format!("fleet-service-{index}"), "Description": "pods of a service",
-            "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [{
-                "Effect": "Allow", "Action": "sts:AssumeRole",
-                "Principal": {"Service": "pods.eks.amazonaws.com"},
-            }]},
-        });
-        let role = add(at("role"), "AWS::IAM::Role", "RoleName", role);
-        let policy = json!({
-            "RoleName": role, "PolicyName": "uses",
-            "PolicyDocument": {"Version": "2012-10-17", "Statement": [
-                {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"},
-            ]},
-        });
-        add(at("role-policy"), "AWS::IAM::RolePolicy", "PolicyName", policy);
-        let group = json!({"LogGroupName": format!("/{name}"), "RetentionInDays": 30});
-        add(at("log-group"), "AWS::Logs::LogGroup", "Arn", group);
-        let secret = json!({"Name": name, "GenerateSecretString": {"PasswordLength": 40}});
-        add(at("secret"), "AWS::SecretsManager::Secret", "SecretArn", secret);
-        let group = json!({
-            "VpcId": vpc, "GroupDescription": name,
-            "SecurityGroupIngress": [], "SecurityGroupEgress": [],
-        });
-        let group = add(at("group"), "AWS::EC2::SecurityGroup", "GroupId", group);
-        let rule = json!({
-            "GroupId": group, "IpProtocol": "tcp", "FromPort": 8080, "ToPort": 8080,
-            "CidrIp": "10.0.0.0/16",
-        });
-        add(at("in"), "AWS::EC2::SecurityGroupIngress", "Id", rule.clone());
-        add(at("out"), "AWS::EC2::SecurityGroupEgress", "Id", rule);
-    }
-    builder.build().unwrap()
+/// The blueprint, and the variable that says how many services it has.
+const FLEET: &str = "examples/fleet.yaml";
+const SERVICES: &str = "services";
+
+fn fleet(n: u64, account: &Account) -> Graph {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(FLEET);
+    let sets = [(SERVICES.to_owned(), n.to_string())];
+    let loaded = blueprint::load(&path, Selection { environment: None, sets: &sets });
+    let blueprint = loaded.blueprint.unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics));
+    compile(&blueprint, account).unwrap()
 }

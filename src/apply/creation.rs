@@ -8,6 +8,7 @@ use tokio::time::sleep;
 
 use crate::address::{Owner, PhysicalId};
 use crate::apply::retry::Tries;
+use crate::cloud::Reading;
 use crate::fault::{Class, Fault, Residue};
 use crate::kind::{AnyKind, Cloud, Lookup, Observed, Tagging, Token, Wanted};
 
@@ -75,7 +76,7 @@ impl Creation<'_> {
     async fn look(&self) -> Result<Option<PhysicalId>, Fault> {
         let Some(lookup) = &self.lookup else { return Ok(None) };
         let wanted = [Wanted::uncompared(lookup.clone())];
-        let found = self.cloud.read(self.kind, self.region, &wanted).await?;
+        let found = self.cloud.read(self.kind, self.region, &wanted, &Reading::default()).await?;
         let ours = |seen: &Observed| {
             // What has no tags hangs on something that is ours.
             self.kind.tagging() == Tagging::None || seen.owner.as_ref() == Some(&self.owner)

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::address::PhysicalId;
 use crate::apply::Pace;
+use crate::cloud::Reading;
 use crate::fault::{Class, Fault};
 use crate::kind::{AnyKind, Cloud, Lookup, Observed, Readiness, Wanted};
 
@@ -233,7 +234,7 @@ impl Watcher {
 async fn look(cloud: Arc<dyn Cloud>, group: Group, wishes: Vec<Wish>) -> Read {
     let wanted = |wish: &Wish| Wanted::uncompared(Lookup::Id(wish.id.clone()));
     let wanted: Vec<Wanted<'_>> = wishes.iter().map(wanted).collect();
-    let answers = cloud.read(wishes[0].kind, &group.1, &wanted).await;
+    let answers = cloud.read(wishes[0].kind, &group.1, &wanted, &Reading::default()).await;
     tracing::trace!(kind = group.0, ?wanted, ?answers, "looked");
     (group, wishes, answers)
 }

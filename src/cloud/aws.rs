@@ -1,7 +1,7 @@
 //! AWS on the wire: one configuration, a set of clients for each region, all requests counted and rate-limited.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Display};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use futures::future::BoxFuture;
 use tokio::sync::OnceCell;
 
-use crate::cloud::{Calls, Limits};
+use crate::cloud::{Calls, Limits, Reading};
 use crate::fault::{Call, Fault};
 
 /// AWS, or an endpoint that speaks like it.
@@ -158,7 +158,7 @@ impl Aws {
 }
 
 /// What a kind works with: the clients of one region.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Cx {
     pub region: String,
     pub acm: aws_sdk_acm::Client,
@@ -188,7 +188,9 @@ pub struct Cx {
     pub sts: aws_sdk_sts::Client,
     pub tagging: aws_sdk_resourcegroupstagging::Client,
     pub waf: aws_sdk_wafv2::Client,
-    account: OnceCell<Account>,
+    account: Arc<OnceCell<Account>>,
+    /// `None` outside of a reading: each question is asked anew.
+    reading: Option<Reading>,
 }
 
 /// The account that the credentials belong to.
@@ -257,7 +259,28 @@ impl Cx {
             sts: client!(aws_sdk_sts, "sts", &identity),
             tagging: client!(aws_sdk_resourcegroupstagging, "tagging", sdk),
             waf: client!(aws_sdk_wafv2, "wafv2", sdk),
-            account: OnceCell::new(),
+            account: Arc::default(),
+            reading: None,
+        }
+    }
+
+    /// The same, with all that is asked within a reading.
+    #[must_use]
+    pub fn within(&self, reading: &Reading) -> Self {
+        Self { reading: Some(reading.clone()), ..self.clone() }
+    }
+
+    /// The answer to a call about an object, of which several kinds read a part: within a reading one of them asks, and
+    /// all of them have it. `ask` must ask for the same, whoever asks.
+    pub async fn once<T: Clone + Send + Sync + 'static>(
+        &self,
+        action: &'static str,
+        object: &str,
+        ask: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        match &self.reading {
+            Some(reading) => reading.once((self.region.clone(), action, object.into()), ask).await,
+            None => ask.await,
         }
     }
 
@@ -273,6 +296,14 @@ impl Cx {
                 Ok(Account { id: id.into(), partition: partition.into() })
             })
             .await
+    }
+}
+
+impl Account {
+    /// The ARN of something in it. The region is empty for services that are one for the world.
+    pub fn arn(&self, service: &str, region: &str, resource: impl Display) -> String {
+        let Self { id, partition } = self;
+        format!("arn:{partition}:{service}:{region}:{id}:{resource}")
     }
 }
 

@@ -161,21 +161,13 @@ impl Kind for Certificate {
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
         let mut arns: BTreeSet<String> =
             tagging::owned(cx, "acm:certificate", wanted).await?.into_iter().collect();
-        arns.extend(wanted.iter().filter_map(|lookup| match lookup {
-            Lookup::Id(id) => Some(id.as_str().to_owned()),
-            Lookup::Owner { .. } => None,
-        }));
+        arns.extend(wanted.iter().filter_map(Lookup::id).map(str::to_owned));
         // The list tells no validation records: a call per certificate, all at once.
-        let asked = try_join_all(arns.iter().map(|arn| described(cx, arn)));
-        let arns: Vec<String> = arns.iter().cloned().collect();
-        let (found, mut tags) = futures::try_join!(asked, tagging::tags_of(cx, &arns))?;
-        let live = |certificate: CertificateDetail| Live {
-            tags: tags
-                .remove(certificate.certificate_arn().unwrap_or_default())
-                .unwrap_or_default(),
-            certificate,
-        };
-        Ok(found.into_iter().flatten().map(live).collect())
+        let found = try_join_all(arns.iter().map(|arn| described(cx, arn))).await?;
+        let found = found.into_iter().flatten().collect();
+        let arn = |certificate: &CertificateDetail| certificate.certificate_arn.clone();
+        let found = tagging::indexed(cx, found, arn).await?.into_iter();
+        Ok(found.map(|(certificate, tags)| Live { certificate, tags }).collect())
     }
 
     /// Tags are told of one certificate alone: a call for each.

@@ -124,10 +124,7 @@ impl Kind for Distribution {
         let owned = tagging::owned_of_the_world(cx, "cloudfront:distribution", wanted).await?;
         let mut ids: BTreeSet<&str> =
             owned.iter().filter_map(|arn| Some(arn.rsplit_once('/')?.1)).collect();
-        ids.extend(wanted.iter().filter_map(|lookup| match lookup {
-            Lookup::Id(id) => Some(id.as_str()),
-            Lookup::Owner { .. } => None,
-        }));
+        ids.extend(wanted.iter().filter_map(Lookup::id));
         let found: Vec<Live> = match ids.first() {
             None => Vec::new(),
             Some(id) if ids.len() == 1 => {
@@ -264,9 +261,7 @@ async fn tagged(cx: &Cx, live: Live) -> Result<Option<Live>, Fault> {
 }
 
 async fn retag(cx: &Cx, id: &PhysicalId, change: TagChange) -> Result<(), Fault> {
-    let account = cx.account().await?;
-    let (partition, account) = (&account.partition, &account.id);
-    let arn = format!("arn:{partition}:cloudfront::{account}:distribution/{id}");
+    let arn = cx.account().await?.arn("cloudfront", "", format_args!("distribution/{id}"));
     if !change.set.is_empty() {
         let tags = tag_set(change.set)?;
         cx.cloudfront.tag_resource().resource(&arn).tags(tags).send().await?;

@@ -155,10 +155,7 @@ impl Kind for Trail {
     }
 
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
-        let names = wanted.iter().filter_map(|lookup| match lookup {
-            Lookup::Id(id) => Some(id.as_str().to_owned()),
-            Lookup::Owner { .. } => None,
-        });
+        let names = wanted.iter().filter_map(Lookup::id).map(str::to_owned);
         let trails = find(cx, names.collect()).await?;
         let arns: Vec<_> = trails.iter().filter_map(|trail| trail.trail_arn.clone()).collect();
         let tagged = &tags_of(cx, &arns).await?;
@@ -324,9 +321,7 @@ async fn select(cx: &Cx, name: &str, to: &Spec) -> Result<(), Fault> {
 }
 
 async fn retag(cx: &Cx, id: &PhysicalId, change: TagChange) -> Result<(), Fault> {
-    let account = cx.account().await?;
-    let (partition, region, account) = (&account.partition, &cx.region, &account.id);
-    let arn = format!("arn:{partition}:cloudtrail:{region}:{account}:trail/{id}");
+    let arn = cx.account().await?.arn("cloudtrail", &cx.region, format_args!("trail/{id}"));
     if !change.set.is_empty() {
         let tags = tag_list(&change.set)?;
         cx.cloudtrail.add_tags().resource_id(&arn).set_tags_list(Some(tags)).send().await?;

@@ -195,18 +195,10 @@ impl Kind for Alarm {
     }
 
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
-        let names = wanted.iter().filter_map(|lookup| match lookup {
-            Lookup::Id(id) => Some(id.as_str().to_owned()),
-            Lookup::Owner { .. } => None,
-        });
+        let names = wanted.iter().filter_map(Lookup::id).map(str::to_owned);
         let alarms = find(cx, names.collect()).await?;
-        let arns: Vec<String> = alarms.iter().filter_map(|alarm| alarm.alarm_arn.clone()).collect();
-        let mut tags = tagging::tags_of(cx, &arns).await?;
-        let live = |alarm: MetricAlarm| Live {
-            tags: tags.remove(alarm.alarm_arn().unwrap_or_default()).unwrap_or_default(),
-            alarm,
-        };
-        Ok(alarms.into_iter().map(live).collect())
+        let found = tagging::indexed(cx, alarms, |alarm| alarm.alarm_arn.clone()).await?;
+        Ok(found.into_iter().map(|(alarm, tags)| Live { alarm, tags }).collect())
     }
 
     /// Tags are in no list: a call for each alarm.

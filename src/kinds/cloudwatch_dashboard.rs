@@ -88,11 +88,7 @@ impl Kind for Dashboard {
     }
 
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
-        let names = wanted.iter().filter_map(|lookup| match lookup {
-            Lookup::Id(id) => Some(id.as_str().to_owned()),
-            Lookup::Owner { .. } => None,
-        });
-        let names: Vec<String> = names.collect();
+        let names: Vec<String> = wanted.iter().filter_map(Lookup::id).map(str::to_owned).collect();
         // A list tells neither body nor tags: two calls for each dashboard.
         let lives = stream::iter(names).map(|name| live(cx, name));
         let lives: Vec<_> = lives.buffer_unordered(READS_MAX).try_collect().await?;

@@ -181,26 +181,16 @@ impl Kind for ConfigRule {
     }
 
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
-        let names = wanted.iter().filter_map(|lookup| match lookup {
-            Lookup::Id(id) => Some(id.as_str()),
-            Lookup::Owner { .. } => None,
-        });
-        let rules = find(cx, &names.collect()).await?;
-        let arns: Vec<String> =
-            rules.iter().filter_map(|rule| rule.config_rule_arn.clone()).collect();
+        let rules = find(cx, &wanted.iter().filter_map(Lookup::id).collect()).await?;
         let names = rules.iter().filter_map(|rule| rule.config_rule_name.clone()).collect();
-        let (mut tags, mut compliance) =
-            try_join!(tagging::tags_of(cx, &arns), compliance_of(cx, names))?;
-        let live = |rule: SdkRule| {
+        let found = tagging::indexed(cx, rules, |rule| rule.config_rule_arn.clone());
+        let (found, mut compliance) = try_join!(found, compliance_of(cx, names))?;
+        let live = |(rule, tags): (SdkRule, _)| {
             let compliance = compliance.remove(rule.config_rule_name().unwrap_or_default());
-            Live {
-                compliance: compliance.unwrap_or_else(|| UNJUDGED.to_owned()),
-                policy: None,
-                tags: tags.remove(rule.config_rule_arn().unwrap_or_default()).unwrap_or_default(),
-                rule,
-            }
+            let compliance = compliance.unwrap_or_else(|| UNJUDGED.to_owned());
+            Live { rule, compliance, policy: None, tags }
         };
-        Ok(rules.into_iter().map(live).collect())
+        Ok(found.into_iter().map(live).collect())
     }
 
     /// Tags and the text of a policy are in no list: a call for each.

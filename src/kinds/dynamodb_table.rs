@@ -8,7 +8,6 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType, SseStatus, TableClass, TableDescription, TableStatus,
     TimeToLiveDescription, TimeToLiveStatus,
 };
-use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -21,8 +20,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, TagChange, Tags};
 use crate::fault::{Class, Fault, Required};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Loss, Output, Outputs, Readiness, ReplaceOrder, TAGS,
-    Tagging, Token, Typical, Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Loss, Output, Outputs, Readiness, ReplaceOrder,
+    TAGS, Tagging, Token, Typical, Update, outputs,
 };
 
 pub struct Table;
@@ -152,13 +151,11 @@ pub struct Recovery {
 #[derive(Debug)]
 pub struct Live {
     table: TableDescription,
-    expiry: Option<TimeToLiveDescription>,
-    backups: Option<ContinuousBackupsDescription>,
+    expiry: Option<TimeToLive>,
+    backups: Option<Recovery>,
     tags: Tags,
 }
 
-/// Tables that are read at once, with up to three calls each.
-const READS_MAX: usize = 8;
 /// How DynamoDB calls a table that pays for what it uses, and one with provisioned capacity.
 pub(super) const ON_DEMAND: &str = "PAY_PER_REQUEST";
 pub(super) const PROVISIONED: &str = "PROVISIONED";
@@ -267,7 +264,7 @@ impl Kind for Table {
             key_schema: keys(table.key_schema()),
             local_secondary_indexes: Some(local.collect()),
             on_demand_throughput: table.on_demand_throughput().map(limits),
-            point_in_time_recovery_specification: Some(recovery(live.backups.as_ref())),
+            point_in_time_recovery_specification: live.backups,
             provisioned_throughput: table.provisioned_throughput().and_then(capacity),
             sse_specification: Some(encryption(table)),
             stream_specification: stream.and_then(|stream| {
@@ -276,7 +273,7 @@ impl Kind for Table {
             table_class: Some(class.unwrap_or(&TableClass::Standard).as_str().into()),
             table_name: table.table_name().unwrap_or_default().into(),
             tags: Some(live.tags.clone()),
-            time_to_live_specification: Some(time_to_live(live.expiry.as_ref())),
+            time_to_live_specification: live.expiry.clone(),
         }
     }
 
@@ -311,21 +308,30 @@ impl Kind for Table {
         Some(PhysicalId::new(&spec.table_name))
     }
 
+    /// The list tells names only, which are known: whether a table is there, its description tells.
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
-        let names: BTreeSet<&str> = wanted.iter().filter_map(Lookup::id).collect();
-        // The list of tables tells names only, which are known: up to three calls a table.
-        let names: Vec<String> = names.into_iter().map(Into::into).collect();
-        let lives = stream::iter(names).map(|name| async move { live(cx, &name).await });
-        let lives: Vec<Option<Live>> = lives.buffer_unordered(READS_MAX).try_collect().await?;
-        let lives: Vec<Live> = lives.into_iter().flatten().collect();
-        let arns: Vec<String> =
-            lives.iter().filter_map(|live| live.table.table_arn.clone()).collect();
-        let mut tags = tagging::of_arns(cx, arns, |arn| tags_of(cx, arn)).await?;
-        let tagged = |live: Live| {
-            let tags = tags.remove(live.table.table_arn()?)?;
-            Some(Live { tags, ..live })
+        let account = cx.account().await?;
+        let named = |name: &str| {
+            let arn = account.arn("dynamodb", &cx.region, format_args!("table/{name}"));
+            TableDescription::builder().table_name(name).table_arn(arn).build()
         };
-        Ok(lives.into_iter().filter_map(tagged).collect())
+        let names: BTreeSet<&str> = wanted.iter().filter_map(Lookup::id).collect();
+        let tables = names.into_iter().map(named).collect();
+        let found = tagging::indexed(cx, tables, |table| table.table_arn.clone()).await?;
+        let live = |(table, tags)| Live { table, expiry: None, backups: None, tags };
+        Ok(found.into_iter().map(live).collect())
+    }
+
+    /// No call describes several tables, and a description lacks tags, expiry and backups: a call for each.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        let Live { table: named, tags: indexed, .. } = live;
+        let name = named.table_name().unwrap_or_default();
+        let Some(live) = described(cx, name, |property| compared.has(property)).await? else {
+            return Ok(None);
+        };
+        let tags = async { present(tags_of(cx, live.table.table_arn()).await) };
+        let tags = tagging::confirmed(indexed, &compared, tags).await?;
+        Ok(tags.map(|tags| Live { tags, ..live }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {
@@ -367,7 +373,7 @@ impl Kind for Table {
     }
 
     async fn update(cx: &Cx, id: &PhysicalId, update: Update<'_, Spec>) -> Result<(), Fault> {
-        let found = live(cx, id.as_str()).await?;
+        let found = described(cx, id.as_str(), |_| true).await?;
         let live =
             found.ok_or_else(|| Fault::new(Class::NotFound, format!("table {id} is not there")))?;
         if live.table.table_status() == Some(&TableStatus::Creating) {
@@ -414,30 +420,45 @@ impl Kind for Table {
     }
 }
 
-/// A table without its tags. One that is being created or deleted has no settings beside its own.
-async fn live(cx: &Cx, name: &str) -> Result<Option<Live>, Fault> {
+/// A table without its tags, and with those of its settings that other calls tell and that are `asked` for. One that is
+/// being created or deleted has none of those.
+async fn described(
+    cx: &Cx,
+    name: &str,
+    asked: impl Fn(&str) -> bool,
+) -> Result<Option<Live>, Fault> {
     let found = present(cx.dynamodb.describe_table().table_name(name).send().await)?;
     let Some(table) = found.and_then(|reply| reply.table) else { return Ok(None) };
-    let none = Live { table, expiry: None, backups: None, tags: Tags::default() };
     let passing = [TableStatus::Creating, TableStatus::Deleting];
-    if none.table.table_status().is_some_and(|status| passing.contains(status)) {
-        return Ok(Some(none));
-    }
-    let (expiry, backups) = futures::join!(
-        cx.dynamodb.describe_time_to_live().table_name(name).send(),
-        cx.dynamodb.describe_continuous_backups().table_name(name).send()
-    );
-    let expiry = present(expiry)?.and_then(|reply| reply.time_to_live_description);
-    let backups = present(backups)?.and_then(|reply| reply.continuous_backups_description);
-    Ok(Some(Live { expiry, backups, ..none }))
+    let settled = table.table_status().is_none_or(|status| !passing.contains(status));
+    let expiry = async {
+        if !asked("TimeToLiveSpecification") {
+            return Ok(None);
+        }
+        let ask = cx.dynamodb.describe_time_to_live().table_name(name);
+        let told = if settled { present(ask.send().await)? } else { None };
+        let told = told.and_then(|reply| reply.time_to_live_description);
+        Ok::<_, Fault>(Some(time_to_live(told.as_ref())))
+    };
+    let backups = async {
+        if !asked("PointInTimeRecoverySpecification") {
+            return Ok(None);
+        }
+        let ask = cx.dynamodb.describe_continuous_backups().table_name(name);
+        let told = if settled { present(ask.send().await)? } else { None };
+        let told = told.and_then(|reply| reply.continuous_backups_description);
+        Ok::<_, Fault>(Some(recovery(told.as_ref())))
+    };
+    let (expiry, backups) = futures::try_join!(expiry, backups)?;
+    Ok(Some(Live { table, expiry, backups, tags: Tags::default() }))
 }
 
-async fn tags_of(cx: &Cx, arn: String) -> Result<Tags, Fault> {
+async fn tags_of(cx: &Cx, arn: Option<&str>) -> Result<Tags, Fault> {
     let mut pairs = Vec::new();
     let mut next = None;
     loop {
-        let asked = cx.dynamodb.list_tags_of_resource().resource_arn(&arn).set_next_token(next);
-        let reply = asked.send().await?;
+        let asked = cx.dynamodb.list_tags_of_resource().set_resource_arn(arn.map(Into::into));
+        let reply = asked.set_next_token(next).send().await?;
         pairs.extend(reply.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)));
         next = reply.next_token;
         if next.is_none() {
@@ -604,7 +625,8 @@ mod tests {
     }
 
     fn live(table: TableDescription) -> Live {
-        Live { table, expiry: None, backups: None, tags: Tags::default() }
+        let (expiry, backups) = (Some(time_to_live(None)), Some(recovery(None)));
+        Live { table, expiry, backups, tags: Tags::default() }
     }
 
     fn seen(live: &Live) -> Value {
@@ -644,7 +666,8 @@ mod tests {
         let expiry = TimeToLiveDescription::builder()
             .attribute_name("expires")
             .time_to_live_status(TimeToLiveStatus::Enabling);
-        let live = Live { expiry: Some(expiry.build()), ..live(table.build()) };
+        let expiry = Some(time_to_live(Some(&expiry.build())));
+        let live = Live { expiry, ..live(table.build()) };
         assert_eq!(
             seen(&live),
             json!({

@@ -191,19 +191,14 @@ impl Kind for Repository {
             let pages = cx.ecr.describe_repositories().into_paginator().page_size(1000);
             collect(pages.items().send()).await?
         };
-        let names: BTreeSet<&str> = wanted.iter().filter_map(name).collect();
+        let names: BTreeSet<&str> = wanted.iter().filter_map(Lookup::id).collect();
         let is_wanted = |repository: &types::Repository| {
             repository.repository_name().is_some_and(|name| names.contains(name))
         };
-        let found: Vec<_> = found.into_iter().filter(is_wanted).collect();
-        let arns: Vec<_> = found.iter().filter_map(|it| it.repository_arn.clone()).collect();
-        let mut tags = tagging::tags_of(cx, &arns).await?;
-        let live = |repository: types::Repository| Live {
-            lifecycle_policy: None,
-            policy: None,
-            tags: tags.remove(repository.repository_arn().unwrap_or_default()).unwrap_or_default(),
-            repository,
-        };
+        let found = found.into_iter().filter(is_wanted).collect();
+        let found = tagging::indexed(cx, found, |it| it.repository_arn.clone()).await?;
+        let live =
+            |(repository, tags)| Live { lifecycle_policy: None, policy: None, tags, repository };
         Ok(found.into_iter().map(live).collect())
     }
 
@@ -319,14 +314,6 @@ impl Kind for Repository {
     }
 }
 
-fn name(lookup: &Lookup) -> Option<&str> {
-    match lookup {
-        Lookup::Id(id) => Some(id.as_str()),
-        // The name is the identity.
-        Lookup::Owner { .. } => None,
-    }
-}
-
 fn scanning(wanted: &Scanning) -> ImageScanningConfiguration {
     ImageScanningConfiguration::builder().scan_on_push(wanted.scan_on_push).build()
 }
@@ -350,9 +337,7 @@ fn filters(spec: &Spec) -> Result<Option<Vec<types::ImageTagMutabilityExclusionF
 }
 
 async fn retag(cx: &Cx, id: &PhysicalId, change: TagChange) -> Result<(), Fault> {
-    let account = cx.account().await?;
-    let (partition, region, account) = (&account.partition, &cx.region, &account.id);
-    let arn = format!("arn:{partition}:ecr:{region}:{account}:repository/{id}");
+    let arn = cx.account().await?.arn("ecr", &cx.region, format_args!("repository/{id}"));
     if !change.set.is_empty() {
         let tags = tag_list(&change.set)?;
         cx.ecr.tag_resource().resource_arn(&arn).set_tags(tags).send().await?;

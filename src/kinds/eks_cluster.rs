@@ -365,10 +365,7 @@ impl Kind for Cluster {
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<types::Cluster>, Fault> {
         let by_owner = eks::owned(cx, "cluster", wanted).await?;
         let mut names: BTreeSet<String> = by_owner.into_iter().flatten().collect();
-        names.extend(wanted.iter().filter_map(|lookup| match lookup {
-            Lookup::Id(id) => Some(id.as_str().to_owned()),
-            Lookup::Owner { .. } => None,
-        }));
+        names.extend(wanted.iter().filter_map(Lookup::id).map(str::to_owned));
         eks::each(names.into_iter().map(|name| async move { describe(cx, &name).await })).await
     }
 

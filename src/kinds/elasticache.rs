@@ -1,21 +1,19 @@
 //! What the ElastiCache kinds share: ARNs, tags, and which names a read asks for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use aws_sdk_elasticache::types::{CacheCluster, Tag};
 
-use super::reply::collect;
+use super::reply::{collect, present};
 use super::tagging;
 use crate::cloud::Cx;
-use crate::cloud::tags::{TagChange, Tags};
-use crate::fault::{Blocker, Fault};
-use crate::kind::Lookup;
+use crate::cloud::tags::{self, TagChange, Tags};
+use crate::fault::{Blocker, Class, Fault};
+use crate::kind::{Compared, Lookup};
 
 /// The ARN of what ElastiCache knows as `name`; `resource` is the ARN's word for the type: `replicationgroup`.
 pub(super) async fn arn(cx: &Cx, resource: &str, name: &str) -> Result<String, Fault> {
-    let account = cx.account().await?;
-    let (partition, region, account) = (&account.partition, &cx.region, &account.id);
-    Ok(format!("arn:{partition}:elasticache:{region}:{account}:{resource}:{name}"))
+    Ok(cx.account().await?.arn("elasticache", &cx.region, format_args!("{resource}:{name}")))
 }
 
 /// The names in `wanted`: all ElastiCache kinds have natural ids.
@@ -28,18 +26,28 @@ pub(super) fn only(names: &BTreeSet<&str>) -> Option<String> {
     names.first().filter(|_| names.len() == 1).map(|&name| name.to_owned())
 }
 
-/// The tags of those ARNs. What is being created or modified does not tell its tags: as long as the index does not
-/// know them either, the read fails as busy, for without tags it would look like somebody else's.
-pub(super) async fn tags_of(
+/// The tags of one object; `None` if it is gone. ElastiCache has no call for the tags of several.
+///
+/// What is being created or modified does not tell its tags: meanwhile the index has to do, if it knows an owner. If it
+/// does not, the read fails as busy, for without tags the object would look like somebody else's.
+pub(super) async fn tags(
     cx: &Cx,
-    arns: impl Iterator<Item = &str>,
-) -> Result<BTreeMap<String, Tags>, Fault> {
-    let ask = |arn| async move {
-        let reply = cx.elasticache.list_tags_for_resource().resource_name(arn).send().await?;
-        let tags = reply.tag_list.unwrap_or_default().into_iter();
-        Ok(Tags::read(tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))))
+    arn: Option<&str>,
+    indexed: Tags,
+    compared: &Compared<'_>,
+) -> Result<Option<Tags>, Fault> {
+    let owned = tags::owner(&indexed.0).is_some();
+    let ask = async {
+        let ask = cx.elasticache.list_tags_for_resource().set_resource_name(arn.map(Into::into));
+        let reply = match present(ask.send().await) {
+            Err(fault) if owned && fault.is(Class::Busy) => return Ok(Some(indexed.clone())),
+            reply => reply?,
+        };
+        let pair = |tag: Tag| Some((tag.key?, tag.value.unwrap_or_default()));
+        let tags = reply.map(|reply| reply.tag_list.unwrap_or_default());
+        Ok(tags.map(|tags| Tags::read(tags.into_iter().filter_map(pair))))
     };
-    tagging::of_arns(cx, arns.map(Into::into), ask).await
+    tagging::confirmed(indexed.clone(), compared, ask).await
 }
 
 /// The caches that `uses` picks out by one of their members, each as a blocker for this reason. No filter knows groups.

@@ -5,19 +5,19 @@ use std::collections::BTreeMap;
 use aws_sdk_elasticache::types::{
     CacheCluster, CacheParameterGroup, Parameter, ParameterNameValue,
 };
-use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::elasticache;
 use super::reply::{collect, gone, present};
 use super::scalar::{LowerCase, Text};
+use super::tagging;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::{Blocker, Fault};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
-    Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct ParameterGroup;
@@ -44,8 +44,6 @@ pub struct Live {
 
 /// What one call may change.
 const PARAMETERS_MAX: usize = 20;
-/// Groups whose parameters are read at once.
-const READS_MAX: usize = 16;
 
 impl Kind for ParameterGroup {
     type Spec = Spec;
@@ -124,18 +122,22 @@ impl Kind for ParameterGroup {
             group.cache_parameter_group_name().is_some_and(|name| names.contains(name))
         };
         let groups: Vec<_> = found.into_iter().filter(wanted).collect();
-        let arns = groups.iter().filter_map(CacheParameterGroup::arn);
-        let mut tags = elasticache::tags_of(cx, arns).await?;
-        // The parameters of a group are in no list: one call a group.
-        let lives = stream::iter(groups).map(|group| async {
-            let name = group.cache_parameter_group_name.clone();
-            Ok::<_, Fault>(set_in(cx, name).await?.map(|parameters| (group, parameters)))
-        });
-        let lives: Vec<_> = lives.buffer_unordered(READS_MAX).try_collect().await?;
-        let live = |(group, parameters): (CacheParameterGroup, _)| {
-            Some(Live { tags: tags.remove(group.arn()?)?, group, parameters })
+        let found = tagging::indexed(cx, groups, |group| group.arn.clone()).await?.into_iter();
+        Ok(found.map(|(group, tags)| Live { group, parameters: Vec::new(), tags }).collect())
+    }
+
+    /// Parameters and tags are in no list: a call for each.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        let Live { group, tags: indexed, .. } = live;
+        let parameters = async {
+            if !compared.has("Properties") {
+                return Ok(Some(Vec::new()));
+            }
+            set_in(cx, group.cache_parameter_group_name.clone()).await
         };
-        Ok(lives.into_iter().flatten().filter_map(live).collect())
+        let tags = elasticache::tags(cx, group.arn(), indexed, &compared);
+        let (parameters, tags) = futures::try_join!(parameters, tags)?;
+        Ok(parameters.zip(tags).map(|(parameters, tags)| Live { group, parameters, tags }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {

@@ -18,13 +18,14 @@ use super::elasticache_change::{self, Step};
 use super::reply::{collect, gone, present};
 use super::scalar::{LowerCase, Number};
 use super::secret_reference::{Resolved, SecretReference};
+use super::tagging;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::{Class, Fault};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Loss, Output, Outputs, Readiness, ReplaceOrder, TAGS,
-    Tagging, Token, Typical, Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Loss, Output, Outputs, Readiness, ReplaceOrder,
+    TAGS, Tagging, Token, Typical, Update, outputs,
 };
 
 pub struct ReplicationGroup;
@@ -365,12 +366,15 @@ impl Kind for ReplicationGroup {
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
         let names = elasticache::names(wanted);
         let found = find(cx, &names).await?;
-        let arns = found.iter().filter_map(|(group, _)| group.arn());
-        let mut tags = elasticache::tags_of(cx, arns).await?;
-        let live = |(group, member): (types::ReplicationGroup, _)| {
-            Some(Live { tags: tags.remove(group.arn()?)?, group, member })
-        };
-        Ok(found.into_iter().filter_map(live).collect())
+        let found = tagging::indexed(cx, found, |(group, _)| group.arn.clone()).await?.into_iter();
+        Ok(found.map(|((group, member), tags)| Live { group, member, tags }).collect())
+    }
+
+    /// Tags are in no list: a call for each.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        let Live { group, member, tags: indexed } = live;
+        let tags = elasticache::tags(cx, group.arn(), indexed, &compared).await?;
+        Ok(tags.map(|tags| Live { group, member, tags }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {

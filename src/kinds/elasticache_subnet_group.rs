@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::elasticache;
 use super::reply::{collect, gone, present};
 use super::scalar::LowerCase;
+use super::tagging;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::{Blocker, Fault};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
-    Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct SubnetGroup;
@@ -101,10 +102,15 @@ impl Kind for SubnetGroup {
             group.cache_subnet_group_name().is_some_and(|name| names.contains(name))
         };
         let groups: Vec<_> = found.into_iter().filter(wanted).collect();
-        let arns = groups.iter().filter_map(CacheSubnetGroup::arn);
-        let mut tags = elasticache::tags_of(cx, arns).await?;
-        let live = |group: CacheSubnetGroup| Some(Live { tags: tags.remove(group.arn()?)?, group });
-        Ok(groups.into_iter().filter_map(live).collect())
+        let found = tagging::indexed(cx, groups, |group| group.arn.clone()).await?.into_iter();
+        Ok(found.map(|(group, tags)| Live { group, tags }).collect())
+    }
+
+    /// Tags are in no list: a call for each.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        let Live { group, tags: indexed } = live;
+        let tags = elasticache::tags(cx, group.arn(), indexed, &compared).await?;
+        Ok(tags.map(|tags| Live { group, tags }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {

@@ -102,10 +102,7 @@ impl Kind for ListenerRule {
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
         // The types of its ARNs have a part for the sort of load balancer: what is no rule is sorted out by its ARN.
         let owned = tagging::owned(cx, "elasticloadbalancing", wanted).await?;
-        let ids = wanted.iter().filter_map(|lookup| match lookup {
-            Lookup::Id(id) => Some(id.as_str().to_owned()),
-            Lookup::Owner { .. } => None,
-        });
+        let ids = wanted.iter().filter_map(Lookup::id).map(str::to_owned);
         let arns: BTreeSet<String> = owned.into_iter().chain(ids).collect();
         // A call for each listener: one for many rules, which a missing one does not make fail.
         let listeners: BTreeSet<String> = arns.iter().filter_map(|arn| listener_of(arn)).collect();

@@ -189,11 +189,7 @@ impl Kind for LoadBalancer {
             let pages = cx.elb.describe_load_balancers().page_size(400).into_paginator();
             collect(pages.items().send()).await?
         };
-        let names = wanted.iter().filter_map(|lookup| match lookup {
-            Lookup::Id(id) => Some(id.as_str()),
-            Lookup::Owner { .. } => None,
-        });
-        let names: BTreeSet<&str> = names.collect();
+        let names: BTreeSet<&str> = wanted.iter().filter_map(Lookup::id).collect();
         let is_wanted = |balancer: &types::LoadBalancer| {
             balancer.load_balancer_name().is_some_and(|name| names.contains(name))
         };

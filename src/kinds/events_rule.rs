@@ -6,7 +6,6 @@ use aws_sdk_eventbridge::operation::list_rules::builders::ListRulesFluentBuilder
 use aws_sdk_eventbridge::types::{self, RuleState, Tag};
 use aws_smithy_types::error::operation::BuildError;
 use futures::future::try_join_all;
-use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -19,8 +18,8 @@ use crate::cloud::aws_fault;
 use crate::cloud::tags::{self, TagChange, Tags};
 use crate::fault::{Call, Fault};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
-    Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct Rule;
@@ -50,7 +49,7 @@ pub struct Spec {
 #[derive(Debug)]
 pub struct Live {
     rule: types::Rule,
-    targets: Vec<types::Target>,
+    targets: Option<Vec<types::Target>>,
     tags: Tags,
 }
 
@@ -105,7 +104,7 @@ impl Kind for Rule {
             schedule_expression: rule.schedule_expression.clone(),
             state: rule.state().map(|state| state.as_str().into()),
             tags: Some(live.tags.clone()),
-            targets: Some(live.targets.iter().map(Target::of).collect()),
+            targets: live.targets.as_ref().map(|all| all.iter().map(Target::of).collect()),
         }
     }
 
@@ -127,21 +126,27 @@ impl Kind for Rule {
 
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
         let rules = find(cx, wanted).await?;
-        let arns: Vec<String> = rules.iter().filter_map(|rule| rule.arn.clone()).collect();
-        let ask = |arn| async move { tags_of_rule(cx, arn).await };
-        let mut tags = tagging::of_arns(cx, arns, ask).await?;
-        let tagged = rules.into_iter().filter_map(|rule| {
-            let tags = tags.remove(rule.arn()?)?;
-            Some((rule, tags))
-        });
-        // No list has targets: a call for each rule.
-        let lives = stream::iter(tagged).map(|(rule, tags)| async move {
+        let found = tagging::indexed(cx, rules, |rule| rule.arn.clone()).await?.into_iter();
+        Ok(found.map(|(rule, tags)| Live { rule, targets: None, tags }).collect())
+    }
+
+    /// Targets and tags are in no list: a call for each.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        let Live { rule, tags: indexed, .. } = live;
+        let targets = async {
+            if !compared.has("Targets") {
+                return Ok(Some(None));
+            }
             let (bus, name) = (rule.event_bus_name(), rule.name().unwrap_or_default());
-            let targets = targets(cx, bus, name).await?;
-            Ok::<_, Fault>(targets.map(|targets| Live { rule, targets, tags }))
+            Ok::<_, Fault>(targets(cx, bus, name).await?.map(Some))
+        };
+        let tags = tagging::confirmed(indexed, &compared, async {
+            let ask = cx.events.list_tags_for_resource().set_resource_arn(rule.arn.clone());
+            let tags = present(ask.send().await)?.map(|reply| reply.tags.unwrap_or_default());
+            Ok(tags.map(|tags| Tags::read(tags.into_iter().map(|tag| (tag.key, tag.value)))))
         });
-        let lives: Vec<_> = lives.buffer_unordered(READS_MAX).try_collect().await?;
-        Ok(lives.into_iter().flatten().collect())
+        let (targets, tags) = futures::try_join!(targets, tags)?;
+        Ok(targets.zip(tags).map(|(targets, tags)| Live { rule, targets, tags }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {
@@ -174,8 +179,6 @@ impl Kind for Rule {
     }
 }
 
-/// Rules whose targets are read at once.
-const READS_MAX: usize = 16;
 /// Targets that one call puts or removes.
 const TARGETS_MAX: usize = 10;
 const DEFAULT_BUS: &str = "default";
@@ -309,19 +312,10 @@ fn none_refused<'a>(
     Err(aws_fault::refused(call, code.unwrap_or_default(), message.unwrap_or_default()))
 }
 
-/// The tags of a rule; `None` if it is gone.
-async fn tags_of_rule(cx: &Cx, arn: String) -> Result<Tags, Fault> {
-    let reply = cx.events.list_tags_for_resource().resource_arn(arn).send().await?;
-    let tags = reply.tags.unwrap_or_default().into_iter();
-    Ok(Tags::read(tags.map(|tag| (tag.key, tag.value))))
-}
-
 async fn retag(cx: &Cx, id: &PhysicalId, change: TagChange) -> Result<(), Fault> {
-    let account = cx.account().await?;
     let (bus, name) = parts(id);
     let path = if bus == DEFAULT_BUS { name.to_owned() } else { format!("{bus}/{name}") };
-    let (partition, region, account) = (&account.partition, &cx.region, &account.id);
-    let arn = format!("arn:{partition}:events:{region}:{account}:rule/{path}");
+    let arn = cx.account().await?.arn("events", &cx.region, format_args!("rule/{path}"));
     if !change.set.is_empty() {
         let tags = tag_list(&change.set).map_err(incomplete)?;
         cx.events.tag_resource().resource_arn(&arn).set_tags(Some(tags)).send().await?;
@@ -360,7 +354,7 @@ mod tests {
             .event_pattern(r#"{"source": ["shop"]}"#)
             .state(RuleState::Enabled);
         let target = types::Target::builder().id("queue").arn("arn:queue").build().unwrap();
-        let live = Live { rule: rule.build(), targets: vec![target], tags: Tags::default() };
+        let live = Live { rule: rule.build(), targets: Some(vec![target]), tags: Tags::default() };
         assert_eq!(Rule::id(&live), PhysicalId::new("shop|orders"));
         assert_eq!(Rule::natural_id(&Rule::spec(&live)), Some(Rule::id(&live)));
         assert_eq!(

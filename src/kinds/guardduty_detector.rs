@@ -155,9 +155,8 @@ impl Kind for Detector {
                 .await?;
         }
         if update.has("Tags") {
-            let account = cx.account().await?;
-            let (partition, region, account) = (&account.partition, &cx.region, &account.id);
-            let arn = format!("arn:{partition}:guardduty:{region}:{account}:detector/{id}");
+            let resource = format!("detector/{id}");
+            let arn = cx.account().await?.arn("guardduty", &cx.region, resource);
             let change = tags::change_of(&update.from.tags, &to.tags);
             if !change.set.is_empty() {
                 let tags: HashMap<_, _> = change.set.into_iter().collect();

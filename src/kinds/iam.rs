@@ -1,5 +1,7 @@
 //! What the IAM kinds share: policy documents, tags, and the one bulk read of roles.
 
+use std::sync::Arc;
+
 use aws_sdk_iam::types::{EntityType, PolicyDetail, RoleDetail, Tag};
 use serde_json::Value;
 
@@ -17,15 +19,13 @@ pub(super) const PAGE_MAX: i32 = 1000;
 
 /// All roles of the account with their tags, attached and inline policies. Descriptions and session durations are
 /// missing: `ListRoles` tells those.
-pub(super) async fn role_details(cx: &Cx) -> Result<Vec<RoleDetail>, Fault> {
-    let pages = cx
-        .iam
-        .get_account_authorization_details()
-        .filter(EntityType::Role)
-        .max_items(PAGE_MAX)
-        .into_paginator();
-    let pages = collect(pages.send()).await?;
-    Ok(pages.into_iter().flat_map(|page| page.role_detail_list.unwrap_or_default()).collect())
+pub(super) async fn role_details(cx: &Cx) -> Result<Arc<[RoleDetail]>, Fault> {
+    let ask = async {
+        let list = cx.iam.get_account_authorization_details().filter(EntityType::Role);
+        let pages = collect(list.max_items(PAGE_MAX).into_paginator().send()).await?.into_iter();
+        Ok(pages.flat_map(|page| page.role_detail_list.unwrap_or_default()).collect())
+    };
+    cx.once("GetAccountAuthorizationDetails", "Role", Box::pin(ask)).await
 }
 
 /// One inline policy of a role, if it is there.

@@ -91,14 +91,7 @@ impl Kind for InstanceProfile {
     }
 
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<types::InstanceProfile>, Fault> {
-        let names: BTreeSet<&str> = wanted
-            .iter()
-            .filter_map(|lookup| match lookup {
-                Lookup::Id(id) => Some(id.as_str()),
-                // The name is the identity.
-                Lookup::Owner { .. } => None,
-            })
-            .collect();
+        let names: BTreeSet<&str> = wanted.iter().filter_map(Lookup::id).collect();
         // No list tells tags: a call for each.
         let asked: Vec<_> = names.into_iter().map(|name| get(cx, name)).collect();
         let found: Vec<_> = stream::iter(asked).buffer_unordered(READS_MAX).try_collect().await?;

@@ -1,8 +1,9 @@
 //! `AWS::IAM::ManagedPolicy`
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
-use aws_sdk_iam::types::{self, PolicyScopeType, PolicyVersion};
+use aws_sdk_iam::types::{self, EntityType, ManagedPolicyDetail, PolicyVersion};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,8 +15,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::{Blocker, Fault, Required, found};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, Scope, TAGS,
-    Tagging, Token, Typical, Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, Scope,
+    TAGS, Tagging, Token, Typical, Update, outputs,
 };
 
 pub struct ManagedPolicy;
@@ -43,8 +44,10 @@ pub struct Spec {
 #[derive(Debug)]
 pub struct Live {
     policy: types::Policy,
-    document: String,
-    attached: Attached,
+    /// Of the default version, once it is known.
+    document: Option<String>,
+    /// `None` if nobody asked.
+    attached: Option<Attached>,
 }
 
 /// Names of those that a policy is attached to.
@@ -96,15 +99,16 @@ impl Kind for ManagedPolicy {
     }
 
     fn spec(live: &Live) -> Spec {
-        let Live { policy, document, attached: Attached { groups, roles, users } } = live;
+        let Live { policy, document, attached } = live;
+        let names = |of: fn(&Attached) -> &BTreeSet<String>| attached.as_ref().map(of).cloned();
         Spec {
             managed_policy_name: policy.policy_name.clone().unwrap_or_default(),
             path: policy.path.clone(),
             description: policy.description.clone(),
-            policy_document: iam::document(document),
-            groups: Some(groups.clone()),
-            roles: Some(roles.clone()),
-            users: Some(users.clone()),
+            policy_document: iam::document(document.as_deref().unwrap_or_default()),
+            groups: names(|attached| &attached.groups),
+            roles: names(|attached| &attached.roles),
+            users: names(|attached| &attached.users),
             tags: Some(iam::tags(policy.tags())),
         }
     }
@@ -127,26 +131,35 @@ impl Kind for ManagedPolicy {
         Some(PhysicalId::new(format!("{path}{}", spec.managed_policy_name)))
     }
 
-    /// Two or three calls for each policy: no list of IAM's has their tags, and none has descriptions.
+    /// The ARNs are known; a list of all policies of the account has their documents, which spares a call for each.
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
         let mut arns = BTreeSet::new();
-        for lookup in wanted {
-            if let Lookup::Id(id) = lookup {
-                arns.insert(arn(cx, id).await?);
-            }
+        for id in wanted.iter().filter_map(Lookup::id) {
+            arns.insert(arn(cx, id).await?);
         }
-        if wanted.iter().any(|lookup| matches!(lookup, Lookup::Owner { .. })) {
-            // A name that is not known yet: all of the account's own policies may be it.
-            let pages = cx.iam.list_policies().scope(PolicyScopeType::Local).into_paginator();
-            let listed = collect(pages.page_size(iam::PAGE_MAX).items().send()).await?;
-            arns.extend(listed.into_iter().filter_map(|policy| policy.arn));
+        let by_owner = wanted.iter().any(|lookup| lookup.id().is_none());
+        if !by_owner && arns.len() <= iam::ONE_BY_ONE_MAX {
+            return Ok(arns.iter().map(|arn| Live::named(arn)).collect());
         }
-        let asked = arns.into_iter().map(|arn| async move { one(cx, &arn).await });
-        stream::iter(asked)
-            .buffer_unordered(READS_AT_ONCE)
-            .try_filter_map(|found| async { Ok(found) })
-            .try_collect()
-            .await
+        let listed = all(cx).await?;
+        if !by_owner {
+            let wanted = |live: &Live| live.policy.arn().is_some_and(|arn| arns.contains(arn));
+            return Ok(listed.into_iter().filter(wanted).collect());
+        }
+        // A name that is not known yet: any of them may be it, and the list has no tags.
+        let asked = listed.into_iter().map(|live| async move { told(cx, live).await });
+        let found = stream::iter(asked).buffer_unordered(READS_AT_ONCE);
+        found.try_filter_map(|live| async { Ok(live) }).try_collect().await
+    }
+
+    /// No list has tags, and none tells of a policy what it is attached to: a call for each.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        let Some(live) = told(cx, live).await? else { return Ok(None) };
+        let asked = ["Groups", "Roles", "Users"].iter().any(|row| compared.has(row));
+        let attached = async { if asked { attached(cx, &live.policy).await } else { Ok(None) } };
+        let (document, attached) = futures::try_join!(document_of(cx, &live), attached)?;
+        // Between two calls another version may have become the default: the next read sees it.
+        Ok(document.map(|document| Live { document: Some(document), attached, ..live }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {
@@ -261,30 +274,58 @@ impl Attached {
     }
 }
 
-async fn arn(cx: &Cx, id: &PhysicalId) -> Result<String, Fault> {
-    let account = cx.account().await?;
-    Ok(format!("arn:{}:iam::{}:policy/{id}", account.partition, account.id))
+impl Live {
+    /// A policy of which nothing but the ARN is known.
+    fn named(arn: &str) -> Self {
+        Self { policy: types::Policy::builder().arn(arn).build(), document: None, attached: None }
+    }
 }
 
-async fn one(cx: &Cx, arn: &str) -> Result<Option<Live>, Fault> {
-    let Some(answer) = found(cx.iam.get_policy().policy_arn(arn).send().await)? else {
-        return Ok(None);
+async fn arn(cx: &Cx, id: impl Display) -> Result<String, Fault> {
+    Ok(cx.account().await?.arn("iam", "", format_args!("policy/{id}")))
+}
+
+/// All policies of the account's own, with the documents of their default versions.
+async fn all(cx: &Cx) -> Result<Vec<Live>, Fault> {
+    let list = cx.iam.get_account_authorization_details().filter(EntityType::LocalManagedPolicy);
+    let pages = collect(list.max_items(iam::PAGE_MAX).into_paginator().send()).await?;
+    let policies = pages.into_iter().flat_map(|page| page.policies.unwrap_or_default());
+    let live = |detail: ManagedPolicyDetail| {
+        let mut versions = detail.policy_version_list.into_iter().flatten();
+        let default = versions.find(|version| version.is_default_version);
+        let policy = types::Policy::builder()
+            .set_arn(detail.arn)
+            .set_default_version_id(detail.default_version_id);
+        let document = default.and_then(|version| version.document);
+        Live { policy: policy.build(), document, attached: None }
     };
-    let policy = answer.policy.required("policy")?;
-    let version = policy.default_version_id().required("default version")?;
-    let call = cx.iam.get_policy_version().policy_arn(arn).version_id(version);
-    let (version, attached) =
-        futures::try_join!(async { found(call.send().await) }, attached(cx, &policy))?;
-    // Between the two calls another version may have become the default: the next read sees it.
-    let version = version.and_then(|answer| answer.policy_version);
-    let document = version.and_then(|version| version.document);
-    Ok(document.map(|document| Live { policy, document, attached }))
+    Ok(policies.map(live).collect())
 }
 
-async fn attached(cx: &Cx, policy: &types::Policy) -> Result<Attached, Fault> {
+/// The policy with its tags and its description; `None` if it is gone.
+async fn told(cx: &Cx, live: Live) -> Result<Option<Live>, Fault> {
+    let call = cx.iam.get_policy().set_policy_arn(live.policy.arn.clone());
+    let Some(answer) = found(call.send().await)? else { return Ok(None) };
+    let policy = answer.policy.required("policy")?;
+    let same = policy.default_version_id == live.policy.default_version_id;
+    Ok(Some(Live { document: live.document.filter(|_| same), policy, ..live }))
+}
+
+/// The document of its default version: the list had it, or a call tells it.
+async fn document_of(cx: &Cx, live: &Live) -> Result<Option<String>, Fault> {
+    if live.document.is_some() {
+        return Ok(live.document.clone());
+    }
+    let call = cx.iam.get_policy_version().set_policy_arn(live.policy.arn.clone());
+    let call = call.set_version_id(live.policy.default_version_id.clone());
+    let version = found(call.send().await)?.and_then(|answer| answer.policy_version);
+    Ok(version.and_then(|version| version.document))
+}
+
+async fn attached(cx: &Cx, policy: &types::Policy) -> Result<Option<Attached>, Fault> {
     let mut attached = Attached::default();
     if policy.attachment_count() == Some(0) {
-        return Ok(attached);
+        return Ok(Some(attached));
     }
     let call = cx.iam.list_entities_for_policy().set_policy_arn(policy.arn.clone());
     for page in collect(call.into_paginator().send()).await? {
@@ -295,7 +336,7 @@ async fn attached(cx: &Cx, policy: &types::Policy) -> Result<Attached, Fault> {
         attached.roles.extend(roles.filter_map(|role| role.role_name));
         attached.users.extend(users.filter_map(|user| user.user_name));
     }
-    Ok(attached)
+    Ok(Some(attached))
 }
 
 async fn detach(cx: &Cx, arn: &str, from: &Attached) -> Result<(), Fault> {
@@ -346,7 +387,8 @@ mod tests {
     fn live(arn: &str, path: &str) -> Live {
         let policy = types::Policy::builder().arn(arn).path(path).policy_name("p").policy_id("A1");
         let attached = Attached { roles: ["r".into()].into(), ..Attached::default() };
-        Live { policy: policy.build(), document: "%7B%22Version%22%3A1%7D".into(), attached }
+        let document = Some("%7B%22Version%22%3A1%7D".into());
+        Live { policy: policy.build(), document, attached: Some(attached) }
     }
 
     #[test]

@@ -177,8 +177,7 @@ impl Kind for OidcProvider {
 }
 
 async fn arn(cx: &Cx, id: &PhysicalId) -> Result<String, Fault> {
-    let account = cx.account().await?;
-    Ok(format!("arn:{}:iam::{}:oidc-provider/{id}", account.partition, account.id))
+    Ok(cx.account().await?.arn("iam", "", format_args!("oidc-provider/{id}")))
 }
 
 fn without_scheme(url: &str) -> &str {

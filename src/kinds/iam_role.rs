@@ -144,8 +144,8 @@ impl Kind for Role {
     }
 
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
-        let names: BTreeSet<&str> = wanted.iter().filter_map(name).collect();
-        let by_owner = wanted.iter().any(|lookup| name(lookup).is_none());
+        let names: BTreeSet<&str> = wanted.iter().filter_map(Lookup::id).collect();
+        let by_owner = wanted.iter().any(|lookup| lookup.id().is_none());
         if by_owner || names.len() > iam::ONE_BY_ONE_MAX {
             all(cx).await
         } else {
@@ -270,13 +270,6 @@ impl Kind for Role {
     }
 }
 
-fn name(lookup: &Lookup) -> Option<&str> {
-    match lookup {
-        Lookup::Id(id) => Some(id.as_str()),
-        Lookup::Owner { .. } => None,
-    }
-}
-
 /// Every role of the account, from two lists: no single one tells everything, and no filter knows names or tags.
 async fn all(cx: &Cx) -> Result<Vec<Live>, Fault> {
     let pages = cx.iam.list_roles().into_paginator().page_size(iam::PAGE_MAX);
@@ -284,9 +277,9 @@ async fn all(cx: &Cx) -> Result<Vec<Live>, Fault> {
         futures::try_join!(iam::role_details(cx), collect(pages.items().send()))?;
     let mut roles: BTreeMap<String, types::Role> =
         roles.into_iter().map(|role| (role.role_name.clone(), role)).collect();
-    let joined = details.into_iter().filter_map(|detail| {
+    let joined = details.iter().filter_map(|detail| {
         let role = roles.remove(detail.role_name()?)?;
-        Some(join(role, detail))
+        Some(join(role, detail.clone()))
     });
     Ok(joined.collect())
 }

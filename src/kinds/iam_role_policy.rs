@@ -92,12 +92,18 @@ impl Kind for RolePolicy {
             return Ok(found.into_iter().flatten().collect());
         }
         let roles = iam::role_details(cx).await?;
-        let policies = roles.into_iter().flat_map(|role| {
-            let (name, policies) = (role.role_name, role.role_policy_list);
-            let name = name.unwrap_or_default();
-            policies.into_iter().flatten().map(move |policy| Live { role: name.clone(), policy })
+        let policies = roles.iter().flat_map(|role| {
+            let of = role.role_name().unwrap_or_default();
+            role.role_policy_list().iter().map(move |policy| (of, policy))
         });
-        Ok(policies.collect())
+        let wanted = policies.filter(|(role, policy)| {
+            policy.policy_name().is_some_and(|name| keys.contains(&[*role, name]))
+        });
+        let live = |(role, policy): (&str, &PolicyDetail)| Live {
+            role: role.into(),
+            policy: policy.clone(),
+        };
+        Ok(wanted.map(live).collect())
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {

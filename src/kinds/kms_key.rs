@@ -149,23 +149,13 @@ impl Kind for Key {
             .iter()
             .filter_map(|arn| Some(arn.rsplit_once('/')?.1.to_owned()))
             .collect();
-        ids.extend(wanted.iter().filter_map(|lookup| match lookup {
-            Lookup::Id(id) => Some(id.as_str().to_owned()),
-            Lookup::Owner { .. } => None,
-        }));
+        ids.extend(wanted.iter().filter_map(Lookup::id).map(str::to_owned));
         // The list tells ids only: a call for each key.
         let found = stream::iter(ids).map(|id| described(cx, id)).buffer_unordered(READS_MAX);
         let keys: Vec<KeyMetadata> =
             found.try_filter_map(|key| async { Ok(key) }).try_collect().await?;
-        let arns: Vec<_> = keys.iter().filter_map(|key| key.arn.clone()).collect();
-        let mut tags = tagging::tags_of(cx, &arns).await?;
-        let live = |key: KeyMetadata| Live {
-            policy: None,
-            rotation: None,
-            tags: tags.remove(key.arn().unwrap_or_default()).unwrap_or_default(),
-            key,
-        };
-        Ok(keys.into_iter().map(live).collect())
+        let found = tagging::indexed(cx, keys, |key| key.arn.clone()).await?.into_iter();
+        Ok(found.map(|(key, tags)| Live { key, policy: None, rotation: None, tags }).collect())
     }
 
     /// Policy, rotation and tags are told of one key alone: a call for each.

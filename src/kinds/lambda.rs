@@ -18,8 +18,7 @@ pub(super) fn function<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Str
 
 /// The ARN of something of this region: `function:api`.
 pub(super) async fn arn(cx: &Cx, resource: &str) -> Result<String, Fault> {
-    let account = cx.account().await?;
-    Ok(format!("arn:{}:lambda:{}:{}:{resource}", account.partition, cx.region, account.id))
+    Ok(cx.account().await?.arn("lambda", &cx.region, resource))
 }
 
 pub(super) async fn retag(cx: &Cx, arn: &str, change: TagChange) -> Result<(), Fault> {

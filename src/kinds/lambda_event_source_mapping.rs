@@ -6,7 +6,7 @@ use aws_sdk_lambda::types::{self, EventSourceMappingConfiguration, FunctionRespo
 use aws_smithy_types::DateTime;
 use serde::{Deserialize, Serialize};
 
-use super::reply::{collect, gone};
+use super::reply::{collect, gone, present};
 use super::scalar::Number;
 use super::{lambda, tagging};
 use crate::address::{Owner, PhysicalId};
@@ -14,8 +14,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::{Fault, Required};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
-    Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct EventSourceMapping;
@@ -257,23 +257,22 @@ impl Kind for EventSourceMapping {
             .iter()
             .filter_map(|arn| Some(arn.rsplit_once(':')?.1.to_owned()))
             .collect();
-        ids.extend(wanted.iter().filter_map(|lookup| match lookup {
-            Lookup::Id(id) => Some(id.as_str().to_owned()),
-            Lookup::Owner { .. } => None,
-        }));
+        ids.extend(wanted.iter().filter_map(Lookup::id).map(str::to_owned));
         let mappings = find(cx, &ids).await?;
-        let arns: Vec<String> =
-            mappings.iter().filter_map(|it| it.event_source_mapping_arn.clone()).collect();
-        let ask = |arn| async move {
-            let reply = cx.lambda.list_tags().resource(arn).send().await?;
-            Ok(Tags::read(reply.tags.unwrap_or_default()))
-        };
-        let mut tags = tagging::of_arns(cx, arns, ask).await?;
-        let live = |mapping: EventSourceMappingConfiguration| {
-            let tags = tags.remove(mapping.event_source_mapping_arn()?)?;
-            Some(Live { mapping, tags })
-        };
-        Ok(mappings.into_iter().filter_map(live).collect())
+        let arn = |it: &EventSourceMappingConfiguration| it.event_source_mapping_arn.clone();
+        let found = tagging::indexed(cx, mappings, arn).await?.into_iter();
+        Ok(found.map(|(mapping, tags)| Live { mapping, tags }).collect())
+    }
+
+    /// Tags are in no list: a call for each.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        let Live { mapping, tags: indexed } = live;
+        let tags = tagging::confirmed(indexed, &compared, async {
+            let arn = mapping.event_source_mapping_arn.clone();
+            let reply = present(cx.lambda.list_tags().set_resource(arn).send().await)?;
+            Ok(reply.map(|reply| Tags::read(reply.tags.unwrap_or_default())))
+        });
+        Ok(tags.await?.map(|tags| Live { mapping, tags }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {

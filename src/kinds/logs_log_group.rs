@@ -115,19 +115,9 @@ impl Kind for Group {
     }
 
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
-        let names = wanted.iter().filter_map(|lookup| match lookup {
-            Lookup::Id(id) => Some(id.as_str()),
-            Lookup::Owner { .. } => None,
-        });
-        let groups = find(cx, names.collect()).await?;
-        let arns: Vec<_> = groups.iter().filter_map(arn).collect();
-        let mut tags = tagging::tags_of(cx, &arns).await?;
-        let live = |group: LogGroup| Live {
-            data_protection_policy: None,
-            tags: arn(&group).and_then(|arn| tags.remove(&arn)).unwrap_or_default(),
-            group,
-        };
-        Ok(groups.into_iter().map(live).collect())
+        let groups = find(cx, wanted.iter().filter_map(Lookup::id).collect()).await?;
+        let found = tagging::indexed(cx, groups, arn).await?.into_iter();
+        Ok(found.map(|(group, tags)| Live { group, data_protection_policy: None, tags }).collect())
     }
 
     /// Tags and data protection policies are in no list: a call for each.
@@ -227,9 +217,7 @@ async fn protect(cx: &Cx, id: &PhysicalId, on: bool) -> Result<(), Fault> {
 }
 
 async fn retag(cx: &Cx, id: &PhysicalId, change: TagChange) -> Result<(), Fault> {
-    let account = cx.account().await?;
-    let (partition, region, account) = (&account.partition, &cx.region, &account.id);
-    let arn = format!("arn:{partition}:logs:{region}:{account}:log-group:{id}");
+    let arn = cx.account().await?.arn("logs", &cx.region, format_args!("log-group:{id}"));
     if !change.set.is_empty() {
         let tags: HashMap<_, _> = change.set.into_iter().collect();
         cx.logs.tag_resource().resource_arn(&arn).set_tags(Some(tags)).send().await?;

@@ -18,6 +18,7 @@ mod tests {
     #[test]
     fn names_share_a_beginning() {
         assert_eq!(common(["shop-dev-orders", "shop-dev-mail"]).as_deref(), Some("shop-dev-"));
+        assert_eq!(common(["shop-prod-assets", "shop-prod-a"]).as_deref(), Some("shop-prod-a"));
         assert_eq!(common(["shop"]).as_deref(), Some("shop"));
         assert_eq!(common(["shop", "mail"]), None);
         assert_eq!(common([]), None);

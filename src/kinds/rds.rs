@@ -13,18 +13,12 @@ use crate::kind::Lookup;
 
 /// The ARN of what RDS knows as `name`; `resource` is the ARN's word for the type: `db`, `pg`, `subgrp`.
 pub(super) async fn arn(cx: &Cx, resource: &str, name: &str) -> Result<String, Fault> {
-    let account = cx.account().await?;
-    let (partition, region, account) = (&account.partition, &cx.region, &account.id);
-    Ok(format!("arn:{partition}:rds:{region}:{account}:{resource}:{name}"))
+    Ok(cx.account().await?.arn("rds", &cx.region, format_args!("{resource}:{name}")))
 }
 
 /// The names in `wanted`: all RDS kinds have natural ids.
-pub(super) fn names<'a>(wanted: &'a [Lookup]) -> BTreeSet<&'a str> {
-    let name = |lookup: &'a Lookup| match lookup {
-        Lookup::Id(id) => Some(id.as_str()),
-        Lookup::Owner { .. } => None,
-    };
-    wanted.iter().filter_map(name).collect()
+pub(super) fn names(wanted: &[Lookup]) -> BTreeSet<&str> {
+    wanted.iter().filter_map(Lookup::id).collect()
 }
 
 /// Tags of a reply.

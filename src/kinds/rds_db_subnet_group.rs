@@ -103,15 +103,9 @@ impl Kind for SubnetGroup {
         let wanted = groups
             .into_iter()
             .filter(|group| group.db_subnet_group_name().is_some_and(|name| names.contains(name)));
-        let groups: Vec<_> = wanted.collect();
         let arn = |group: &DbSubnetGroup| group.db_subnet_group_arn.clone();
-        let arns: Vec<_> = groups.iter().filter_map(arn).collect();
-        let mut tags = tagging::tags_of(cx, &arns).await?;
-        let live = |group: DbSubnetGroup| Live {
-            tags: arn(&group).and_then(|arn| tags.remove(&arn)).unwrap_or_default(),
-            group,
-        };
-        Ok(groups.into_iter().map(live).collect())
+        let found = tagging::indexed(cx, wanted.collect(), arn).await?.into_iter();
+        Ok(found.map(|(group, tags)| Live { group, tags }).collect())
     }
 
     /// Tags are in no list: a call for each group.

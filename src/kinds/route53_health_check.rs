@@ -133,13 +133,7 @@ impl Kind for HealthCheck {
 
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
         let by_owner = wanted.iter().any(|lookup| matches!(lookup, Lookup::Owner { .. }));
-        let asked: BTreeSet<&str> = wanted
-            .iter()
-            .filter_map(|lookup| match lookup {
-                Lookup::Id(id) => Some(id.as_str()),
-                Lookup::Owner { .. } => None,
-            })
-            .collect();
+        let asked: BTreeSet<&str> = wanted.iter().filter_map(Lookup::id).collect();
         let pages = cx.route53.list_health_checks().into_paginator().items().send();
         let mut checks = collect(pages).await?;
         // Route 53 has no filter by tag: an owner may be any check's.

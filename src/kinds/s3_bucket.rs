@@ -9,6 +9,7 @@ use aws_sdk_s3::types::{
 use aws_smithy_types::error::operation::BuildError;
 use serde::{Deserialize, Serialize};
 
+use super::prefix;
 use super::reply::{collect, gone};
 use super::s3::{ask, incomplete, part, tag};
 use super::s3_lifecycle::Lifecycle;
@@ -219,14 +220,13 @@ impl Kind for Bucket {
     }
 
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
-        let names = wanted.iter().filter_map(|lookup| match lookup {
-            Lookup::Id(id) => Some(id.as_str()),
-            // A name is all that a bucket is looked up by.
-            Lookup::Owner { .. } => None,
-        });
-        let Some(prefix) = names.reduce(common_prefix) else { return Ok(Vec::new()) };
+        // A name is all that a bucket is looked up by.
+        let names: Vec<&str> = wanted.iter().filter_map(Lookup::id).collect();
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
         let list = cx.s3.list_buckets().bucket_region(&cx.region);
-        let list = list.set_prefix((!prefix.is_empty()).then(|| prefix.into()));
+        let list = list.set_prefix(prefix::common(names));
         let buckets = collect(list.into_paginator().items().send()).await?;
         let partition = &cx.account().await?.partition;
         let live = |bucket: types::Bucket| {
@@ -413,12 +413,6 @@ const DASHED_WEBSITES: &[&str] = &[
     "us-west-2",
 ];
 
-/// What both names begin with.
-fn common_prefix<'a>(one: &'a str, other: &str) -> &'a str {
-    let same = one.chars().zip(other.chars()).take_while(|(left, right)| left == right);
-    &one[..same.map(|(it, _)| it.len_utf8()).sum()]
-}
-
 /// A property of which some row has changed.
 fn changed<'a, T>(update: Update<'_, Spec>, property: &str, to: Option<&'a T>) -> Option<&'a T> {
     let within = |row: &&str| row.split('.').next() == Some(property);
@@ -509,13 +503,6 @@ mod tests {
         let china = Bucket::outputs(&live("cn-north-1", "aws-cn"));
         assert_eq!(china["DomainName"], "assets.s3.amazonaws.com.cn");
         assert_eq!(china["Arn"], "arn:aws-cn:s3:::assets");
-    }
-
-    #[test]
-    fn names_share_their_beginning() {
-        let names = ["shop-prod-assets", "shop-prod-logs", "shop-prod-a"];
-        assert_eq!(names.into_iter().reduce(common_prefix), Some("shop-prod-"));
-        assert_eq!(common_prefix("a", "b"), "");
     }
 
     #[test]

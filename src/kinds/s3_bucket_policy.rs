@@ -69,10 +69,7 @@ impl Kind for BucketPolicy {
     }
 
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
-        let names = wanted.iter().filter_map(|lookup| match lookup {
-            Lookup::Id(id) => Some(id.as_str()),
-            Lookup::Owner { .. } => None,
-        });
+        let names = wanted.iter().filter_map(Lookup::id);
         // No list tells policies: a call for each bucket.
         let lives = stream::iter(names.map(|bucket| live(cx, bucket)).collect::<Vec<_>>());
         let lives: Vec<_> = lives.buffer_unordered(READS_MAX).try_collect().await?;

@@ -12,6 +12,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::prefix;
 use super::reply::{collect, gone};
 use super::secretsmanager::describe;
 use crate::address::{Owner, PhysicalId};
@@ -177,10 +178,7 @@ impl Kind for Secret {
 
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
         let mut names = owned(cx, wanted).await?;
-        names.extend(wanted.iter().filter_map(|lookup| match lookup {
-            Lookup::Id(id) => Some(id.as_str().to_owned()),
-            Lookup::Owner { .. } => None,
-        }));
+        names.extend(wanted.iter().filter_map(Lookup::id).map(str::to_owned));
         let listed = listed(cx, &names).await?;
         let unlisted = names.iter().filter(|name| !listed.contains_key(*name));
         let asked: Vec<_> = unlisted.map(|name| describe(cx, name)).collect();
@@ -324,11 +322,10 @@ async fn listed(
     let beginnings = match names.len() {
         0 | 1 => return Ok(BTreeMap::new()),
         2..=FILTER_VALUES_MAX => names.iter().cloned().collect(),
-        _ => vec![beginning_of(names)],
+        _ => prefix::common(names.iter().map(String::as_str)).into_iter().collect(),
     };
-    let beginnings = beginnings.into_iter().filter(|beginning| !beginning.is_empty());
     let filter = Filter::builder().key(FilterNameStringType::Name);
-    let filter = filter.set_values(Some(beginnings.collect())).build();
+    let filter = filter.set_values(Some(beginnings)).build();
     let filters = (!filter.values().is_empty()).then(|| vec![filter]);
     let pages = cx.secrets.list_secrets().set_filters(filters).into_paginator();
     let pages = collect(pages.page_size(PAGE_MAX).send()).await?.into_iter();
@@ -338,13 +335,6 @@ async fn listed(
         Some((name, of_list(entry)))
     });
     Ok(wanted.collect())
-}
-
-/// What all the names begin with.
-fn beginning_of(names: &BTreeSet<String>) -> String {
-    // The names are in order: what the first and the last share, all of them share.
-    let (Some(first), Some(last)) = (names.first(), names.last()) else { return String::new() };
-    first.chars().zip(last.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect()
 }
 
 fn of_list(entry: SecretListEntry) -> DescribeSecretOutput {
@@ -542,15 +532,6 @@ mod tests {
                 "ReplicaRegions": [], "Tags": [{"Key": "a", "Value": "1"}],
             })
         );
-    }
-
-    #[test]
-    fn many_names_are_listed_by_their_common_beginning() {
-        let beginning =
-            |names: &[&str]| beginning_of(&names.iter().map(|&name| name.to_owned()).collect());
-        assert_eq!(beginning(&["shop-dev/api", "shop-dev/web", "shop-dev/admin"]), "shop-dev/");
-        assert_eq!(beginning(&["shop", "shop-dev"]), "shop");
-        assert_eq!(beginning(&["api", "web"]), "");
     }
 
     #[test]

@@ -12,10 +12,13 @@ use crate::fault::{Fault, Required};
 /// Attributes of topics and subscriptions have names and texts.
 pub(super) type Attributes = BTreeMap<String, String>;
 
-/// The attributes of a topic; `None` if it is gone. There is no call for several topics.
+/// The attributes of a topic, its policy among them; `None` if it is gone. There is no call for several topics.
 pub(super) async fn topic(cx: &Cx, arn: &str) -> Result<Option<Attributes>, Fault> {
-    let reply = present(cx.sns.get_topic_attributes().topic_arn(arn).send().await)?;
-    Ok(reply.map(|reply| reply.attributes.unwrap_or_default().into_iter().collect()))
+    let ask = async {
+        let reply = present(cx.sns.get_topic_attributes().topic_arn(arn).send().await)?;
+        Ok(reply.map(|reply| reply.attributes.unwrap_or_default().into_iter().collect()))
+    };
+    cx.once("GetTopicAttributes", arn, Box::pin(ask)).await
 }
 
 pub(super) async fn set_topic(cx: &Cx, arn: &str, name: &str, value: &str) -> Result<(), Fault> {
@@ -24,7 +27,7 @@ pub(super) async fn set_topic(cx: &Cx, arn: &str, name: &str, value: &str) -> Re
     Ok(())
 }
 
-/// The tags of a topic; `None` if it is gone.
+/// The tags of a topic.
 pub(super) async fn tags(cx: &Cx, arn: &str) -> Result<Tags, Fault> {
     let reply = cx.sns.list_tags_for_resource().resource_arn(arn).send().await?;
     let tags = reply.tags.unwrap_or_default().into_iter();

@@ -1,8 +1,7 @@
 //! `AWS::SNS::Topic`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
@@ -15,8 +14,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::Fault;
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
-    Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct Topic;
@@ -77,9 +76,6 @@ pub struct Live {
     data_protection_policy: Option<String>,
     tags: Tags,
 }
-
-/// Topics that are read at once, with two calls each.
-const READS_MAX: usize = 8;
 
 impl Kind for Topic {
     type Spec = Spec;
@@ -165,30 +161,37 @@ impl Kind for Topic {
         Some(PhysicalId::new(&spec.topic_name))
     }
 
+    /// The list tells ARNs only, which follow from the names: whether a topic is there, its attributes tell.
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
-        let mut by_arn = BTreeMap::new();
-        for lookup in wanted {
-            if let Lookup::Id(id) = lookup {
-                by_arn.insert(arn(cx, id.as_str()).await?, id.as_str().to_owned());
-            }
-        }
-        // The list tells ARNs only: a call for each topic, and one for its data protection policy, if it can have one.
-        let read = stream::iter(by_arn).map(|(arn, name)| async move {
-            let Some(attributes) = sns::topic(cx, &arn).await? else { return Ok(None) };
-            let fifo = attributes.get("FifoTopic").is_some_and(|it| it == "true");
-            let policy = if fifo { None } else { data_protection_policy(cx, &arn).await? };
-            Ok::<_, Fault>(Some((arn, name, attributes, policy)))
-        });
-        let found: Vec<_> = read.buffer_unordered(READS_MAX).try_collect().await?;
-        let found: Vec<_> = found.into_iter().flatten().collect();
-        let arns: Vec<String> = found.iter().map(|(arn, ..)| arn.clone()).collect();
-        let ask = |arn: String| async move { sns::tags(cx, &arn).await };
-        let mut tags = tagging::of_arns(cx, arns, ask).await?;
-        let live = |(arn, name, attributes, data_protection_policy)| {
-            let tags = tags.remove(&arn)?;
-            Some(Live { name, attributes, data_protection_policy, tags })
+        let account = cx.account().await?;
+        let names: BTreeSet<&str> = wanted.iter().filter_map(Lookup::id).collect();
+        let arn = |name: &str| account.arn("sns", &cx.region, name);
+        let named = names.into_iter().map(|name| (name.to_owned(), arn(name))).collect();
+        let found = tagging::indexed(cx, named, |(_, arn)| Some(arn.clone())).await?.into_iter();
+        let live = |((name, arn), tags)| Live {
+            name,
+            attributes: [("TopicArn".into(), arn)].into(),
+            data_protection_policy: None,
+            tags,
         };
-        Ok(found.into_iter().filter_map(live).collect())
+        Ok(found.map(live).collect())
+    }
+
+    /// Attributes, tags and data protection policies are in no list: a call for each.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        let Live { name, tags: indexed, .. } = live;
+        let arn = &arn(cx, &name).await?;
+        let Some(attributes) = sns::topic(cx, arn).await? else { return Ok(None) };
+        let policy = async {
+            // A FIFO topic cannot have one.
+            let fifo = attributes.get("FifoTopic").is_some_and(|it| it == "true");
+            let asked = compared.has("DataProtectionPolicy") && !fifo;
+            if asked { data_protection_policy(cx, arn).await } else { Ok(None) }
+        };
+        let tags = async { present(sns::tags(cx, arn).await) };
+        let tags = tagging::confirmed(indexed, &compared, tags);
+        let (data_protection_policy, tags) = futures::try_join!(policy, tags)?;
+        Ok(tags.map(|tags| Live { name, attributes, data_protection_policy, tags }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {
@@ -258,8 +261,7 @@ const SUCCESS_ROLE: &str = "SuccessFeedbackRoleArn";
 const SAMPLE_RATE: &str = "SuccessFeedbackSampleRate";
 
 async fn arn(cx: &Cx, name: &str) -> Result<String, Fault> {
-    let account = cx.account().await?;
-    Ok(format!("arn:{}:sns:{}:{}:{name}", account.partition, cx.region, account.id))
+    Ok(cx.account().await?.arn("sns", &cx.region, name))
 }
 
 async fn data_protection_policy(cx: &Cx, arn: &str) -> Result<Option<String>, Fault> {

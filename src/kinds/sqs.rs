@@ -8,14 +8,16 @@ use super::reply::present;
 use crate::cloud::Cx;
 use crate::fault::Fault;
 
-/// Attributes of a queue by their names; `None` if it is gone. There is no call for several queues.
-pub(super) async fn attributes(
-    cx: &Cx,
-    url: &str,
-    name: QueueAttributeName,
-) -> Result<Option<BTreeMap<String, String>>, Fault> {
-    let ask = cx.sqs.get_queue_attributes().queue_url(url).attribute_names(name);
-    let Some(reply) = present(ask.send().await)? else { return Ok(None) };
-    let attributes = reply.attributes.unwrap_or_default().into_iter();
-    Ok(Some(attributes.map(|(name, value)| (name.as_str().to_owned(), value)).collect()))
+/// Attributes have names and texts.
+pub(super) type Attributes = BTreeMap<String, String>;
+
+/// The attributes of a queue, its policy among them; `None` if it is gone. There is no call for several queues.
+pub(super) async fn attributes(cx: &Cx, url: &str) -> Result<Option<Attributes>, Fault> {
+    let ask = async {
+        let ask = cx.sqs.get_queue_attributes().queue_url(url);
+        let reply = present(ask.attribute_names(QueueAttributeName::All).send().await)?;
+        let attributes = reply.map(|reply| reply.attributes.unwrap_or_default().into_iter());
+        Ok(attributes.map(|all| all.map(|(name, value)| (name.to_string(), value)).collect()))
+    };
+    cx.once("GetQueueAttributes", url, Box::pin(ask)).await
 }

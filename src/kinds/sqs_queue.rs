@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use futures::{StreamExt, TryStreamExt, stream};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -16,8 +15,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, TagChange, Tags};
 use crate::fault::{Fault, Required};
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Loss, Output, Outputs, Readiness, TAGS, Tagging, Token,
-    Typical, Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Loss, Output, Outputs, Readiness, TAGS, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct Queue;
@@ -81,9 +80,6 @@ pub struct Live {
     tags: Tags,
 }
 
-/// Queues that are read at once.
-const READS_MAX: usize = 16;
-
 impl Kind for Queue {
     type Spec = Spec;
     type Live = Live;
@@ -143,6 +139,8 @@ impl Kind for Queue {
     const TYPICAL: Typical = Typical::seconds(2, 2, 2);
     const NAME_RESTS: Duration = Duration::from_mins(1);
     const LOSS: Loss = Loss::Data;
+    /// One list answers all lookups.
+    const READ_MAX: usize = usize::MAX;
 
     fn id(live: &Live) -> PhysicalId {
         PhysicalId::new(&live.name)
@@ -194,34 +192,25 @@ impl Kind for Queue {
     }
 
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
-        let names = wanted.iter().filter_map(|lookup| match lookup {
-            Lookup::Id(id) => Some(id.as_str()),
-            Lookup::Owner { .. } => None,
+        let account = cx.account().await?;
+        let queues = urls(cx, &wanted.iter().filter_map(Lookup::id).collect()).await?;
+        let arn = |(name, _): &(String, String)| Some(account.arn("sqs", &cx.region, name));
+        let found = tagging::indexed(cx, queues, arn).await?.into_iter();
+        let live = |((name, url), tags)| Live { name, url, attributes: BTreeMap::new(), tags };
+        Ok(found.map(live).collect())
+    }
+
+    /// Attributes and tags are in no list, which tells URLs only: a call for each.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        let Live { name, url, tags: indexed, .. } = live;
+        let attributes = sqs::attributes(cx, &url);
+        let tags = tagging::confirmed(indexed, &compared, async {
+            let reply = present(cx.sqs.list_queue_tags().queue_url(&url).send().await)?;
+            Ok(reply.map(|reply| Tags::read(reply.tags.unwrap_or_default())))
         });
-        let urls = urls(cx, &names.collect()).await?;
-        // The list tells URLs only: a call for each queue.
-        let read = stream::iter(urls).map(|(name, url)| async move {
-            let attributes = sqs::attributes(cx, &url, QueueAttributeName::All).await?;
-            Ok::<_, Fault>(attributes.map(|attributes| (name, url, attributes)))
-        });
-        let found: Vec<_> = read.buffer_unordered(READS_MAX).try_collect().await?;
-        let found: Vec<_> = found.into_iter().flatten().collect();
-        let arn = |attributes: &BTreeMap<String, String>| {
-            attributes.get("QueueArn").cloned().unwrap_or_default()
-        };
-        let by_arn: BTreeMap<String, &str> =
-            found.iter().map(|(_, url, attributes)| (arn(attributes), url.as_str())).collect();
-        let arns = by_arn.keys().cloned();
-        let mut tags = tagging::of_arns(cx, arns, |arn| {
-            let url = by_arn.get(&arn).copied().unwrap_or_default();
-            tags_of_queue(cx, url)
-        })
-        .await?;
-        let live = |(name, url, attributes): (String, String, BTreeMap<String, String>)| {
-            let tags = tags.remove(&arn(&attributes))?;
-            Some(Live { name, url, attributes, tags })
-        };
-        Ok(found.into_iter().filter_map(live).collect())
+        let (attributes, tags) = futures::try_join!(attributes, tags)?;
+        let known = attributes.zip(tags);
+        Ok(known.map(|(attributes, tags)| Live { name, url, attributes, tags }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {
@@ -285,11 +274,6 @@ async fn urls(cx: &Cx, names: &BTreeSet<&str>) -> Result<Vec<(String, String)>, 
 async fn url(cx: &Cx, name: &str) -> Result<String, Fault> {
     let reply = cx.sqs.get_queue_url().queue_name(name).send().await?;
     reply.queue_url.required("queue URL")
-}
-
-async fn tags_of_queue(cx: &Cx, url: &str) -> Result<Tags, Fault> {
-    let reply = cx.sqs.list_queue_tags().queue_url(url).send().await?;
-    Ok(Tags::read(reply.tags.unwrap_or_default()))
 }
 
 async fn retag(cx: &Cx, url: &str, change: TagChange) -> Result<(), Fault> {

@@ -69,7 +69,7 @@ impl Kind for QueuePolicy {
 
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Live>, Fault> {
         shared_policy::read(wanted, |url| async move {
-            let attributes = sqs::attributes(cx, &url, QueueAttributeName::Policy).await?;
+            let attributes = sqs::attributes(cx, &url).await?;
             let policy = attributes.and_then(|mut all| all.remove("Policy"));
             Ok(policy.filter(|text| !text.is_empty()).map(|text| document::from_text(&text)))
         })

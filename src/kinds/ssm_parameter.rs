@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::document;
-use super::reply::{collect, gone};
+use super::reply::{collect, gone, present};
 use super::scalar::Text;
 use super::tagging;
 use crate::address::{Owner, PhysicalId};
@@ -20,8 +20,8 @@ use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
 use crate::fault::Fault;
 use crate::kind::{
-    DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging, Token, Typical,
-    Update, outputs,
+    Compared, DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, TAGS, Tagging,
+    Token, Typical, Update, outputs,
 };
 
 pub struct Parameter;
@@ -166,16 +166,24 @@ impl Kind for Parameter {
         let names: Vec<String> = names.into_iter().map(Into::into).collect();
         // One call has the values and another one all the rest.
         let (stored, mut metadata) = try_join(stored(cx, &names), metadata(cx, &names)).await?;
-        let by_arn = |stored: &Stored| Some((stored.arn.clone()?, stored.name.clone()?));
-        let names: BTreeMap<String, String> = stored.iter().filter_map(by_arn).collect();
-        let arns = names.keys().cloned();
-        let mut tags = tagging::of_arns(cx, arns, |arn| tags_of(cx, names[&arn].clone())).await?;
-        let live = |stored: Stored| {
+        let found = tagging::indexed(cx, stored, |stored| stored.arn.clone()).await?.into_iter();
+        let live = |(stored, tags): (Stored, _)| {
             let metadata = metadata.remove(stored.name()?)?;
-            let tags = tags.remove(stored.arn()?)?;
             Some(Live { stored, metadata, tags })
         };
-        Ok(stored.into_iter().filter_map(live).collect())
+        Ok(found.filter_map(live).collect())
+    }
+
+    /// Tags are in no list: a call for each.
+    async fn complete(cx: &Cx, live: Live, compared: Compared<'_>) -> Result<Option<Live>, Fault> {
+        let Live { stored, metadata, tags: indexed } = live;
+        let tags = tagging::confirmed(indexed, &compared, async {
+            let ask = cx.ssm.list_tags_for_resource().set_resource_id(stored.name.clone());
+            let reply = present(ask.resource_type(ResourceTypeForTagging::Parameter).send().await)?;
+            let tags = reply.map(|reply| reply.tag_list.unwrap_or_default());
+            Ok(tags.map(|tags| Tags::read(tags.into_iter().map(|tag| (tag.key, tag.value)))))
+        });
+        Ok(tags.await?.map(|tags| Live { stored, metadata, tags }))
     }
 
     async fn create(cx: &Cx, spec: &Spec, _: &Token) -> Result<PhysicalId, Fault> {
@@ -283,13 +291,6 @@ async fn metadata(cx: &Cx, names: &[String]) -> Result<BTreeMap<String, Paramete
 
 fn batches(names: &[String], size: usize) -> Vec<Vec<String>> {
     names.chunks(size).map(<[String]>::to_vec).collect()
-}
-
-async fn tags_of(cx: &Cx, name: String) -> Result<Tags, Fault> {
-    let asked = cx.ssm.list_tags_for_resource().resource_id(name);
-    let reply = asked.resource_type(ResourceTypeForTagging::Parameter).send().await?;
-    let tags = reply.tag_list.unwrap_or_default();
-    Ok(Tags::read(tags.into_iter().map(|tag| (tag.key, tag.value))))
 }
 
 fn tag((key, value): (&String, &String)) -> Tag {

@@ -4,14 +4,13 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_resourcegroupstagging::config::{Config, Region};
-use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
+use aws_sdk_resourcegroupstagging::types::TagFilter;
 use futures::future::try_join_all;
-use futures::{StreamExt, TryStreamExt, stream};
 
-use super::reply::{collect, present};
+use super::reply::collect;
 use crate::cloud::Cx;
 use crate::cloud::owned::region_of_the_world;
-use crate::cloud::tags::{self, ADDRESS_TAG, STACK_TAG, Tags};
+use crate::cloud::tags::{ADDRESS_TAG, STACK_TAG, Tags};
 use crate::fault::Fault;
 use crate::kind::{Compared, Lookup};
 
@@ -19,8 +18,6 @@ use crate::kind::{Compared, Lookup};
 const VALUES_MAX: usize = 20;
 /// ARNs that one call takes.
 const ARNS_MAX: usize = 100;
-/// Questions to the services themselves that are under way at once.
-const ASKED_MAX: usize = 16;
 
 /// The ARNs of all resources of a type (`acm:certificate`) that carry the tags of an owner in `wanted`. The index
 /// behind it lags behind the services by seconds: what it finds is read from the service itself.
@@ -33,60 +30,29 @@ pub(super) async fn owned(cx: &Cx, of_type: &str, wanted: &[Lookup]) -> Result<V
     Ok(found.into_iter().flatten().filter_map(|mapping| mapping.resource_arn).collect())
 }
 
-/// The tags of those of the resources that the index knows, by ARN. It knows no resource that never had a tag, and what
-/// is fresh only after some seconds: its answers need to be [`confirmed`].
-pub(super) async fn tags_of(cx: &Cx, arns: &[String]) -> Result<BTreeMap<String, Tags>, Fault> {
-    let asked = arns.chunks(ARNS_MAX).map(|arns| {
+/// Objects, each with the tags that the index knows of its ARN. It knows none of what never had a tag, and of what is
+/// fresh only after some seconds: its answers need to be [`confirmed`].
+pub(super) async fn indexed<T>(
+    cx: &Cx,
+    objects: Vec<T>,
+    arn: impl Fn(&T) -> Option<String>,
+) -> Result<Vec<(T, Tags)>, Fault> {
+    let arns: Vec<Option<String>> = objects.iter().map(arn).collect();
+    let known: Vec<String> = arns.iter().flatten().cloned().collect();
+    let asked = known.chunks(ARNS_MAX).map(|arns| {
         let ask = cx.tagging.get_resources().set_resource_arn_list(Some(arns.to_vec()));
         // With ARNs there are no pages.
         ask.send()
     });
-    let found = try_join_all(asked).await?.into_iter();
-    let found = found.flat_map(|reply| reply.resource_tag_mapping_list.unwrap_or_default());
+    let replies = try_join_all(asked).await?.into_iter();
+    let found = replies.flat_map(|reply| reply.resource_tag_mapping_list.unwrap_or_default());
     let tags = found.filter_map(|mapping| {
         let tags = mapping.tags.unwrap_or_default().into_iter();
         Some((mapping.resource_arn?, Tags::read(tags.map(|tag| (tag.key, tag.value)))))
     });
-    Ok(tags.collect())
-}
-
-/// The tags of these ARNs: a hundred a call instead of one.
-///
-/// The index lags behind the services by seconds. What it knows no owner of is new, or not ours: `ask` asks the service
-/// itself about those. A tag that was changed within these seconds may be seen as it was before, which costs no more
-/// than setting it again. What is gone is left out.
-pub(super) async fn of_arns<Ask, Asked>(
-    cx: &Cx,
-    arns: impl IntoIterator<Item = String>,
-    ask: Ask,
-) -> Result<BTreeMap<String, Tags>, Fault>
-where
-    Ask: Fn(String) -> Asked,
-    Asked: Future<Output = Result<Tags, Fault>>,
-{
-    let arns: Vec<String> = arns.into_iter().collect();
-    let calls = arns.chunks(ARNS_MAX).map(|arns| async {
-        let asked = cx.tagging.get_resources().set_resource_arn_list(Some(arns.to_vec()));
-        Ok::<_, Fault>(asked.send().await?.resource_tag_mapping_list.unwrap_or_default())
-    });
-    let mut known = owners_known(try_join_all(calls).await?.into_iter().flatten());
-    let unknown = arns.into_iter().filter(|arn| !known.contains_key(arn)).collect::<Vec<_>>();
-    let asked = stream::iter(unknown).map(|arn| {
-        let answer = ask(arn.clone());
-        async move { Ok::<_, Fault>(present(answer.await)?.map(|tags| (arn, tags))) }
-    });
-    let asked: Vec<_> = asked.buffer_unordered(ASKED_MAX).try_collect().await?;
-    known.extend(asked.into_iter().flatten());
-    Ok(known)
-}
-
-/// By ARN: the tags of those that carry an owner's.
-fn owners_known(found: impl Iterator<Item = ResourceTagMapping>) -> BTreeMap<String, Tags> {
-    let pairs = |mapping: ResourceTagMapping| {
-        let tags = mapping.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value));
-        Some((mapping.resource_arn?, Tags::read(tags)))
-    };
-    found.filter_map(pairs).filter(|(_, tags)| tags::owner(&tags.0).is_some()).collect()
+    let mut tags: BTreeMap<String, Tags> = tags.collect();
+    let of = |arn: Option<String>| arn.and_then(|arn| tags.remove(&arn)).unwrap_or_default();
+    Ok(objects.into_iter().zip(arns.into_iter().map(of)).collect())
 }
 
 /// As [`owned`], of a service that is one for the world: its resources are indexed in one region of each partition.
@@ -151,7 +117,6 @@ fn filters(wanted: &[Lookup]) -> Vec<Vec<TagFilter>> {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_resourcegroupstagging::types::Tag;
     use std::sync::Arc;
 
     use super::*;
@@ -174,19 +139,5 @@ mod tests {
         assert_eq!(sizes, [20, 1]);
         assert_eq!(filters[1][0].values(), ["shop-dev"]);
         assert_eq!(filters[1][1].values(), ["keys/key-20"]);
-    }
-
-    #[test]
-    fn only_tags_with_an_owner_are_taken_from_the_index() {
-        let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build().unwrap();
-        let ours = ResourceTagMapping::builder()
-            .resource_arn("arn:ours")
-            .tags(tag(STACK_TAG, "shop-dev"))
-            .tags(tag(ADDRESS_TAG, "store/table"))
-            .tags(tag("aws:cloudformation:stack-name", "x"));
-        let theirs = ResourceTagMapping::builder().resource_arn("arn:theirs").tags(tag("a", "1"));
-        let known = owners_known([ours.build(), theirs.build()].into_iter());
-        assert_eq!(known.keys().collect::<Vec<_>>(), ["arn:ours"]);
-        assert_eq!(known["arn:ours"].0.len(), 2);
     }
 }

@@ -66,11 +66,7 @@ impl Kind for WebAclAssociation {
     }
 
     async fn read(cx: &Cx, wanted: &[Lookup]) -> Result<Vec<Spec>, Fault> {
-        let arns = wanted.iter().filter_map(|lookup| match lookup {
-            Lookup::Id(id) => Some(id.as_str()),
-            // An association has no tags: nobody's name is on it.
-            Lookup::Owner { .. } => None,
-        });
+        let arns = wanted.iter().filter_map(Lookup::id);
         // There is no list of associations: a call per resource, all at once.
         let found = try_join_all(arns.map(|arn| live(cx, arn))).await?;
         Ok(found.into_iter().flatten().collect())

@@ -137,10 +137,10 @@ pub struct Change {
     /// As it should be, references included; absent for a deletion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desired: Option<Value>,
-    /// As it is, where it is there: what an update starts from.
+    /// As it is, where it is there: what an update starts from. Absent from what is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<Value>,
-    /// As it was applied: what a deletion goes by.
+    /// As it was applied: what a deletion goes by. Absent from what is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Value>,
     /// Outputs of what is there now: what others may refer to while it stays.

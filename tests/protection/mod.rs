@@ -361,6 +361,7 @@ impl Cloud for Still {
         kind: &'static dyn AnyKind,
         region: &'a str,
         wanted: &'a [Wanted<'a>],
+        _: &'a platctl::cloud::Reading,
     ) -> Answer<'a, Vec<Option<Observed>>> {
         let answers = wanted.iter().map(|wanted| self.find(kind, region, &wanted.lookup));
         let answers = answers.collect();
