@@ -16,8 +16,8 @@ use super::platform;
 use super::stage::Stage;
 
 const SUBNET: &str = "AWS::EC2::Subnet";
-/// Far less than the patience for what is in use.
-const SOON: Duration = Duration::from_mins(2);
+/// Less than the patience for what is in use; a cluster takes half of it to go.
+const SOON: Duration = Duration::from_mins(5);
 
 fn strict() -> Stage {
     Stage::with(Climate { dependents: Dependents::EveryUse, ..Climate::strict() }, World::default())
