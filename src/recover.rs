@@ -62,6 +62,7 @@ pub async fn recover(
         graph,
         pending: graph.nodes.keys().collect(),
         outputs: existing(cloud, graph).await?,
+        seen: Vec::new(),
         found: Recovered {
             state: State { resources: BTreeMap::new(), ..empty },
             missing: BTreeSet::new(),
@@ -72,6 +73,7 @@ pub async fn recover(
     };
     while search.round(cloud).await? {}
     search.found.missing.extend(search.pending.iter().map(|address| (*address).clone()));
+    search.record();
     let mut found = search.found;
     strays(cloud, &mut found, owned, home).await?;
     Ok(found)
@@ -98,6 +100,8 @@ struct Search<'a> {
     pending: BTreeSet<&'a Address>,
     /// Of what was found.
     outputs: BTreeMap<Address, Outputs>,
+    /// What is ours: where it stands in the graph, and where it is recorded.
+    seen: Vec<(&'a Address, &'a Address, Observed)>,
     found: Recovered,
 }
 
@@ -145,8 +149,8 @@ impl<'a> Search<'a> {
         Some(Lookup::Owner { owner, except: Arc::default(), tokens: Vec::new() })
     }
 
-    /// Records what was found, if it is ours.
-    fn take(&mut self, address: &Address, seen: Observed) {
+    /// Keeps what was found, if it is ours.
+    fn take(&mut self, address: &'a Address, seen: Observed) {
         let node = &self.graph.nodes[address];
         let kind = kind_of(node);
         // What has no tags hangs on something that is ours.
@@ -164,17 +168,25 @@ impl<'a> Search<'a> {
             }
         };
         self.outputs.insert(address.clone(), seen.outputs.clone());
-        let spec = closed(self.resolved(node), &seen.spec);
-        let unseen = write_only(kind, &spec);
-        if !unseen.is_empty() {
-            self.found.unseen.insert(at.clone(), unseen);
+        self.seen.push((address, at, seen));
+    }
+
+    /// Records what is ours, once the outputs are known of all that it refers to: some is found before that.
+    fn record(&mut self) {
+        for (address, at, seen) in std::mem::take(&mut self.seen) {
+            let node = &self.graph.nodes[address];
+            let spec = closed(self.resolved(node), &seen.spec);
+            let unseen = write_only(kind_of(node), &spec);
+            if !unseen.is_empty() {
+                self.found.unseen.insert(at.clone(), unseen);
+            }
+            let record = Record {
+                needs: node.needs.clone(),
+                deletion: node.deletion,
+                ..record(&node.kind, &node.region, spec, seen)
+            };
+            self.found.state.resources.insert(at.clone(), record);
         }
-        let record = Record {
-            needs: node.needs.clone(),
-            deletion: node.deletion,
-            ..record(&node.kind, &node.region, spec, seen)
-        };
-        self.found.state.resources.insert(at.clone(), record);
     }
 
     fn owner(&self, address: &Address) -> Owner {
@@ -344,9 +356,12 @@ impl Known {
 /// What has left the blueprint needs what its spec names, so that it is deleted before that.
 fn infer_needs(state: &mut State, strays: &BTreeSet<Address>) {
     let mut bearers: BTreeMap<&str, &Address> = BTreeMap::new();
+    // What gives the id of another among its outputs, as a subnet that of its VPC, is not that other.
     for (address, record) in &state.resources {
-        let id = record.id.as_ref().map(PhysicalId::as_str);
-        for value in record.outputs.values().map(String::as_str).chain(id) {
+        bearers.extend(record.id.as_ref().map(|id| (id.as_str(), address)));
+    }
+    for (address, record) in &state.resources {
+        for value in record.outputs.values() {
             bearers.entry(value).or_insert(address);
         }
     }

@@ -27,7 +27,7 @@ region: eu-west-1
 network: {cidr: 10.0.0.0/16, zones: 2, subnets: {public: [10.0.1.0/24, 10.0.2.0/24]}, nat: none}
 logs: {app: {retention: 30d}}
 resources:
-  news: {kind: AWS::SNS::Topic, properties: {TopicName: shop-news}}
+  news: {type: AWS::SNS::Topic, properties: {TopicName: shop-news}}
 ";
 
 /// A folder with a blueprint, and the environment that leads to the sandbox.
