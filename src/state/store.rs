@@ -167,7 +167,7 @@ impl Store {
             }
             (Place::Folder(folder), Hold::File { .. }) => {
                 let former = read(folder, &self.stack)?.written;
-                save(folder, &Checkpoint { state: state.clone(), written: former, fence: 0 })?;
+                save(folder, &Checkpoint::alone(state.clone(), former))?;
                 state.serial += 1;
                 let (file, path) = (folder.start_journal()?, folder.journal_path());
                 Ok(Journal::in_file(file, path, state, written(lock))?)
@@ -189,7 +189,7 @@ impl Store {
             }
             (Place::Folder(folder), Hold::File { .. }) => {
                 let written = Some(written(lock));
-                save(folder, &Checkpoint { state: state.clone(), written, fence: 0 })?;
+                save(folder, &Checkpoint::alone(state.clone(), written))?;
                 drop(journal);
                 folder.remove_journal()
             }
@@ -219,7 +219,7 @@ impl Store {
                     Err(error) => return Err(error),
                 }
                 let written = Some(written(lock));
-                save(folder, &Checkpoint { state: state.clone(), written, fence: 0 })
+                save(folder, &Checkpoint::alone(state.clone(), written))
             }
             _ => Err(StoreError::OtherLock),
         }
@@ -279,11 +279,8 @@ fn read(folder: &Folder, stack: &Stack) -> Result<Checkpoint, StoreError> {
     let path = folder.checkpoint_path();
     let place = path.display().to_string();
     let stored = Folder::read(&path)?.map(|it| Checkpoint::decode(&it, stack, &place));
-    let mut checkpoint = stored.transpose()?.unwrap_or_else(|| Checkpoint {
-        state: fresh(stack),
-        written: None,
-        fence: 0,
-    });
+    let mut checkpoint =
+        stored.transpose()?.unwrap_or_else(|| Checkpoint::alone(fresh(stack), None));
     let path = folder.journal_path();
     if let Some(text) = Folder::read(&path)? {
         replay(&text, &path.display().to_string(), &mut checkpoint)?;
