@@ -102,16 +102,17 @@ impl Watcher {
         loop {
             let due = self.groups.values().map(|(at, _)| *at).min();
             tokio::select! {
+                biased;
                 wish = inbox.recv() => match wish {
                     Some(wish) => self.add(wish),
                     None => return,
                 },
+                Some((_, wishes, answers)) = reads.next() => self.deliver(wishes, answers),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     for (group, wishes) in self.due() {
                         reads.push(Box::pin(look(Arc::clone(&self.cloud), group, wishes)));
                     }
                 }
-                Some((_, wishes, answers)) = reads.next() => self.deliver(wishes, answers),
             }
         }
     }

@@ -33,8 +33,8 @@
 //! | the checkpoint was written with the new fence | the same: the former journal is in it, the new one has no objects |
 //! | some lines of the new journal | the checkpoint and these lines; effects of later lines have not started |
 //! | the history got the new serial | the same |
-//! | the new checkpoint | all: what is left of the journal is in it, which its serial tells |
-//! | some of the journal was deleted | all: it counts no more |
+//! | the new checkpoint | all: the journal so far is in it |
+//! | some of the journal was deleted | all: the checkpoint says from which number on its journal is news |
 //!
 //! Whoever reads without the lock reads the checkpoint again after the journal: objects of a journal go only after the
 //! checkpoint was written, so an unchanged checkpoint says that none was missed.
@@ -173,7 +173,7 @@ impl Bucket {
             if events > 0 || checkpoint.fence == 0 {
                 self.remember(&checkpoint).await?;
             }
-            checkpoint.fence = lease.fence;
+            (checkpoint.fence, checkpoint.from) = (lease.fence, 0);
             let bytes = self.encode(&checkpoint, STATE).await?;
             if let Some(tag) = self.put(STATE, bytes, condition(tag)).await? {
                 return Ok(Stored { checkpoint: Some(checkpoint), tag: Some(tag), next: 0 });
@@ -284,18 +284,20 @@ impl Bucket {
     async fn read(&self, stack: &Stack) -> Result<Read, StoreError> {
         for _ in 0..TRIES_MAX {
             let Some(Object { bytes, tag, .. }) = self.get(STATE).await? else {
-                let checkpoint = Checkpoint { state: fresh(stack), written: None, fence: 0 };
+                let checkpoint = Checkpoint::alone(fresh(stack), None);
                 return Ok(Read { checkpoint, tag: None, next: None, events: 0 });
             };
             let place = self.objects.place(STATE);
             let mut checkpoint = self.seal.decode(&bytes, stack, None, &place).await?;
-            let journal = journal_folder(checkpoint.fence);
-            let listed = self.list(&journal).await?;
+            let (journal, from) = (journal_folder(checkpoint.fence), checkpoint.from);
+            let number = |it: &Listed| it.key.strip_prefix(&journal)?.parse::<u64>().ok();
+            let mut listed = self.list(&journal).await?;
+            // What stands before is in the checkpoint; some of it may be gone already.
+            listed.retain(|it| number(it).is_some_and(|number| number >= from));
             let Some(last) = listed.last() else {
-                return Ok(Read { checkpoint, tag: Some(tag), next: Some(0), events: 0 });
+                return Ok(Read { checkpoint, tag: Some(tag), next: Some(from), events: 0 });
             };
-            let number = last.key.strip_prefix(&journal).and_then(|it| it.parse::<u64>().ok());
-            let next = number.filter(|_| last.size > 0).map(|number| number + 1);
+            let next = number(last).filter(|_| last.size > 0).map(|number| number + 1);
             // Each is an object of its own, and nothing reads several at once.
             let read = stream::iter(&listed).map(|it| self.get(&it.key)).buffered(READS_MAX);
             let read: Vec<Option<Object>> = read.try_collect().await?;
@@ -318,7 +320,8 @@ impl Bucket {
         state: &State,
         written: Option<Written>,
     ) -> Result<(), StoreError> {
-        let checkpoint = Checkpoint { state: state.clone(), written, fence: held.lease.fence };
+        let (fence, from) = (held.lease.fence, stored.next);
+        let checkpoint = Checkpoint { state: state.clone(), written, fence, from };
         self.remember(&checkpoint).await?;
         let bytes = self.encode(&checkpoint, STATE).await?;
         let put = self.put(STATE, bytes, condition(stored.tag.clone())).await?;

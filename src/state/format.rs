@@ -18,6 +18,8 @@ pub(super) struct Checkpoint {
     /// The number of the lock under which it was written: its journal is the one of that number. 0 where the operating
     /// system keeps the lock.
     pub(super) fence: u64,
+    /// The number in that journal from which on it is news: what stands before it is in this state.
+    pub(super) from: u64,
 }
 
 /// How a version of the state came to be.
@@ -53,6 +55,8 @@ struct StateV2 {
     written: Option<Written>,
     #[serde(default, skip_serializing_if = "is_zero")]
     fence: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    from: u64,
     resources: BTreeMap<Address, Record>,
 }
 
@@ -63,12 +67,17 @@ struct Version {
 }
 
 impl Checkpoint {
+    /// One of which no journal in a bucket is the continuation.
+    pub(super) fn alone(state: State, written: Option<Written>) -> Self {
+        Self { state, written, fence: 0, from: 0 }
+    }
+
     /// As it is stored, with a line break at its end.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let Self { state, written, fence } = self.clone();
+        let Self { state, written, fence, from } = self.clone();
         let State { stack, lineage, serial, resources } = state;
         let content =
-            StateV2 { version: VERSION, stack, lineage, serial, written, fence, resources };
+            StateV2 { version: VERSION, stack, lineage, serial, written, fence, from, resources };
         let mut bytes = serde_json::to_vec_pretty(&content).expect("a state always serializes");
         bytes.push(b'\n');
         bytes
@@ -83,12 +92,12 @@ impl Checkpoint {
                 let StateV1 { version: _, stack, lineage, serial, resources } =
                     serde_json::from_slice(bytes).map_err(format)?;
                 let state = State { stack, lineage, serial, resources };
-                Self { state, written: None, fence: 0 }
+                Self::alone(state, None)
             }
             VERSION => {
-                let StateV2 { version: _, stack, lineage, serial, written, fence, resources } =
+                let StateV2 { version: _, stack, lineage, serial, written, fence, from, resources } =
                     serde_json::from_slice(bytes).map_err(format)?;
-                Self { state: State { stack, lineage, serial, resources }, written, fence }
+                Self { state: State { stack, lineage, serial, resources }, written, fence, from }
             }
             found => return Err(StoreError::Version { place: place.into(), found }),
         };
@@ -103,7 +112,7 @@ impl Checkpoint {
 impl State {
     /// As `state pull` prints it: what is recorded, and nothing of how and where it is kept.
     pub fn to_json(&self) -> String {
-        let bytes = Checkpoint { state: self.clone(), written: None, fence: 0 }.encode();
+        let bytes = Checkpoint::alone(self.clone(), None).encode();
         String::from_utf8(bytes).expect("JSON is UTF-8")
     }
 
@@ -141,10 +150,11 @@ mod tests {
     fn foreign_and_newer_states_are_refused() {
         let stack = Stack::new("shop");
         let state = State::new(stack.clone(), "l".into());
-        let bytes = Checkpoint { state, written: None, fence: 3 }.encode();
+        let bytes = Checkpoint { state, written: None, fence: 3, from: 7 }.encode();
         let text = String::from_utf8(bytes).unwrap();
         let read = |text: &str| Checkpoint::decode(text.as_bytes(), &stack, "here");
-        assert_eq!(read(&text).unwrap().fence, 3);
+        let again = read(&text).unwrap();
+        assert_eq!((again.fence, again.from), (3, 7));
         let newer = text.replace("\"version\": 2", "\"version\": 7");
         assert!(matches!(read(&newer), Err(StoreError::Version { found: 7, .. })));
         let other = text.replace("shop", "mall");

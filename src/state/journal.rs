@@ -242,7 +242,7 @@ pub(super) fn replay(
     place: &str,
     checkpoint: &mut Checkpoint,
 ) -> Result<usize, JournalError> {
-    let Checkpoint { state, written, fence: _ } = checkpoint;
+    let Checkpoint { state, written, .. } = checkpoint;
     let (mut events, mut news) = (0, false);
     for (index, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
         if line.last() != Some(&b'\n') {
@@ -311,7 +311,7 @@ mod tests {
     }
 
     fn checkpoint(serial: u64) -> Checkpoint {
-        Checkpoint { state: state(serial), written: None, fence: 0 }
+        Checkpoint::alone(state(serial), None)
     }
 
     /// The header of an apply that brings the state to this serial.

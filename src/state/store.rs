@@ -192,8 +192,7 @@ impl Store {
             }
             (Place::Folder(folder), Hold::File { .. }) => {
                 let former = self.read(folder).await?.written;
-                let checkpoint = Checkpoint { state: state.clone(), written: former, fence: 0 };
-                self.save(folder, &checkpoint).await?;
+                self.save(folder, &Checkpoint::alone(state.clone(), former)).await?;
                 state.serial += 1;
                 let (file, path) = (folder.start_journal()?, folder.journal_path());
                 let lines = Lines::new(Arc::clone(&self.seal), state);
@@ -216,8 +215,7 @@ impl Store {
             }
             (Place::Folder(folder), Hold::File { .. }) => {
                 let written = Some(written(lock));
-                let checkpoint = Checkpoint { state: state.clone(), written, fence: 0 };
-                self.save(folder, &checkpoint).await?;
+                self.save(folder, &Checkpoint::alone(state.clone(), written)).await?;
                 drop(journal);
                 folder.remove_journal()
             }
@@ -247,7 +245,7 @@ impl Store {
                     Err(error) => return Err(error),
                 }
                 let written = Some(written(lock));
-                self.save(folder, &Checkpoint { state: state.clone(), written, fence: 0 }).await
+                self.save(folder, &Checkpoint::alone(state.clone(), written)).await
             }
             _ => Err(StoreError::OtherLock),
         }
@@ -363,7 +361,7 @@ impl Store {
                 let place = path.display().to_string();
                 self.seal.decode(&bytes, &self.stack, None, &place).await?
             }
-            None => Checkpoint { state: fresh(&self.stack), written: None, fence: 0 },
+            None => Checkpoint::alone(fresh(&self.stack), None),
         };
         let path = folder.journal_path();
         let events = match Folder::read(&path)? {
