@@ -210,9 +210,10 @@ struct Version {
 
 /// Where a piece says that it belongs: to be believed once it is open.
 #[derive(Deserialize)]
-struct Claims {
-    serial: u64,
-    number: u64,
+pub(super) struct Claims {
+    pub(super) lineage: String,
+    pub(super) serial: u64,
+    pub(super) number: u64,
 }
 
 impl Seal {
@@ -239,22 +240,13 @@ impl Seal {
         bytes.starts_with(BEGINNING)
     }
 
-    /// The number that a sealed line claims to have; `None` if it is not sealed.
-    pub(super) fn number(line: &[u8]) -> Option<u64> {
-        Self::claims(line).map(|claims| claims.number)
-    }
-
-    /// The serial that a sealed piece claims to be of; `None` if it is not sealed.
-    pub(super) fn serial(piece: &[u8]) -> Option<u64> {
-        Self::claims(piece).map(|claims| claims.serial)
-    }
-
     /// Whether a journal must be sealed, as the checkpoint is.
     pub(super) fn takes_only_sealed(&self) -> bool {
         self.policy.required || !matches!(self.memory().found, None | Some(Wrap::Open))
     }
 
-    fn claims(piece: &[u8]) -> Option<Claims> {
+    /// Where a piece says that it belongs; `None` if it is not sealed.
+    pub(super) fn claims(piece: &[u8]) -> Option<Claims> {
         if Self::is_sealed(piece) { serde_json::from_slice(piece).ok() } else { None }
     }
 

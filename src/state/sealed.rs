@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::address::Stack;
 use crate::state::format::Checkpoint;
 use crate::state::journal::{self, JournalError};
-use crate::state::seal::{Expected, Part, Place, Seal, SealError};
+use crate::state::seal::{Claims, Expected, Part, Place, Seal, SealError};
 use crate::state::{State, StoreError};
 
 impl Seal {
@@ -74,29 +74,30 @@ impl Seal {
         state: &State,
     ) -> Result<Vec<u8>, StoreError> {
         let mut opened = Vec::with_capacity(text.len());
-        // The line that must come next: its number, and the serial of its journal.
-        let mut next: (u64, Option<u64>) = (0, None);
+        // The line that must come next: its number, and of which journal it is.
+        let (mut number, mut of): (u64, Option<Claims>) = (0, None);
         for (index, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
             if line.last() != Some(&b'\n') {
                 break;
             }
             // An object may hold a line of the next apply behind those of one.
-            if Self::number(line) == Some(0) {
-                next = (0, None);
+            let claims = Self::claims(line);
+            if claims.as_ref().is_some_and(|claims| claims.number == 0) {
+                (number, of) = (0, None);
             }
             let expected = Expected {
                 stack: &state.stack,
                 part: Part::Journal,
-                // A journal of another history is an error of its own, which tells more.
-                lineage: None,
-                serial: next.1,
-                number: next.0,
+                // That the whole is of another history is an error of its own, which tells more.
+                lineage: of.as_ref().map(|of| of.lineage.as_str()),
+                serial: of.as_ref().map(|of| of.serial),
+                number,
             };
             let plain = self.open(line, &expected).await.map_err(|source| {
                 let place = format!("line {} of the journal {place}", index + 1);
                 StoreError::Seal { place, source }
             })?;
-            next = (next.0 + 1, Self::serial(line));
+            (number, of) = (number + 1, claims);
             opened.extend(plain);
             if opened.last() != Some(&b'\n') {
                 opened.push(b'\n');
