@@ -8,6 +8,7 @@ apiVersion: platctl.dev/v1
 kind: Blueprint
 name: shop
 region: eu-west-1
+state: {s3: {bucket: shop-state}, encryption: {}}
 network:
   cidr: 10.0.0.0/16
   subnets:

@@ -207,7 +207,8 @@ mod tests {
         let elsewhere = tempfile::tempdir().unwrap();
         let (_, others) = cut_off(&self::store(elsewhere.path())).await;
         fs::write(&path, [header, others[1].as_slice()].concat()).unwrap();
-        assert!(store.load().await.is_err(), "of another history, by the same passphrase");
+        let refused = store.load().await;
+        assert!(refused.is_err(), "of another history, by the same passphrase: {refused:?}");
     }
 
     #[tokio::test]

@@ -331,7 +331,7 @@ struct Still(Vec<Here>);
 
 impl Still {
     fn observation(&self, graph: &Graph, state: &State) -> Observation {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(observe(self, graph, state)).unwrap()
     }
 
