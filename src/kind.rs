@@ -7,7 +7,9 @@
 
 pub mod field;
 pub mod live;
+mod properties;
 pub mod reference;
+mod scope;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -21,6 +23,7 @@ use serde_json::Value;
 pub use field::{Compare, Field, Need, OnChange, Output, Sent, TAGS};
 pub use live::{Compared, Lookup, Observed, Outputs, Readiness, Wanted, outputs};
 pub use reference::Ref;
+pub use scope::Scope;
 
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::{Aws, Cx, Reading};
@@ -34,36 +37,6 @@ pub enum ReplaceOrder {
     CreateFirst,
     /// The old one goes first: a fixed name, a range or an attachment allows only one at a time.
     DeleteFirst,
-}
-
-/// Where an object lives, and where its name is the only one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scope {
-    /// In a region: in another one there may be an object of the same name.
-    Region,
-    /// In a region, under a name that no other region can have at the same time: a bucket.
-    RegionAndName,
-    /// In no region: whichever region it is asked for in, it is the same object.
-    Account,
-}
-
-impl Scope {
-    /// The region that tells two objects of one id apart; empty where none does.
-    pub fn of_object(self, region: &str) -> &str {
-        match self {
-            Self::Region | Self::RegionAndName => region,
-            Self::Account => "",
-        }
-    }
-
-    /// The region in which a name is taken; empty where it is taken everywhere.
-    pub fn of_name(self, region: &str) -> &str {
-        match self {
-            Self::Region => region,
-            Self::RegionAndName | Self::Account => "",
-        }
-    }
 }
 
 /// What is lost when a resource is deleted.
@@ -622,45 +595,4 @@ async fn complete<K: Kind>(
         readiness: K::readiness(&live),
     });
     Ok((at, observed))
-}
-
-/// Asks a type's `Deserialize` for the names of its fields.
-mod properties {
-    use serde::de::value::Error;
-    use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
-    use serde::forward_to_deserialize_any;
-
-    pub(super) fn of<S: DeserializeOwned>() -> &'static [&'static str] {
-        let mut names: &'static [&'static str] = &[];
-        // Always an error: nothing is there to be deserialized, the names are what we are after.
-        let _ = S::deserialize(Ask { names: &mut names });
-        names
-    }
-
-    struct Ask<'a> {
-        names: &'a mut &'static [&'static str],
-    }
-
-    impl<'de> Deserializer<'de> for Ask<'_> {
-        type Error = Error;
-
-        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
-            Err(Error::custom("only names are asked for"))
-        }
-
-        fn deserialize_struct<V: Visitor<'de>>(
-            self,
-            _: &'static str,
-            fields: &'static [&'static str],
-            visitor: V,
-        ) -> Result<V::Value, Error> {
-            *self.names = fields;
-            self.deserialize_any(visitor)
-        }
-
-        forward_to_deserialize_any! {
-            bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit
-            unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
-        }
-    }
 }
