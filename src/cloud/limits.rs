@@ -41,6 +41,8 @@ struct Bucket {
 
 /// A refill that was halved gains this share of the documented one each second.
 const RECOVERY_PER_SECOND: f64 = 0.05;
+/// Timers tick in milliseconds: who waited for a token may come that much too early.
+const ROUNDING: f64 = 0.01;
 /// However often it is halved, some requests go through.
 const REFILL_MIN: f64 = 0.2;
 
@@ -114,7 +116,7 @@ impl Limits {
     /// The service's side of the same bucket: whether a call that comes now is taken.
     pub fn accept(&self, call: &Call) -> bool {
         self.with_bucket(call, Instant::now(), |bucket| {
-            let accepted = bucket.tokens >= 1.0;
+            let accepted = bucket.tokens >= 1.0 - ROUNDING;
             if accepted {
                 bucket.tokens -= 1.0;
             }
