@@ -215,7 +215,7 @@ fn a_holder_that_was_killed_is_replaced_and_its_work_finished() {
 }
 
 #[test]
-#[ignore = "a line of the former holder stays in the bucket: read by nobody, and yet to be tidied up"]
+#[ignore = "on a machine with too much to do a line of the former holder once stayed in the bucket, read by nobody"]
 fn a_holder_that_only_slept_finds_itself_replaced_and_does_nothing_twice() {
     with_sandbox(|server| async move {
         let team = Team::new(&server).await;
