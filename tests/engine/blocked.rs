@@ -43,19 +43,22 @@ async fn destruction(stage: &Stage) -> Plan {
 
 #[tokio::test(start_paused = true)]
 async fn what_does_not_go_by_itself_is_named_and_not_waited_for() {
-    let stage = Stage::new();
+    // Where lists are behind, a deletion is tried again before it is given up.
+    let lag = Duration::from_secs(6);
+    let stage = Stage::with(Climate { lag, ..Climate::strict() }, World::default());
     stage.apply(&platform()).await;
     let instance = Blocker::stays("i-1", "AWS::EC2::Instance", "has eni-1 in the subnet");
     stage.cloud.block(SUBNET, vec![instance.clone()], u32::MAX);
     let begun = Instant::now();
     let plan = destruction(&stage).await;
-    let (_, outcome) = told(&stage, &plan).await;
+    let (events, outcome) = told(&stage, &plan).await;
     assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
     assert_eq!(outcome.failed.len(), 2, "the subnets: {:#?}", outcome.failed);
     for failure in &outcome.failed {
         assert_eq!((failure.kind.as_str(), failure.fault.class), (SUBNET, Class::InUse));
         assert_eq!(failure.fault.blockers, std::slice::from_ref(&instance));
     }
+    assert!(events.iter().any(|event| event.3 == [instance.clone()]), "it is told at once");
     stage.assert_all_recorded();
 
     stage.cloud.unblock();

@@ -63,7 +63,8 @@ async fn sweep(file: &str, change: Change, step: usize) {
         Change::Destroy => (plain.clone(), nothing(&plain)),
     };
     let crashes = cut_off_everywhere(&before, &after, &Climate::usual(1), step).await;
-    assert!(crashes > 0, "{file}: {change:?}: only {crashes} crashes");
+    // Even the smallest of these changes has two halves of several resources.
+    assert!(crashes * step >= 20, "{file}: {change:?}: only {crashes} crashes");
     eprintln!("{file}: {change:?}: {crashes} crashes");
 }
 
