@@ -22,7 +22,9 @@
 //!    as it was read. From then on the former holder's checkpoint is refused. If it came first, all is read once more.
 //!
 //! From then on nobody with a lower fence can write anything that is read. The empty objects stay: as long as nobody knows
-//! that a former holder is dead, its next number must be taken.
+//! that a former holder is dead, its next number must be taken. A line that it had sent before, and sends again because it
+//! slept through the answer, may find its place tidied and stay there: nobody reads that journal any more, and whoever
+//! writes the next checkpoint removes it.
 //!
 //! **Between any two writes the state can be read**, by the checkpoint and the journal of its fence:
 //!

@@ -1,8 +1,11 @@
 //! What others put into a network: interfaces, groups, load balancers, nodes.
 
+use std::time::Duration;
+
 use aws_sdk_ec2::types::{IpPermission, UserIdGroupPair};
 use aws_sdk_elasticloadbalancingv2::types::{
-    Action, ActionTypeEnum, Certificate, LoadBalancerSchemeEnum, ProtocolEnum, Tag,
+    Action, ActionTypeEnum, Certificate, LoadBalancerSchemeEnum, LoadBalancerStateEnum,
+    ProtocolEnum, Tag,
 };
 use platctl::cloud::aws::Cx;
 use platctl::fault::Holder;
@@ -160,7 +163,16 @@ async fn balancer(cx: &Cx, used: &Used) -> String {
         .send()
         .await
         .unwrap();
-    made.load_balancers()[0].load_balancer_arn().unwrap().into()
+    let arn: String = made.load_balancers()[0].load_balancer_arn().unwrap().into();
+    // Before that it cannot be protected.
+    loop {
+        let described = cx.elb.describe_load_balancers().load_balancer_arns(&arn).send().await;
+        let state = described.unwrap().load_balancers()[0].state().and_then(|it| it.code.clone());
+        if state == Some(LoadBalancerStateEnum::Active) {
+            return arn;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[test]

@@ -8,14 +8,14 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use platctl::cloud::{Aws, aws};
 use platctl::sandbox::access_key_id;
 
 use crate::support::proxy::{Act, Proxy, Request, When};
-use crate::support::{REGION, Server, with_sandbox};
+use crate::support::{REGION, Server, new_account, with_sandbox};
 
 const BLUEPRINT: &str = "\
 apiVersion: platctl.dev/v1
@@ -56,8 +56,7 @@ impl Stage {
 
     /// With the credentials of a fresh account of the sandbox.
     fn at(url: &str) -> Self {
-        static ACCOUNTS: AtomicU64 = AtomicU64::new(300_000_000_001);
-        let account = ACCOUNTS.fetch_add(1, Relaxed).to_string();
+        let account = new_account();
         Self::bare()
             .env("AWS_ENDPOINT_URL", url)
             .env("AWS_ACCESS_KEY_ID", &access_key_id(&account))

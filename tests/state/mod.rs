@@ -11,13 +11,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use platctl::cloud::{Aws, aws};
 use platctl::sandbox::access_key_id;
 use serde_json::Value;
 
-use crate::support::{REGION, Server};
+use crate::support::{REGION, Server, new_account};
 
 const BLUEPRINT: &str = "\
 apiVersion: platctl.dev/v1
@@ -45,8 +44,7 @@ struct Ended {
 
 impl Stage {
     fn new(server: &Server) -> Self {
-        static ACCOUNTS: AtomicU64 = AtomicU64::new(400_000_000_001);
-        let account = ACCOUNTS.fetch_add(1, Relaxed).to_string();
+        let account = new_account();
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().join("home").to_str().unwrap().to_owned();
         let access_key = access_key_id(&account);

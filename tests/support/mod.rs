@@ -75,6 +75,12 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
+/// An account that nobody else of this binary has.
+pub(crate) fn new_account() -> String {
+    static ACCOUNTS: AtomicU64 = AtomicU64::new(200_000_000_001);
+    ACCOUNTS.fetch_add(1, Ordering::Relaxed).to_string()
+}
+
 /// A stack with its own account and its own state.
 pub(crate) struct TestStack {
     pub(crate) aws: Arc<Aws>,
@@ -85,8 +91,7 @@ pub(crate) struct TestStack {
 
 impl TestStack {
     pub(crate) async fn new(server: &Server, name: &str) -> Self {
-        static ACCOUNTS: AtomicU64 = AtomicU64::new(200_000_000_001);
-        let account = ACCOUNTS.fetch_add(1, Ordering::Relaxed).to_string();
+        let account = new_account();
         let endpoint = aws::Endpoint {
             url: server.running.endpoint.clone(),
             access_key_id: access_key_id(&account),

@@ -45,7 +45,6 @@ fn survives(server: &Server, clean: &Clean, changes: &[(&str, &str)], seed: u64)
 }
 
 #[test]
-#[ignore = "on a machine with too much to do its clean run once ended with a snapshot of the database"]
 fn a_stack_is_made_changed_and_destroyed_in_a_storm() {
     with_sandbox(|server| async move {
         survives(&server, Clean::shared(&server), CHANGES, 1);

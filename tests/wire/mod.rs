@@ -10,13 +10,12 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use platctl::sandbox::DEFAULT_ACCOUNT;
 use serde_json::Value;
 
-use crate::support::Server;
 use crate::support::proxy::{Act, Entry, Proxy};
+use crate::support::{Server, new_account};
 
 /// What a person does to the stack, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +65,7 @@ struct User {
 
 impl User {
     fn new(server: &Server) -> Self {
-        static ACCOUNTS: AtomicU64 = AtomicU64::new(400_000_000_001);
-        let account = ACCOUNTS.fetch_add(1, Relaxed).to_string();
+        let account = new_account();
         let proxy = Proxy::of_account(&server.running.endpoint, &account);
         let folder = tempfile::tempdir().unwrap();
         // The record of a sandbox that runs, which is the proxy.
