@@ -16,6 +16,7 @@ use std::time::Duration;
 use platctl::address::Address;
 use platctl::apply::{Pace, signal};
 use platctl::blueprint::{self, Selection};
+use platctl::chart::Rendered;
 use platctl::cloud::Limits;
 use platctl::graph::Graph;
 use platctl::graph::compile::{Account, compile};
@@ -78,7 +79,7 @@ fn graph(file: &str, environment: Option<&str>, sets: &[(String, String)]) -> Gr
     let loaded = blueprint::load(&path, Selection { environment, sets });
     let blueprint = loaded.blueprint.unwrap();
     let account = Account { id: ACCOUNT.into(), ..Account::placeholder(&blueprint) };
-    compile(&blueprint, &account).unwrap()
+    compile(&blueprint, &account, &Rendered::default()).unwrap()
 }
 
 fn ours(graph: &Graph) -> Rehearsal {

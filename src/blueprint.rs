@@ -19,6 +19,7 @@ mod node;
 mod parse;
 pub mod reference;
 mod region;
+mod rendering;
 pub mod setting;
 pub mod shape;
 pub mod state;
@@ -42,6 +43,7 @@ use component::{
     cache::Cache,
     cdn::Cdn,
     certificate::Certificate,
+    chart::Chart,
     cluster::Cluster,
     dashboard::Dashboard,
     database::Database,
@@ -52,6 +54,7 @@ use component::{
     key::Key,
     load_balancer::LoadBalancer,
     log::LogGroup,
+    manifest::Manifest,
     network::{Network, Tier},
     parameter::Parameter,
     queue::Queue,
@@ -114,6 +117,8 @@ pub struct Blueprint {
     pub dashboards: BTreeMap<Name, Spanned<Dashboard>>,
     pub audit: Option<Spanned<Audit>>,
     pub services: BTreeMap<Name, Spanned<Service>>,
+    pub charts: BTreeMap<Name, Spanned<Chart>>,
+    pub manifests: BTreeMap<Name, Spanned<Manifest>>,
     /// Resources of any kind.
     pub resources: BTreeMap<Name, Spanned<Resource>>,
     /// What others own.
@@ -208,6 +213,10 @@ schema! {
         audit: Only<Audit>,
         /// Applications on the cluster.
         services: Named<Service>,
+        /// Helm charts on the cluster.
+        charts: Named<Chart>,
+        /// Kubernetes objects from files.
+        manifests: Named<Manifest>,
         /// What others own: looked up, never changed, never destroyed.
         existing: Option<Existing>,
     }
@@ -449,6 +458,8 @@ impl Blueprint {
         check::named(&self.dashboards, check);
         check::single(self.audit.as_ref(), check);
         check::named(&self.services, check);
+        check::named(&self.charts, check);
+        check::named(&self.manifests, check);
         check::named(&self.resources, check);
         self.existing.check(check);
         if let Some(state) = &self.state {
@@ -499,6 +510,8 @@ impl Blueprint {
             dashboards: sections.dashboards.0,
             audit: sections.audit.0,
             services: sections.services.0,
+            charts: sections.charts.0,
+            manifests: sections.manifests.0,
             resources: BTreeMap::new(),
             existing: sections.existing.unwrap_or_default(),
             overrides: BTreeMap::new(),

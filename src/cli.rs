@@ -14,9 +14,12 @@ mod explain;
 mod init;
 mod keys;
 mod kinds;
+mod lock;
 mod place;
 mod plan;
 mod rehearse;
+mod render;
+mod rendering;
 mod sandbox;
 mod saved;
 mod schema;
@@ -25,6 +28,7 @@ mod target;
 mod ui;
 mod validate;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
@@ -86,6 +90,18 @@ pub(crate) struct Common {
     /// Set a value of the blueprint for this run: `cluster.version=1.34` (repeatable)
     #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_value)]
     sets: Vec<(String, String)>,
+    /// Refuse charts that `platctl.lock` does not name, and do not change it
+    #[arg(long, global = true)]
+    locked: bool,
+    /// Take charts from a folder of archives or unpacked charts instead of their repositories
+    #[arg(
+        long,
+        global = true,
+        value_name = "FOLDER",
+        env = "PLATCTL_CHARTS",
+        hide_env_values = true
+    )]
+    charts_from: Option<PathBuf>,
     /// Print JSON for machines, errors too
     #[arg(long, global = true)]
     json: bool,
@@ -129,6 +145,10 @@ enum Command {
     Destroy(destroy::Args),
     /// Try a blueprint in a simulated cloud, at once: how long, what for, how many calls, what would fail
     Rehearse(rehearse::Args),
+    /// Find the charts of a blueprint and keep in `platctl.lock` which archives they are
+    Lock(lock::Args),
+    /// Write what would be applied for other tools: manifests, Kustomize, Argo CD, CloudFormation
+    Render(render::Args),
     /// Look at what is recorded, correct it, bring it back
     #[command(subcommand)]
     State(state::Command),
@@ -170,12 +190,14 @@ pub fn run() -> ExitCode {
 fn execute_command(ui: &Ui, common: &Common, command: Command) -> Result<Exit, CommandError> {
     match command {
         Command::Init(args) => init::run(ui, &args),
-        Command::Validate(args) => validate::run(ui, common, &args),
+        Command::Validate(args) => block_on(validate::run(ui, common, &args)),
         Command::Plan(args) => block_on(plan::run(ui, common, &args)),
         Command::Apply(args) => block_on(apply::run(ui, common, &args)),
         Command::Diff(args) => block_on(diff::run(ui, common, &args)),
         Command::Destroy(args) => block_on(destroy::run(ui, common, &args)),
         Command::Rehearse(args) => rehearse::run(ui, common, &args),
+        Command::Lock(args) => block_on(lock::run(ui, common, &args)),
+        Command::Render(args) => block_on(render::run(ui, common, &args)),
         Command::State(command) => block_on(state::run(ui, common, &command)),
         Command::Explain(args) => explain::run(ui, common, &args),
         Command::Kinds(args) => kinds::run(ui, &args),

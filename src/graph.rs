@@ -184,6 +184,20 @@ impl Builder {
         self.nodes.keys().chain(self.existing.keys())
     }
 
+    /// Whether a part of the graph, the one below `scope`, has a resource of which `is` is true by its kind and spec.
+    pub fn has(&self, scope: &str, is: impl Fn(&str, &Value) -> bool) -> bool {
+        let mut there = self.nodes.iter().filter(|(address, _)| match scope {
+            "" => !address.as_str().starts_with(REGIONS),
+            scope => address.as_str().starts_with(scope),
+        });
+        there.any(|(_, node)| is(&node.kind, &node.spec))
+    }
+
+    /// What stands before the addresses of the present part: nothing, or `regions.dr.`.
+    pub fn scope(&self) -> String {
+        if self.scope.is_empty() { String::new() } else { format!("{}.", self.scope) }
+    }
+
     /// Changes properties of a resource that was added: mappings are merged, anything else is replaced, `null` removes.
     pub fn override_properties(&mut self, address: &Address, properties: &Value) {
         let Some(node) = self.nodes.get(address) else {

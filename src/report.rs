@@ -10,6 +10,7 @@ pub mod human;
 pub mod json;
 pub mod progress;
 pub mod reference;
+pub mod render;
 pub mod schema;
 pub mod style;
 pub mod words;

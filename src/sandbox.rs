@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! $PLATCTL_CACHE_DIR, else $XDG_CACHE_HOME/platctl, else ~/.cache/platctl
-//!   sandbox/python-<hash of the requirements>/venv      the environment
+//!   sandbox/python-<hash of the requirements>/venv      the environment, with `helm` once a chart needed it
 //!   sandbox/extension-<hash of the files>/              the extension
 //!   sandbox/servers/<name>/server.{json,log}            a running server, and what it says
 //! ```
@@ -114,7 +114,7 @@ pub enum SandboxError {
 impl Sandbox {
     /// The sandbox of this name under the user's cache folder.
     pub fn named(name: &str) -> Result<Self, SandboxError> {
-        Self::at(name, &cache_folder(|variable| std::env::var_os(variable).map(PathBuf::from))?)
+        Self::at(name, &cache()?)
     }
 
     /// The sandbox of this name under a cache folder of the caller's choice.
@@ -181,6 +181,19 @@ impl Sandbox {
     /// The interpreter of the private environment, which has boto3; it is there once a sandbox has been started.
     pub fn python(&self) -> PathBuf {
         aws::environment::interpreter(&self.root)
+    }
+
+    /// The program `helm` of the private environment, if it is installed.
+    pub fn helm(&self) -> Option<PathBuf> {
+        Some(aws::environment::helm(&self.root)).filter(|path| path.exists())
+    }
+
+    /// The same, installed if it is not there.
+    pub async fn install_helm(
+        &self,
+        progress: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<PathBuf, SandboxError> {
+        aws::environment::helm_ready(&self.root, progress).await
     }
 
     async fn required(&self) -> Result<Running, SandboxError> {
@@ -304,6 +317,11 @@ pub fn access_key_id(account: &str) -> String {
 }
 
 const RECORD: &str = "server.json";
+
+/// The folder of all that platctl can make again.
+pub fn cache() -> Result<PathBuf, SandboxError> {
+    cache_folder(|variable| std::env::var_os(variable).map(PathBuf::from))
+}
 
 fn cache_folder(variable: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf, SandboxError> {
     let set = |name| variable(name).filter(|path| !path.as_os_str().is_empty());

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use platctl::address::Address;
 use platctl::blueprint::{self, Blueprint, Selection};
+use platctl::chart::Rendered;
 use platctl::graph::Graph;
 use platctl::graph::compile::{Account, compile};
 use platctl::kind::{
@@ -94,7 +95,7 @@ pub(crate) async fn graph(stack: &TestStack, blueprint: &Blueprint) -> Graph {
     let cx = stack.aws.region(blueprint.region.as_str());
     let account = cx.account().await.unwrap();
     let account = Account { id: account.id.clone(), partition: account.partition.clone() };
-    compile(blueprint, &account).unwrap()
+    compile(blueprint, &account, &Rendered::default()).unwrap()
 }
 
 fn lives(name: &str, environment: &str, sets: &[(String, String)]) {

@@ -5,6 +5,7 @@
 mod blockers;
 mod blueprint;
 mod blueprints;
+mod charts;
 mod cli;
 mod docs;
 mod drift;

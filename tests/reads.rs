@@ -8,6 +8,7 @@ mod run;
 use std::path::Path;
 
 use platctl::blueprint::{self, Selection};
+use platctl::chart::Rendered;
 use platctl::cloud::calls::CallsSince;
 use platctl::graph::Graph;
 use platctl::graph::compile::{Account, compile};
@@ -198,5 +199,5 @@ fn fleet(n: u64, account: &Account) -> Graph {
     let sets = [(SERVICES.to_owned(), n.to_string())];
     let loaded = blueprint::load(&path, Selection { environment: None, sets: &sets });
     let blueprint = loaded.blueprint.unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics));
-    compile(&blueprint, account).unwrap()
+    compile(&blueprint, account, &Rendered::default()).unwrap()
 }

@@ -10,6 +10,7 @@ mod synthetic;
 use divan::{AllocProfiler, Bencher, black_box};
 use platctl::blueprint;
 use platctl::blueprint::Selection;
+use platctl::chart::Rendered;
 use platctl::graph::Graph;
 use platctl::graph::compile::compile;
 use platctl::observe::Observation;
@@ -46,7 +47,7 @@ fn load(bencher: Bencher<'_, '_>, resources: usize) {
 #[divan::bench(args = SIZES)]
 fn compile_graph(bencher: Bencher<'_, '_>, resources: usize) {
     let Stack { blueprint, .. } = stack(resources);
-    bencher.bench(|| compile(black_box(blueprint), &account()));
+    bencher.bench(|| compile(black_box(blueprint), &account(), &Rendered::default()));
 }
 
 /// A plan of a stack that is as it should be.

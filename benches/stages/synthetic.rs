@@ -6,6 +6,7 @@ use std::sync::{LazyLock, Mutex};
 
 use platctl::address::{self, Address, Owner, PhysicalId};
 use platctl::blueprint::{self, Blueprint, Selection};
+use platctl::chart::Rendered;
 use platctl::graph::compile::{Account, compile};
 use platctl::graph::{Graph, order};
 use platctl::kind::{Observed, Outputs, Readiness, Ref, Tagging, reference};
@@ -109,7 +110,8 @@ fn load(text: &str) -> Blueprint {
 }
 
 fn graph(blueprint: &Blueprint) -> Graph {
-    compile(blueprint, &account()).unwrap_or_else(|errors| panic!("{errors:#?}"))
+    compile(blueprint, &account(), &Rendered::default())
+        .unwrap_or_else(|errors| panic!("{errors:#?}"))
 }
 
 /// As if the graph had been applied.

@@ -69,6 +69,10 @@ schema! {
         Audit = "audit",
         /// An application on the cluster.
         Service = "service",
+        /// A Helm chart.
+        Chart = "chart",
+        /// Kubernetes objects from files.
+        Manifest = "manifest",
     }
 }
 
@@ -131,6 +135,11 @@ impl ComponentType {
             Self::Dashboard => many("dashboards", "dashboard", &[]),
             Self::Audit => only("audit"),
             Self::Service => many("services", "service", &[]),
+            Self::Chart => Traits { called_by: CalledBy::Nobody, ..many("charts", "chart", &[]) },
+            Self::Manifest => {
+                let noun = "set of manifests";
+                Traits { called_by: CalledBy::Nobody, ..many("manifests", noun, &[]) }
+            }
             Self::Resource => {
                 Traits { called_by: CalledBy::Nobody, ..many("resources", "resource", &[]) }
             }

@@ -2,6 +2,7 @@
 
 mod aws;
 mod bounded;
+mod chart;
 mod data;
 mod image;
 mod kubernetes;
@@ -20,9 +21,10 @@ pub use aws::{
     ParameterName, Region, RoleArn, SslPolicy, TagKey, Trusted, ZoneName,
 };
 pub use bounded::{Days, Gib, Int, Kib, Seconds};
+pub use chart::{ChartName, ChartRepository, ChartVersion, FilePath, Namespace, ObjectName};
 pub use data::{
     Attribute, AttributeName, AttributeType, BucketName, CacheNodeType, EmailAddress, HttpsUrl,
-    ObjectPrefix, ParameterPath, TableName,
+    ObjectPrefix, ParameterPath, TableName, Values,
 };
 pub use image::{Image, ImageVersion};
 pub use kubernetes::{LabelKey, LabelValue, ServiceAccount};

@@ -39,6 +39,7 @@ async fn from_blueprint(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
     let Args { path, consent } = args;
     let target = Target::load(ui, common, path)?;
     consent.can_be_given(ui, "apply")?;
+    let target = target.render(ui, common).await?;
     let connection = Connection::open(ui, common, target.region()).await?;
     target.place.prepare(common)?;
     let store = target.store(&connection);

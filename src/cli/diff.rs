@@ -18,6 +18,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, CommandError> {
     let target = Target::load(ui, common, &args.blueprint.blueprint)?;
+    let target = target.render(ui, common).await?;
     let connection = Connection::open(ui, common, target.region()).await?;
     let state = target.store(&connection).load().await?;
     let plan = survey(&target, &connection, &state, Intent::Apply).await?;

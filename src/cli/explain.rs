@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 use super::Common;
 use super::error::CommandError;
 use super::exit::Exit;
+use super::rendering::{folder_of, render_as_locked};
 use super::ui::Ui;
 use super::{kinds, target};
 use crate::address::Address;
 use crate::blueprint::reference::ComponentType;
 use crate::blueprint::{self, Blueprint, Loaded, Selection};
+use crate::chart::Rendered;
+use crate::chart::lock::Lock;
 use crate::diagnostic::{did_you_mean, listed};
 use crate::graph::Graph;
 use crate::graph::compile::{Account, PLACEHOLDER_ACCOUNT, compile};
@@ -42,7 +45,7 @@ pub(crate) fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, Command
                     "To explain what is in a blueprint, name it: `platctl explain {what} BLUEPRINT`."
                 )));
             }
-            Explained::load(ui, common, path)?.show(ui, what)?;
+            Explained::load(ui, common, path, what)?.show(ui, what)?;
         }
     }
     Ok(Exit::Done)
@@ -56,14 +59,22 @@ struct Explained {
 }
 
 impl Explained {
-    fn load(ui: &Ui, common: &Common, path: &Path) -> Result<Self, CommandError> {
+    fn load(ui: &Ui, common: &Common, path: &Path, what: &str) -> Result<Self, CommandError> {
         let selection = Selection { environment: common.env.as_deref(), sets: &common.sets };
         let Loaded { blueprint, diagnostics, sources } = blueprint::load(path, selection);
         let Some(blueprint) = blueprint else {
             return Err(CommandError::Blueprint { diagnostics, sources });
         };
         ui.warnings(&diagnostics, &sources);
-        match compile(&blueprint, &Account::placeholder(&blueprint)) {
+        let rendered = if is_rendered(&in_section(what)) {
+            let folder = folder_of(path);
+            let mut lock = Lock::read(&folder)?;
+            let rendering = render_as_locked(ui, common, &folder, &blueprint, &sources, &mut lock);
+            super::block_on(rendering)?
+        } else {
+            Rendered::default()
+        };
+        match compile(&blueprint, &Account::placeholder(&blueprint), &rendered) {
             Ok(graph) => Ok(Self { blueprint, sources, graph }),
             Err(diagnostics) => Err(CommandError::Blueprint { diagnostics, sources }),
         }
@@ -144,6 +155,14 @@ impl Explained {
         }
         Ok(())
     }
+}
+
+/// Whether what a path names comes of charts or manifests; nothing else needs them to be explained.
+fn is_rendered(path: &str) -> bool {
+    let in_region = path.strip_prefix("regions.").and_then(|it| it.split_once('.'));
+    let path = in_region.map_or(path, |(_, path)| path);
+    let section = path.split(['.', '/']).next().unwrap_or_default();
+    ["charts", "manifests", "namespaces", "platform"].contains(&section)
 }
 
 fn show_key(ui: &Ui, key: &Key) {

@@ -29,7 +29,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, CommandError> {
-    let target = Target::load(ui, common, &args.blueprint.blueprint)?;
+    let mut target = Target::load(ui, common, &args.blueprint.blueprint)?;
+    if !args.destroy {
+        target = target.render(ui, common).await?;
+    }
     let connection = Connection::open(ui, common, target.region()).await?;
     let state = target.store(&connection).load().await?;
     let intent = if args.destroy { Intent::Destroy } else { Intent::Apply };

@@ -64,6 +64,12 @@ struct Beginning {
 
 pub(crate) fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, CommandError> {
     let target = Target::load(ui, common, &args.blueprint.blueprint)?;
+    // In real time, as all that others do.
+    let target = super::block_on(target.render(ui, common))?;
+    let former = match &args.from {
+        Some(path) => Some(super::block_on(former_graph(ui, common, path, &target))?),
+        None => None,
+    };
     let graph = graph(&target)?;
     let folder = tempfile::tempdir().map_err(|error| {
         CommandError::new("cannot make a folder for the rehearsal").caused_by(&error)
@@ -82,7 +88,7 @@ pub(crate) fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, Command
     let rehearsed = runtime.block_on(async {
         let beginning = match recorded {
             Some(state) => Beginning { world: World::recorded(&state), state: Some(state) },
-            None => begin(ui, common, args, &target, &graph, &store).await?,
+            None => begin(args, &target, &graph, former, &store).await?,
         };
         let graph = if args.destroy { nothing(&target.stack) } else { graph };
         play(ui, args, &target, &graph, &store, beginning).await
@@ -153,18 +159,13 @@ async fn play(
 /// What is there before the rehearsal: nothing, or what another blueprint (with `--destroy`, this one)
 /// makes on a good day.
 async fn begin(
-    ui: &Ui,
-    common: &Common,
     args: &Args,
     target: &Target,
     graph: &Graph,
+    former: Option<Graph>,
     store: &Store,
 ) -> Result<Beginning, CommandError> {
-    let former = match &args.from {
-        Some(path) => Some(former_graph(ui, common, path, target)?),
-        None if args.destroy => Some(graph.clone()),
-        None => None,
-    };
+    let former = former.or_else(|| args.destroy.then(|| graph.clone()));
     let Some(former) = former else {
         return Ok(Beginning { world: World::default(), state: None });
     };
@@ -198,13 +199,13 @@ async fn begin(
 /// How fast the beginning is set up where time is real.
 const SETTING_UP: f64 = 1e6;
 
-fn former_graph(
+async fn former_graph(
     ui: &Ui,
     common: &Common,
     path: &Path,
     target: &Target,
 ) -> Result<Graph, CommandError> {
-    let former = Target::load(ui, common, path)?;
+    let former = Target::load(ui, common, path)?.render(ui, common).await?;
     if former.stack != target.stack {
         let (former, now) = (&former.stack, &target.stack);
         let error = CommandError::new(format!("`{former}` and `{now}` are two stacks"));

@@ -7,9 +7,11 @@ use super::connection::Connection;
 use super::error::CommandError;
 use super::keys::Wanted;
 use super::place::Place;
+use super::rendering::{self, folder_of};
 use super::ui::Ui;
 use crate::address::Stack;
 use crate::blueprint::{self, Blueprint, Loaded, Selection};
+use crate::chart::Rendered;
 use crate::graph::Graph;
 use crate::graph::compile::{Account, compile};
 use crate::source::SourceMap;
@@ -36,6 +38,10 @@ pub(crate) struct Target {
     pub(crate) stack: Stack,
     /// Where its state is kept.
     pub(crate) place: Place,
+    /// The folder of the blueprint.
+    folder: PathBuf,
+    /// The objects of charts and manifests, once they are rendered.
+    rendered: Rendered,
 }
 
 impl Target {
@@ -49,14 +55,21 @@ impl Target {
         ui.warnings(&diagnostics, &sources);
         let stack = Stack::new(&blueprint.stack);
         let place = Place::of(common, blueprint.state.as_ref());
-        Ok(Self { blueprint, sources, stack, place })
+        let (folder, rendered) = (folder_of(path), Rendered::default());
+        Ok(Self { blueprint, sources, stack, place, folder, rendered })
+    }
+
+    /// Renders charts and manifests, without which they are no part of the graph.
+    pub(crate) async fn render(mut self, ui: &Ui, common: &Common) -> Result<Self, CommandError> {
+        let Self { blueprint, sources, folder, .. } = &self;
+        self.rendered = rendering::render(ui, common, folder, blueprint, sources).await?;
+        Ok(self)
     }
 
     /// The desired side.
     pub(crate) fn graph(&self, account: &Account) -> Result<Graph, CommandError> {
-        compile(&self.blueprint, account).map_err(|diagnostics| CommandError::Blueprint {
-            diagnostics,
-            sources: self.sources.clone(),
+        compile(&self.blueprint, account, &self.rendered).map_err(|diagnostics| {
+            CommandError::Blueprint { diagnostics, sources: self.sources.clone() }
         })
     }
 

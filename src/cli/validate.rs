@@ -5,9 +5,12 @@ use serde::Serialize;
 use super::Common;
 use super::error::CommandError;
 use super::exit::Exit;
+use super::rendering::{folder_of, render_as_locked};
 use super::target::BlueprintArg;
 use super::ui::Ui;
 use crate::blueprint::{self, Selection, Validated};
+use crate::chart::Rendered;
+use crate::chart::lock::Lock;
 use crate::diagnostic::{Diagnostic, DiagnosticV1};
 use crate::graph::compile::problems;
 use crate::report::json::FORMAT;
@@ -28,7 +31,7 @@ struct ValidV1 {
     diagnostics: Vec<DiagnosticV1>,
 }
 
-pub(crate) fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, CommandError> {
+pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, CommandError> {
     let path = &args.blueprint.blueprint;
     let environment = common.env.as_deref();
     let loaded = match environment {
@@ -36,9 +39,26 @@ pub(crate) fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, Command
         None => blueprint::validate(path, &common.sets),
     };
     let Validated { blueprints, mut diagnostics, sources } = loaded;
-    let problems = problems(&blueprints);
-    let invalid = blueprints.is_empty() || !problems.is_empty();
-    diagnostics.extend(problems);
+    let folder = folder_of(path);
+    let mut lock = Lock::read(&folder)?;
+    let mut rendered = Vec::new();
+    let mut found = Vec::new();
+    for blueprint in &blueprints {
+        match render_as_locked(ui, common, &folder, blueprint, &sources, &mut lock).await {
+            Ok(it) => {
+                diagnostics.extend(it.remarks.iter().cloned());
+                rendered.push(it);
+            }
+            Err(CommandError::Blueprint { diagnostics, .. }) => {
+                found.extend(diagnostics);
+                rendered.push(Rendered::default());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    found.extend(problems(blueprints.iter().zip(&rendered)));
+    let invalid = blueprints.is_empty() || !found.is_empty();
+    diagnostics.extend(found);
     Diagnostic::sort(&mut diagnostics);
     if invalid {
         return Err(CommandError::Blueprint { diagnostics, sources });

@@ -13,6 +13,7 @@ use crate::blueprint::Blueprint;
 use crate::blueprint::component::network::Tier;
 use crate::blueprint::reference::HOME;
 use crate::blueprint::value::Name;
+use crate::chart::Rendered;
 use crate::diagnostic::Diagnostic;
 use crate::graph::{Added, Builder, Graph};
 use crate::kind::Ref;
@@ -24,6 +25,7 @@ mod bucket;
 mod cache;
 mod cdn;
 mod certificate;
+mod chart;
 mod cluster;
 mod dashboard;
 mod database;
@@ -83,21 +85,27 @@ impl Account {
 ///
 /// Names of resources are made of those of components, policies and other components spell them out, and most of them
 /// cannot be changed. So what has moved is compiled under its former name, and only its addresses are others.
-pub fn compile(blueprint: &Blueprint, account: &Account) -> Result<Graph, Vec<Diagnostic>> {
+///
+/// Charts and manifests were rendered before; those that are not in `rendered` have no resources.
+pub fn compile(
+    blueprint: &Blueprint,
+    account: &Account,
+    rendered: &Rendered,
+) -> Result<Graph, Vec<Diagnostic>> {
     let (home, renamed) = blueprint.under_former_names();
     let home = &*home;
     let stack = Stack::new(&home.stack);
     let mut builder = Builder::new(stack, home.region.as_str(), tags(home));
     builder.rename(renamed);
-    builder = part(home, home, account, builder);
+    builder = part(home, home, account, rendered, builder);
     for (name, region) in &home.regions {
         builder.enter(&format!("regions.{name}"), region.region.as_str(), tags(region));
-        builder = part(region, home, account, builder);
+        builder = part(region, home, account, rendered, builder);
     }
     // What is written in CloudFormation's words means the addresses of today.
     builder.rename(BTreeMap::new());
     builder.enter("", home.region.as_str(), tags(home));
-    let mut compiler = Compiler { blueprint: home, home, account, builder };
+    let mut compiler = Compiler { blueprint: home, home, account, rendered, builder };
     compiler.every(&home.resources, Compiler::resource);
     let mut builder = compiler.builder;
     for (from, to) in &blueprint.moved {
@@ -112,9 +120,12 @@ pub fn compile(blueprint: &Blueprint, account: &Account) -> Result<Graph, Vec<Di
     })
 }
 
-/// What is wrong with the resources of any of these blueprints, each problem once.
-pub fn problems(blueprints: &[Blueprint]) -> Vec<Diagnostic> {
-    let compiled = blueprints.iter().map(|it| compile(it, &Account::placeholder(it)));
+/// What is wrong with the resources of any of these blueprints, each with what was rendered for it; each problem once.
+pub fn problems<'a>(
+    blueprints: impl IntoIterator<Item = (&'a Blueprint, &'a Rendered)>,
+) -> Vec<Diagnostic> {
+    let compiled = blueprints.into_iter();
+    let compiled = compiled.map(|(it, rendered)| compile(it, &Account::placeholder(it), rendered));
     let mut problems: Vec<Diagnostic> = compiled.filter_map(Result::err).flatten().collect();
     Diagnostic::sort(&mut problems);
     problems
@@ -129,9 +140,10 @@ fn part<'a>(
     blueprint: &'a Blueprint,
     home: &'a Blueprint,
     account: &'a Account,
+    rendered: &'a Rendered,
     builder: Builder,
 ) -> Builder {
-    let mut compiler = Compiler { blueprint, home, account, builder };
+    let mut compiler = Compiler { blueprint, home, account, rendered, builder };
     compiler.everything();
     compiler.builder
 }
@@ -148,6 +160,8 @@ struct Compiler<'a> {
     /// The blueprint, of whose parts one may be in hand.
     home: &'a Blueprint,
     account: &'a Account,
+    /// The objects of charts and manifests.
+    rendered: &'a Rendered,
     builder: Builder,
 }
 
@@ -185,6 +199,8 @@ impl Compiler<'_> {
         self.every(&blueprint.cdn, Self::cdn);
         self.every(&blueprint.identities, Self::identity);
         self.every(&blueprint.services, Self::service);
+        // Last: a namespace that something else makes is not made for them.
+        self.charts();
     }
 
     /// Compiles all components of a type.

@@ -99,6 +99,11 @@ pub fn relocate(spec: Value, to: &dyn Fn(&Address) -> Address) -> Value {
     }
 }
 
+/// The reference that this very value is.
+pub fn of(value: &Value) -> Option<Ref> {
+    Ref::from_value(value)
+}
+
 /// Whether this very value is a reference or a text with references.
 pub fn is_open(value: &Value) -> bool {
     Ref::from_value(value).is_some() || join_parts(value).is_some()

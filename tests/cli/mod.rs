@@ -82,7 +82,7 @@ impl Ended {
 }
 
 /// Every command, for sweeps.
-const COMMANDS: [&str; 30] = [
+const COMMANDS: [&str; 32] = [
     "",
     "init",
     "validate",
@@ -91,6 +91,8 @@ const COMMANDS: [&str; 30] = [
     "diff",
     "destroy",
     "rehearse",
+    "lock",
+    "render",
     "state",
     "state list",
     "state show",
@@ -150,6 +152,9 @@ fn a_wrong_command_line_is_no_pending_change() {
         "apply --allow-delete nowhere",
         "completions tcsh",
         "sandbox start --speed 0",
+        "render",
+        "render --format yaml --out x",
+        "lock --update",
     ] {
         let ended = run.run(line);
         assert_eq!((ended.exit, ended.stdout.as_str()), (64, ""), "{line}: {}", ended.stderr);

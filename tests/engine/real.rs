@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use platctl::blueprint::{self, Selection};
+use platctl::chart::Rendered;
 use platctl::graph::Graph;
 use platctl::graph::compile::{Account, compile};
 
@@ -28,7 +29,8 @@ pub(crate) fn of_text(name: &str, text: &str, environment: Option<&str>) -> Grap
     let loaded = blueprint::load_bytes(name, text.as_bytes(), selection);
     let blueprint = loaded.blueprint.unwrap_or_else(|| panic!("{:#?}\n{text}", loaded.diagnostics));
     let account = Account { id: "123456789012".into(), ..Account::placeholder(&blueprint) };
-    compile(&blueprint, &account).unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"))
+    compile(&blueprint, &account, &Rendered::default())
+        .unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"))
 }
 
 fn nothing(graph: &Graph) -> Graph {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use platctl::address::{Address, PhysicalId};
 use platctl::blueprint::{Selection, load_bytes};
+use platctl::chart::Rendered;
 use platctl::fault::Fault;
 use platctl::graph::Graph;
 use platctl::graph::compile::{Account, compile};
@@ -166,7 +167,7 @@ fn graph(document: &Value, environment: &str) -> Result<Graph, String> {
         return Err(messages.collect::<Vec<_>>().join("\n"));
     };
     let account = Account { id: "123456789012".into(), partition: "aws".into() };
-    compile(&blueprint, &account).map_err(|problems| {
+    compile(&blueprint, &account, &Rendered::default()).map_err(|problems| {
         problems.iter().map(|it| it.summary.as_str()).collect::<Vec<_>>().join("\n")
     })
 }

@@ -1,7 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::blueprint::decode::{Invalid, Word};
+use crate::blueprint::decode::{Decode, Decoder, Invalid, Word};
+use crate::blueprint::node::Node;
 use crate::blueprint::shape::Shape;
 use crate::blueprint::value::{InstanceType, characters, ensure, word};
 
@@ -194,6 +195,22 @@ word! {
         let allowed = |c: char| c.is_ascii_graphic();
         characters(text, 9, 2048, allowed, "printable ASCII characters without spaces")
     });
+}
+
+/// A mapping of anything, handed on as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Values(pub serde_json::Value);
+
+impl Decode for Values {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        decoder.mapping(node, "Write `{}` for none.")?;
+        serde_json::Value::decode(node, decoder).map(Self)
+    }
+
+    fn shape() -> Shape {
+        let key = Shape::word("a key of the values", &["replicaCount"]);
+        Shape::Map { key: Box::new(key), value: Box::new(Shape::Any) }
+    }
 }
 
 #[cfg(test)]

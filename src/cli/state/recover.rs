@@ -24,7 +24,7 @@ pub(crate) struct Recover {
 
 pub(super) async fn run(ui: &Ui, common: &Common, args: &Recover) -> Result<(), CommandError> {
     let Recover { blueprint, force } = args;
-    let target = Target::load(ui, common, &blueprint.blueprint)?;
+    let target = Target::load(ui, common, &blueprint.blueprint)?.render(ui, common).await?;
     let connection = Connection::open(ui, common, target.region()).await?;
     let graph = target.graph(&connection.account().await?)?;
     let region = target.region().to_owned();

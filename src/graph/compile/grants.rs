@@ -97,6 +97,8 @@ impl Compiler<'_> {
             | ComponentType::Firewall
             | ComponentType::Identity
             | ComponentType::Service
+            | ComponentType::Chart
+            | ComponentType::Manifest
             | ComponentType::SecurityGroup
             | ComponentType::Cdn
             | ComponentType::Alarm

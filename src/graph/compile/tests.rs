@@ -74,7 +74,9 @@ fn account() -> Account {
 fn compiler_of<'a>(blueprint: &'a Blueprint, account: &'a Account) -> Compiler<'a> {
     let builder =
         Builder::new(Stack::new(&blueprint.stack), blueprint.region.as_str(), BTreeMap::new());
-    Compiler { blueprint, home: blueprint, account, builder }
+    static NOTHING: Rendered = Rendered { objects: BTreeMap::new(), remarks: Vec::new() };
+    let rendered = &NOTHING;
+    Compiler { blueprint, home: blueprint, account, rendered, builder }
 }
 
 /// The resources of one component, with the tags that all have left out.
@@ -176,7 +178,7 @@ loadBalancers:
 ";
     let loaded = load_bytes("shop", text.as_bytes(), Selection::default());
     let blueprint = loaded.blueprint.expect("the blueprint is valid");
-    let graph = compile(&blueprint, &account()).expect("it compiles");
+    let graph = compile(&blueprint, &account(), &Rendered::default()).expect("it compiles");
     let way_in = Address::of("network", "internet-gateway-attachment");
     let waits = |name: &str| {
         let at = Address::of(&format!("loadBalancers.{name}"), "load-balancer");
@@ -206,7 +208,7 @@ fn regions_follow_each_other() {
     let loaded = load_bytes("regions.yaml", text.as_bytes(), Selection::default());
     assert_eq!(loaded.diagnostics, []);
     let blueprint = loaded.blueprint.expect("the blueprint is valid");
-    let graph = compile(&blueprint, &account()).expect("it compiles");
+    let graph = compile(&blueprint, &account(), &Rendered::default()).expect("it compiles");
     let node = |address: &str| &graph.nodes[&address.parse::<Address>().expect("an address")];
     let dr =
         |address: &str| format!("regions.dr.{address}").parse::<Address>().expect("an address");

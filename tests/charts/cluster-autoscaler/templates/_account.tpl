@@ -1,0 +1,3 @@
+{{- define "account" -}}
+{{ .Values.rbac.serviceAccount.name | default "cluster-autoscaler" }}
+{{- end }}

@@ -1,0 +1,3 @@
+{{- define "account" -}}
+{{ .Values.serviceAccount.name | default "external-secrets" }}
+{{- end }}
