@@ -44,6 +44,7 @@ mod log;
 mod log_bucket;
 mod metric;
 mod network;
+mod objects;
 mod parameter;
 mod path;
 mod problem;
@@ -114,6 +115,7 @@ pub fn compile(
     for (address, properties) in &blueprint.overrides {
         builder.override_properties(&address.address(), &properties.value.value);
     }
+    objects::order(&mut builder);
     let addresses: Vec<String> = builder.addresses().map(ToString::to_string).collect();
     builder.build().map_err(|errors| {
         errors.iter().map(|error| problem::diagnostic(blueprint, error, &addresses)).collect()
