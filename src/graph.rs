@@ -90,6 +90,8 @@ pub struct Builder {
     moved: BTreeMap<Address, Address>,
     /// Explicit dependencies, whose other end may be added later.
     after: BTreeMap<Address, Needs>,
+    /// What comes behind what, unless something else says the opposite.
+    in_turn: BTreeSet<(Address, Address)>,
     errors: Vec<GraphError>,
 }
 
@@ -106,6 +108,7 @@ impl Builder {
             existing: BTreeMap::new(),
             moved: BTreeMap::new(),
             after: BTreeMap::new(),
+            in_turn: BTreeSet::new(),
             errors: Vec::new(),
         }
     }
@@ -397,6 +400,15 @@ impl Added<'_> {
 
     pub fn after_all<'o>(self, others: impl IntoIterator<Item = &'o Address>) -> Self {
         others.into_iter().fold(self, Self::after)
+    }
+
+    /// It comes behind these, as long as none of them needs it.
+    pub fn in_turn<'o>(self, others: impl IntoIterator<Item = &'o Address>) -> Self {
+        for other in others {
+            let other = self.builder.scoped(other);
+            self.builder.in_turn.insert((self.address.clone(), other));
+        }
+        self
     }
 
     /// What its deletion leaves.

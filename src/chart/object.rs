@@ -246,7 +246,7 @@ impl Reading<'_, '_> {
 
     fn is_namespaced(&self, group: &str, kind: &str) -> bool {
         let defined = self.scopes.get(&(group.to_owned(), kind.to_owned())).copied();
-        defined.unwrap_or_else(|| !scope::is_cluster_scoped(group, kind))
+        defined.unwrap_or_else(|| scope::is_namespaced(group, kind))
     }
 
     /// When the object is made; `None` if never.

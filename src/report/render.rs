@@ -15,6 +15,7 @@ use crate::address::Address;
 use crate::graph::compile::PLACEHOLDER_ACCOUNT;
 use crate::graph::{Graph, Node};
 use crate::kind::{Ref, reference};
+use crate::kinds::k8s_object;
 
 /// Texts by their paths below the folder that they are written to.
 pub type Files = BTreeMap<String, String>;
@@ -46,7 +47,7 @@ pub fn objects(graph: &Graph, known: Known<'_>) -> Vec<Manifest> {
 
 /// Whether a node is a Kubernetes object.
 pub fn is_object(node: &Node) -> bool {
-    !node.kind.contains("::")
+    k8s_object::is_object(&node.kind)
 }
 
 fn object(address: &Address, node: &Node, known: Known<'_>) -> Option<Manifest> {

@@ -43,7 +43,7 @@ impl Compiler<'_> {
         for Object { kind, role, manifest, phase, .. } in objects {
             let before = waits_for(&phases, phase).to_vec();
             let address = Address::of(component, &role);
-            self.object(&address, &kind, manifest).after_all(&before);
+            self.object(&address, &kind, manifest).in_turn(&before);
         }
     }
 
@@ -71,17 +71,5 @@ fn waits_for(phases: &BTreeMap<Phase, Vec<Address>>, phase: Phase) -> &[Address]
     match before {
         Some((Phase::Definition, _)) | None => &[],
         Some((_, addresses)) => addresses,
-    }
-}
-
-// Until the seam is merged.
-impl Compiler<'_> {
-    fn object(
-        &mut self,
-        address: &Address,
-        kind: &str,
-        manifest: serde_json::Value,
-    ) -> crate::graph::Added<'_> {
-        self.add(address, kind, manifest)
     }
 }

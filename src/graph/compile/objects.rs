@@ -117,9 +117,11 @@ pub(super) fn order(builder: &mut Builder) {
     for (object, other) in sure {
         add(builder, object, other);
     }
-    // What is only likely never closes a circle.
+    // What is only likely never closes a circle; nor does the turn of hooks, which may use what comes behind them.
     let mut ways = Ways::of(builder);
-    for (object, other) in likely {
+    let in_turn = std::mem::take(&mut builder.in_turn);
+    let in_turn = in_turn.iter().map(|(object, other)| (object, other));
+    for (object, other) in in_turn.chain(likely) {
         if !ways.lead(other, object) {
             ways.add(object, other);
             add(builder, object, other);
