@@ -125,7 +125,7 @@ fn environments(common: &Common, args: &Args) -> Result<Vec<Option<String>>, Com
     if args.format != Format::Kustomize || common.env.is_some() {
         return Ok(vec![None]);
     }
-    let validated = blueprint::validate(&args.blueprint.blueprint, &common.sets);
+    let validated = blueprint::validate(&args.blueprint.blueprint, &common.sets());
     if validated.blueprints.is_empty() {
         let blueprint::Validated { diagnostics, sources, .. } = validated;
         return Err(CommandError::Blueprint { diagnostics, sources });

@@ -35,8 +35,8 @@ pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
     let path = &args.blueprint.blueprint;
     let environment = common.env.as_deref();
     let loaded = match environment {
-        Some(_) => blueprint::load(path, Selection { environment, sets: &common.sets }).into(),
-        None => blueprint::validate(path, &common.sets),
+        Some(_) => blueprint::load(path, Selection { environment, sets: &common.sets() }).into(),
+        None => blueprint::validate(path, &common.sets()),
     };
     let Validated { blueprints, mut diagnostics, sources } = loaded;
     let folder = folder_of(path);

@@ -27,6 +27,7 @@ mod cdn;
 mod certificate;
 mod chart;
 mod cluster;
+mod custom;
 mod dashboard;
 mod database;
 mod delivery;
@@ -116,6 +117,8 @@ pub fn compile(
         builder.override_properties(&address.address(), &properties.value.value);
     }
     objects::order(&mut builder);
+    let wrong = custom::check(&builder);
+    builder.errors.extend(wrong);
     let addresses: Vec<String> = builder.addresses().map(ToString::to_string).collect();
     builder.build().map_err(|errors| {
         errors.iter().map(|error| problem::diagnostic(blueprint, error, &addresses)).collect()

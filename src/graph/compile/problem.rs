@@ -112,24 +112,7 @@ fn place(blueprint: &Blueprint, address: &str, property: &str) -> Option<Span> {
             let properties = &resource.properties;
             properties.places.get(property).copied().unwrap_or(properties.span)
         })
-        .or_else(|| rendered_place(blueprint, component))
     })
-}
-
-/// Where a chart or a set of manifests was asked for.
-fn rendered_place(blueprint: &Blueprint, component: &str) -> Option<Span> {
-    if let Some((region, component)) =
-        component.strip_prefix("regions.").and_then(|it| it.split_once('.'))
-    {
-        let (_, part) = blueprint.regions.iter().find(|(name, _)| name.as_str() == region)?;
-        return rendered_place(part, component);
-    }
-    let (section, name) = component.split_once('.')?;
-    match section {
-        "charts" => Some(blueprint.charts.iter().find(|(it, _)| it.as_str() == name)?.1.span),
-        "manifests" => Some(blueprint.manifests.iter().find(|(it, _)| it.as_str() == name)?.1.span),
-        _ => None,
-    }
 }
 
 /// Where a resource says that it comes after another one.
@@ -144,7 +127,9 @@ fn component_place(
     component: &str,
     place: impl Fn(&crate::blueprint::component::resource::Resource) -> Span,
 ) -> Option<Span> {
-    let name = component.strip_prefix("resources.")?;
+    let Some(name) = component.strip_prefix("resources.") else {
+        return blueprint.place_of(component);
+    };
     let found = blueprint.resources.iter().find(|(it, _)| it.as_str() == name);
     found.map(|(_, resource)| place(resource))
 }
