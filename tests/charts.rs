@@ -170,7 +170,7 @@ charts:
     path: charts/everything
     namespace: apps
     valuesFiles: [values/one.yaml]
-    values: {greeting: $(greeting), extra: {reference: 'to platctl-ref(namespaces/apps.Name)!'}}
+    values: {greeting: $(greeting), extra: {reference: 'to platctl-ref(namespaces.apps/namespace/apps.Name)!'}}
 variables: {greeting: good day}
 ";
 
@@ -251,6 +251,9 @@ fn what_cannot_be_rendered_is_told_at_its_line() {
         wrong("nameless"),
         wrong("twice"),
         wrong("failing"),
+        case(
+            "charts:\n  one: {path: charts/everything, namespace: apps}\n  two: {path: charts/everything, namespace: apps}\n",
+        ),
         case("manifests:\n  bad: {path: objects}\n"),
         case("manifests:\n  gone: {path: gone.yaml}\n"),
     ];
@@ -336,6 +339,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("external-secrets", "{}"),
     ("gateway", "{}"),
     ("base", "{}"),
+    ("cni", "{}"),
     ("istiod", "{}"),
     ("karpenter", "{settings: {clusterName: shop, interruptionQueue: shop}}"),
     ("karpenter-crd", "{}"),

@@ -86,18 +86,41 @@ pub(super) fn objects(releases: &[Release<'_>], problems: &mut Vec<Diagnostic>) 
         .map(|it| ((it.group, it.kind), it.is_namespaced))
         .collect();
     let mut rendered = Rendered::default();
+    // Who has an object first, by the region of the release and what the object is called.
+    let mut first: BTreeMap<(String, String, Option<String>, String), &str> = BTreeMap::new();
     for (release, documents) in parsed {
         let mut reading =
             Reading { release, scopes: &scopes, problems: &mut *problems, remarks: Vec::new() };
         let mut objects: Vec<Object> =
             documents.into_iter().filter_map(|it| reading.object(it)).collect();
         reading.check_twice(&objects);
+        let region = region(release.component);
+        objects.retain(|object| {
+            let Object { kind, namespace, name, phase, .. } = object;
+            let key = (region.to_owned(), kind.clone(), namespace.clone(), name.clone());
+            let Some(other) = first.get(&key).copied().filter(|it| *it != release.what) else {
+                first.insert(key, &release.what);
+                return true;
+            };
+            // Charts bring the definitions of others along: one of them is enough.
+            if *phase != Phase::Definition {
+                let summary = format!("{other} and {} both have {kind} `{name}`", release.what);
+                reading.problem(summary, "rendered here too", None);
+            }
+            false
+        });
         tell_apart(&mut objects);
         rendered.remarks.append(&mut reading.remarks);
         objects.sort_by(|a, b| (a.phase, &a.role).cmp(&(b.phase, &b.role)));
         rendered.objects.insert(release.key.clone(), objects);
     }
     rendered
+}
+
+/// The region whose cluster a component is on; empty for the blueprint's own.
+fn region(component: &str) -> &str {
+    let in_region = component.strip_prefix("regions.").and_then(|it| it.split_once('.'));
+    in_region.map_or("", |(region, _)| region)
 }
 
 /// The documents of a text, lists taken apart, empty ones left out.

@@ -92,7 +92,7 @@ fn applications_have_waves() {
         &everything(),
         "--format argo-cd --repository https://github.com/example/shop --path deploy",
     );
-    let some = ["app-of-apps.yaml", "apps/charts.all.yaml", "apps/namespaces.yaml"];
+    let some = ["app-of-apps.yaml", "apps/charts.all.yaml", "apps/namespaces.apps.yaml"];
     insta::assert_snapshot!(shown(&files, &some));
 }
 

@@ -1,6 +1,6 @@
 //! The objects of charts and manifests, as they were rendered, in the order of their hooks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
@@ -17,21 +17,35 @@ impl Compiler<'_> {
         for (name, chart) in &blueprint.charts {
             self.release(&format!("charts.{name}"), name.as_str(), |object| object);
             if chart.create_namespace {
-                self.namespace(chart.namespace(name));
+                self.namespace_of_chart(chart.namespace(name));
             }
         }
         for name in blueprint.manifests.keys() {
             self.release(&format!("manifests.{name}"), name.as_str(), |object| object);
         }
+        self.releases_of_platform();
+    }
+
+    /// The charts of platform components: whatever was rendered for some.
+    fn releases_of_platform(&mut self) {
+        let scope = self.builder.scope();
+        let rendered = self.rendered;
+        let here = rendered.objects.iter().filter_map(|(key, objects)| {
+            let (component, release) = key.strip_prefix(&scope)?.split_once('/')?;
+            component.starts_with("platform.").then_some((component, release, objects))
+        });
+        for (component, release, objects) in here {
+            self.release(component, release, |object| object);
+            let namespaces: BTreeSet<&str> =
+                objects.iter().filter_map(|it| it.namespace.as_deref()).collect();
+            for namespace in namespaces {
+                self.namespace_of_chart(namespace);
+            }
+        }
     }
 
     /// Adds the objects of a release of a component, each as `change` makes it.
-    pub(super) fn release(
-        &mut self,
-        component: &str,
-        release: &str,
-        change: impl Fn(Object) -> Object,
-    ) {
+    fn release(&mut self, component: &str, release: &str, change: impl Fn(Object) -> Object) {
         let path = format!("{}{component}", self.builder.scope());
         let mut phases: BTreeMap<Phase, Vec<Address>> = BTreeMap::new();
         let objects: Vec<Object> =
@@ -49,7 +63,7 @@ impl Compiler<'_> {
 
     /// Makes a namespace, unless something that was compiled before does, or every cluster has it. Whoever else puts
     /// something there, its address stays the same.
-    pub(super) fn namespace(&mut self, name: &str) {
+    fn namespace_of_chart(&mut self, name: &str) {
         let has = |kind: &str, manifest: &serde_json::Value| {
             kind == "v1/Namespace" && manifest["metadata"]["name"] == name
         };
@@ -57,7 +71,8 @@ impl Compiler<'_> {
             return;
         }
         let manifest = json!({"metadata": {"name": name}});
-        self.object(&Address::of("namespaces", name), "v1/Namespace", manifest);
+        let address = Address::of(&format!("namespaces.{name}"), &format!("namespace/{name}"));
+        self.object(&address, "v1/Namespace", manifest);
     }
 }
 
