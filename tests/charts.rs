@@ -234,6 +234,7 @@ fn what_cannot_be_rendered_is_told_at_its_line() {
     let case = |lines: &str| {
         let place = Place::new(lines).with_chart("everything").with_chart("broken");
         place.write("objects/bad.yaml", "kind: [");
+        place.write("same.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: same}}");
         place.problems()
     };
     let wrong = |word: &str| {
@@ -251,9 +252,7 @@ fn what_cannot_be_rendered_is_told_at_its_line() {
         wrong("nameless"),
         wrong("twice"),
         wrong("failing"),
-        case(
-            "charts:\n  one: {path: charts/everything, namespace: apps}\n  two: {path: charts/everything, namespace: apps}\n",
-        ),
+        case("manifests:\n  one: {path: same.yaml}\n  two: {path: same.yaml}\n"),
         case("manifests:\n  bad: {path: objects}\n"),
         case("manifests:\n  gone: {path: gone.yaml}\n"),
     ];
