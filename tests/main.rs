@@ -12,6 +12,7 @@ mod engine;
 mod failures;
 mod final_snapshots;
 mod kinds;
+mod kube_api;
 mod laws;
 mod protection;
 mod reads;
