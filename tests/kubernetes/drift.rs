@@ -10,7 +10,8 @@ use crate::support::with_sandbox;
 /// Where the objects are, and an edit of a field of each: address, path, merge patch, the path that differs.
 fn edits() -> Vec<(&'static str, &'static str, Value, &'static str)> {
     const SHOP: &str = "/api/v1/namespaces/shop";
-    let shop = |path: &str| -> &'static str { Box::leak(format!("{SHOP}/{path}").into_boxed_str()) };
+    let shop =
+        |path: &str| -> &'static str { Box::leak(format!("{SHOP}/{path}").into_boxed_str()) };
     let group = |group: &str, path: &str| -> &'static str {
         Box::leak(format!("/apis/{group}/namespaces/shop/{path}").into_boxed_str())
     };
@@ -20,19 +21,64 @@ fn edits() -> Vec<(&'static str, &'static str, Value, &'static str)> {
     }]}}}});
     let of_image = "spec.template.spec.containers[main].image";
     vec![
-        ("k8s/quota", shop("resourcequotas/all"), json!({"spec": {"hard": {"pods": "5"}}}), "spec.hard.pods"),
-        ("k8s/limits", shop("limitranges/all"), json!({"spec": {"limits": [{"type": "Container", "default": {"cpu": "2"}}]}}), "spec.limits[Container].default.cpu"),
+        (
+            "k8s/quota",
+            shop("resourcequotas/all"),
+            json!({"spec": {"hard": {"pods": "5"}}}),
+            "spec.hard.pods",
+        ),
+        (
+            "k8s/limits",
+            shop("limitranges/all"),
+            json!({"spec": {"limits": [{"type": "Container", "default": {"cpu": "2"}}]}}),
+            "spec.limits[Container].default.cpu",
+        ),
         ("k8s/config", shop("configmaps/api"), json!({"data": {"a": "9"}}), "data.a"),
-        ("k8s/role", group("rbac.authorization.k8s.io/v1", "roles/api"), json!({"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}]}), "rules[0].verbs"),
+        (
+            "k8s/role",
+            group("rbac.authorization.k8s.io/v1", "roles/api"),
+            json!({"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}]}),
+            "rules[0].verbs",
+        ),
         ("k8s/deployment", group("apps/v1", "deployments/api"), image.clone(), of_image),
         ("k8s/stateful-set", group("apps/v1", "statefulsets/store"), image.clone(), of_image),
         ("k8s/daemon-set", group("apps/v1", "daemonsets/agent"), image, of_image),
-        ("k8s/cron-job", group("batch/v1", "cronjobs/nightly"), json!({"spec": {"schedule": "0 4 * * *"}}), "spec.schedule"),
-        ("k8s/service", shop("services/api"), json!({"spec": {"selector": {"app": "other"}}}), "spec.selector.app"),
-        ("k8s/scale", group("autoscaling/v2", "horizontalpodautoscalers/api"), json!({"spec": {"maxReplicas": 50}}), "spec.maxReplicas"),
-        ("k8s/disruption", group("policy/v1", "poddisruptionbudgets/api"), json!({"spec": {"maxUnavailable": 2}}), "spec.maxUnavailable"),
-        ("k8s/policy", group("networking.k8s.io/v1", "networkpolicies/api"), json!({"spec": {"policyTypes": ["Ingress", "Egress"]}}), "spec.policyTypes"),
-        ("k8s/thing", group("example.com/v1", "things/a"), json!({"spec": {"size": 9}}), "spec.size"),
+        (
+            "k8s/cron-job",
+            group("batch/v1", "cronjobs/nightly"),
+            json!({"spec": {"schedule": "0 4 * * *"}}),
+            "spec.schedule",
+        ),
+        (
+            "k8s/service",
+            shop("services/api"),
+            json!({"spec": {"selector": {"app": "other"}}}),
+            "spec.selector.app",
+        ),
+        (
+            "k8s/scale",
+            group("autoscaling/v2", "horizontalpodautoscalers/api"),
+            json!({"spec": {"maxReplicas": 50}}),
+            "spec.maxReplicas",
+        ),
+        (
+            "k8s/disruption",
+            group("policy/v1", "poddisruptionbudgets/api"),
+            json!({"spec": {"maxUnavailable": 2}}),
+            "spec.maxUnavailable",
+        ),
+        (
+            "k8s/policy",
+            group("networking.k8s.io/v1", "networkpolicies/api"),
+            json!({"spec": {"policyTypes": ["Ingress", "Egress"]}}),
+            "spec.policyTypes",
+        ),
+        (
+            "k8s/thing",
+            group("example.com/v1", "things/a"),
+            json!({"spec": {"size": 9}}),
+            "spec.size",
+        ),
     ]
 }
 
@@ -62,7 +108,8 @@ fn what_others_add_is_found_alone_and_taken_away() {
         for (_, path, ..) in edits() {
             play.edit(path, json!({"metadata": {"labels": {"theirs": "x"}}})).await;
         }
-        let ports = json!([{"name": "http", "port": 80, "targetPort": 8080}, {"name": "more", "port": 81}]);
+        let ports =
+            json!([{"name": "http", "port": 80, "targetPort": 8080}, {"name": "more", "port": 81}]);
         play.edit("/api/v1/namespaces/shop/services/api", json!({"spec": {"ports": ports}})).await;
         play.edit(deployment, json!({"metadata": {"annotations": {"note": "y"}}})).await;
         let plan = play.stack.plan(&graph, Intent::Apply).await;
@@ -81,7 +128,8 @@ fn what_others_add_is_found_alone_and_taken_away() {
         expected.sort();
         assert_eq!(plan_lines(&plan), expected);
         play.stack.apply(&graph).await;
-        let live = play.others("x", Method::GET, "/api/v1/namespaces/shop/services/api", None).await;
+        let live =
+            play.others("x", Method::GET, "/api/v1/namespaces/shop/services/api", None).await;
         assert_eq!(live["spec"]["ports"].as_array().unwrap().len(), 1);
         assert_eq!(live["metadata"]["labels"].get("theirs"), None);
         play.stack.destroy(&graph).await;

@@ -66,7 +66,8 @@ fn an_object_of_others_is_a_conflict_and_stays() {
         let theirs = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs"}, "data": {"a": "1"}});
         let create = path.replace("/theirs", "");
         play.others("helm", Method::POST, &create, Some(theirs)).await;
-        let ours = json!({"metadata": {"name": "theirs", "namespace": "default"}, "data": {"a": "2"}});
+        let ours =
+            json!({"metadata": {"name": "theirs", "namespace": "default"}, "data": {"a": "2"}});
         let graph = play.graph(&[("k8s/config", "v1/ConfigMap", ours)]);
         let (state, observation) = (play.stack.state(), play.stack.observe(&graph).await);
         let origin = Origin { intent: Intent::Apply, region: REGION, blueprint: "test" };
@@ -87,7 +88,11 @@ fn five_hundred_objects_are_read_by_a_list_of_each_kind() {
         let mut objects: Vec<(&str, &str, Value)> = all_sorts();
         for name in &names {
             let metadata = json!({"name": name.trim_start_matches("k8s/"), "namespace": "shop"});
-            objects.push((name, "v1/ConfigMap", json!({"metadata": metadata, "data": {"a": name}})));
+            objects.push((
+                name,
+                "v1/ConfigMap",
+                json!({"metadata": metadata, "data": {"a": name}}),
+            ));
         }
         let graph = ordered(&play, &objects);
         play.stack.apply(&graph).await;

@@ -50,7 +50,13 @@ impl Play {
     }
 
     /// Somebody else's request, as a field manager of that name.
-    async fn others(&self, manager: &str, method: Method, path: &str, patch: Option<Value>) -> Value {
+    async fn others(
+        &self,
+        manager: &str,
+        method: Method,
+        path: &str,
+        patch: Option<Value>,
+    ) -> Value {
         let cx = self.stack.aws.region(REGION);
         let cluster = cx.describe_cluster(CLUSTER).await.unwrap().unwrap();
         let token = cx.cluster_token(CLUSTER).await.unwrap();
@@ -136,34 +142,102 @@ fn all_sorts() -> Vec<(&'static str, &'static str, Value)> {
     }}});
     vec![
         ("k8s/namespace", "v1/Namespace", json!({"metadata": {"name": "shop"}})),
-        ("k8s/quota", "v1/ResourceQuota", json!({"metadata": of("all"), "spec": {"hard": {"pods": "100"}}})),
-        ("k8s/limits", "v1/LimitRange", json!({"metadata": of("all"), "spec": {"limits": [{"type": "Container", "default": {"cpu": "1"}}]}})),
+        (
+            "k8s/quota",
+            "v1/ResourceQuota",
+            json!({"metadata": of("all"), "spec": {"hard": {"pods": "100"}}}),
+        ),
+        (
+            "k8s/limits",
+            "v1/LimitRange",
+            json!({"metadata": of("all"), "spec": {"limits": [{"type": "Container", "default": {"cpu": "1"}}]}}),
+        ),
         ("k8s/account", "v1/ServiceAccount", json!({"metadata": of("api")})),
-        ("k8s/config", "v1/ConfigMap", json!({"metadata": of("api"), "data": {"a": "1", "EMPTY": ""}})),
-        ("k8s/role", "rbac.authorization.k8s.io/v1/Role", json!({"metadata": of("api"), "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]})),
-        ("k8s/binding", "rbac.authorization.k8s.io/v1/RoleBinding", json!({
-            "metadata": of("api"),
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "api"},
-            "subjects": [{"kind": "ServiceAccount", "name": "api", "namespace": "shop"}],
-        })),
-        ("k8s/deployment", "apps/v1/Deployment", json!({"metadata": of("api"), "spec": {"replicas": 2, "selector": selector("api"), "template": pods("api"), "strategy": {}}})),
-        ("k8s/stateful-set", "apps/v1/StatefulSet", json!({"metadata": of("store"), "spec": {"serviceName": "api", "selector": selector("store"), "template": pods("store")}})),
-        ("k8s/daemon-set", "apps/v1/DaemonSet", json!({"metadata": of("agent"), "spec": {"selector": selector("agent"), "template": pods("agent")}})),
-        ("k8s/job", "batch/v1/Job", json!({"metadata": of("once"), "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "registry.example.com/api:1"}]}}}})),
-        ("k8s/cron-job", "batch/v1/CronJob", json!({"metadata": of("nightly"), "spec": {"schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "registry.example.com/api:1"}]}}}}}})),
-        ("k8s/service", "v1/Service", json!({"metadata": of("api"), "spec": {"selector": {"app": "api"}, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}})),
-        ("k8s/scale", "autoscaling/v2/HorizontalPodAutoscaler", json!({"metadata": of("api"), "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "store"}, "minReplicas": 1, "maxReplicas": 5,
-            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}}],
-        }})),
-        ("k8s/disruption", "policy/v1/PodDisruptionBudget", json!({"metadata": of("api"), "spec": {"maxUnavailable": 1, "selector": selector("api")}})),
-        ("k8s/policy", "networking.k8s.io/v1/NetworkPolicy", json!({"metadata": of("api"), "spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"ports": [{"port": 8080}]}]}})),
-        ("k8s/class", "storage.k8s.io/v1/StorageClass", json!({"metadata": {"name": "gp3"}, "provisioner": "ebs.csi.aws.com", "parameters": {"type": "gp3"}})),
-        ("k8s/definition", "apiextensions.k8s.io/v1/CustomResourceDefinition", json!({"metadata": {"name": "things.example.com"}, "spec": {
-            "group": "example.com", "scope": "Namespaced", "names": {"kind": "Thing", "plural": "things", "singular": "thing", "listKind": "ThingList"},
-            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}],
-        }})),
-        ("k8s/thing", "example.com/v1/Thing", json!({"metadata": of("a"), "spec": {"size": 1, "tags": ["x", "y"]}})),
+        (
+            "k8s/config",
+            "v1/ConfigMap",
+            json!({"metadata": of("api"), "data": {"a": "1", "EMPTY": ""}}),
+        ),
+        (
+            "k8s/role",
+            "rbac.authorization.k8s.io/v1/Role",
+            json!({"metadata": of("api"), "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]}),
+        ),
+        (
+            "k8s/binding",
+            "rbac.authorization.k8s.io/v1/RoleBinding",
+            json!({
+                "metadata": of("api"),
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "api"},
+                "subjects": [{"kind": "ServiceAccount", "name": "api", "namespace": "shop"}],
+            }),
+        ),
+        (
+            "k8s/deployment",
+            "apps/v1/Deployment",
+            json!({"metadata": of("api"), "spec": {"replicas": 2, "selector": selector("api"), "template": pods("api"), "strategy": {}}}),
+        ),
+        (
+            "k8s/stateful-set",
+            "apps/v1/StatefulSet",
+            json!({"metadata": of("store"), "spec": {"serviceName": "api", "selector": selector("store"), "template": pods("store")}}),
+        ),
+        (
+            "k8s/daemon-set",
+            "apps/v1/DaemonSet",
+            json!({"metadata": of("agent"), "spec": {"selector": selector("agent"), "template": pods("agent")}}),
+        ),
+        (
+            "k8s/job",
+            "batch/v1/Job",
+            json!({"metadata": of("once"), "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "registry.example.com/api:1"}]}}}}),
+        ),
+        (
+            "k8s/cron-job",
+            "batch/v1/CronJob",
+            json!({"metadata": of("nightly"), "spec": {"schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "registry.example.com/api:1"}]}}}}}}),
+        ),
+        (
+            "k8s/service",
+            "v1/Service",
+            json!({"metadata": of("api"), "spec": {"selector": {"app": "api"}, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}}),
+        ),
+        (
+            "k8s/scale",
+            "autoscaling/v2/HorizontalPodAutoscaler",
+            json!({"metadata": of("api"), "spec": {
+                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "store"}, "minReplicas": 1, "maxReplicas": 5,
+                "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}}],
+            }}),
+        ),
+        (
+            "k8s/disruption",
+            "policy/v1/PodDisruptionBudget",
+            json!({"metadata": of("api"), "spec": {"maxUnavailable": 1, "selector": selector("api")}}),
+        ),
+        (
+            "k8s/policy",
+            "networking.k8s.io/v1/NetworkPolicy",
+            json!({"metadata": of("api"), "spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"ports": [{"port": 8080}]}]}}),
+        ),
+        (
+            "k8s/class",
+            "storage.k8s.io/v1/StorageClass",
+            json!({"metadata": {"name": "gp3"}, "provisioner": "ebs.csi.aws.com", "parameters": {"type": "gp3"}}),
+        ),
+        (
+            "k8s/definition",
+            "apiextensions.k8s.io/v1/CustomResourceDefinition",
+            json!({"metadata": {"name": "things.example.com"}, "spec": {
+                "group": "example.com", "scope": "Namespaced", "names": {"kind": "Thing", "plural": "things", "singular": "thing", "listKind": "ThingList"},
+                "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}],
+            }}),
+        ),
+        (
+            "k8s/thing",
+            "example.com/v1/Thing",
+            json!({"metadata": of("a"), "spec": {"size": 1, "tags": ["x", "y"]}}),
+        ),
     ]
 }
 
