@@ -100,7 +100,8 @@ pub(crate) async fn start_sandbox(ui: &Ui, speed: Option<f64>) -> Result<Running
             (kind.name().to_owned(), sandbox::Typical { create, update, delete })
         })
         .collect();
-    let options = sandbox::Options { speed, durations };
+    let program = std::env::current_exe().ok();
+    let options = sandbox::Options { speed, durations, program };
     let remarks = ui.clone();
     let progress = move |doing: &str| remarks.remark(format_args!("{doing} ..."));
     Ok(sandbox.start(&options, &progress).await?)
