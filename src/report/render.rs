@@ -6,6 +6,7 @@ pub mod argo_cd;
 pub mod cloudformation;
 pub mod kustomize;
 pub mod manifests;
+mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -143,7 +144,7 @@ fn in_one_piece(text: &str) -> String {
 }
 
 fn yaml(value: &Value) -> String {
-    serde_yaml::to_string(value).expect("JSON is YAML")
+    yaml::document(value)
 }
 
 /// A page about files whose values are not all known.

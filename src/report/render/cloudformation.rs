@@ -200,6 +200,7 @@ impl<'a> Template<'a> {
                 }
             }
         }
+        restate(&node.kind, &mut spec);
         let mut resource = json!({"Type": node.kind, "Properties": self.translated(&spec)});
         if !left_out.is_empty() {
             resource["Metadata"] = json!({"platctl": {"LeftOut": left_out}});
@@ -272,6 +273,55 @@ impl<'a> Template<'a> {
         self.parameters.insert(name.clone(), reference.to_string());
         json!({"Ref": name})
     }
+}
+
+/// Says in CloudFormation's way what platctl says in another.
+fn restate(kind: &str, spec: &mut Value) {
+    match kind {
+        // A text with JSON in it.
+        "AWS::EKS::Addon" => {
+            if let Some(values) = spec.get_mut("ConfigurationValues").filter(|it| it.is_object()) {
+                *values = values.to_string().into();
+            }
+        }
+        // A list of what has a name, and not a mapping.
+        "AWS::GuardDuty::Detector" => {
+            if let Some(features) = spec.get_mut("Features") {
+                named(features);
+            }
+        }
+        // Texts in quotes, as in a zone file.
+        "AWS::Route53::RecordSet" if spec["Type"] == "TXT" || spec["Type"] == "SPF" => {
+            let records = spec.get_mut("ResourceRecords").and_then(Value::as_array_mut);
+            for record in records.into_iter().flatten() {
+                if let Some(text) = record.as_str().filter(|it| !it.starts_with('"')) {
+                    *record = Value::from(text).to_string().into();
+                }
+            }
+        }
+        // No replication is not said there.
+        "AWS::S3::Bucket" if spec["ReplicationConfiguration"].get("Role").is_none() => {
+            if let Some(members) = spec.as_object_mut() {
+                members.remove("ReplicationConfiguration");
+            }
+        }
+        _ => {}
+    }
+}
+
+/// `{A: {Status: x}}` as `[{Name: A, Status: x}]`, and so below.
+fn named(value: &mut Value) {
+    let Value::Object(members) = std::mem::take(value) else { return };
+    let items = members.into_iter().map(|(name, mut item)| {
+        if let Some(more) = item.get_mut("AdditionalConfiguration") {
+            named(more);
+        }
+        if let Value::Object(item) = &mut item {
+            item.insert("Name".into(), name.into());
+        }
+        item
+    });
+    *value = items.collect();
 }
 
 /// Ids and ARNs are attributes even where a property has their name.
