@@ -311,8 +311,8 @@ fn restate(kind: &str, spec: &mut Value) {
 
 /// `{A: {Status: x}}` as `[{Name: A, Status: x}]`, and so below.
 fn named(value: &mut Value) {
-    let Value::Object(members) = std::mem::take(value) else { return };
-    let items = members.into_iter().map(|(name, mut item)| {
+    let Value::Object(members) = value else { return };
+    let items = std::mem::take(members).into_iter().map(|(name, mut item)| {
         if let Some(more) = item.get_mut("AdditionalConfiguration") {
             named(more);
         }
