@@ -17,6 +17,7 @@ pub mod diagnostic;
 pub mod cloud;
 pub mod kind;
 pub mod kinds;
+pub mod chart;
 // The stages
 pub mod blueprint;
 pub mod graph;
