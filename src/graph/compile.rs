@@ -44,6 +44,7 @@ mod log_bucket;
 mod metric;
 mod network;
 mod network_policy;
+mod objects;
 mod parameter;
 mod path;
 mod platform;
@@ -113,6 +114,7 @@ pub fn compile(blueprint: &Blueprint, account: &Account) -> Result<Graph, Vec<Di
     for (address, properties) in &blueprint.overrides {
         builder.override_properties(&address.address(), &properties.value.value);
     }
+    objects::order(&mut builder);
     let addresses: Vec<String> = builder.addresses().map(ToString::to_string).collect();
     builder.build().map_err(|errors| {
         errors.iter().map(|error| problem::diagnostic(blueprint, error, &addresses)).collect()

@@ -61,7 +61,7 @@ schema! {
         pub identity: Spanned<Via> = "pod-identity",
         /// Where it connects to besides what it uses. All else is closed, if the cluster enforces network policies: the
         /// add-on `vpc-cni` does with `enableNetworkPolicy` in its configuration.
-        pub egress: Vec<Egress>,
+        pub egress: Vec<Reach>,
         /// Its namespace; that of the blueprint's name if nothing is said.
         pub namespace: Option<Spanned<Name>>,
         /// How many images its repository keeps, the newest.
@@ -160,7 +160,7 @@ schema! {
 
 schema! {
     /// Where a service connects to besides what it uses.
-    pub struct Egress("an egress") {
+    pub struct Reach("an egress") {
         /// The addresses.
         pub to: Cidr = "0.0.0.0/0",
         /// The port.

@@ -432,16 +432,3 @@ fn volume(name: &str, size: Option<String>) -> Value {
 fn mount(name: &str, path: &str) -> Value {
     json!({"name": name, "mountPath": path})
 }
-
-// Until main has it.
-impl Compiler<'_> {
-    pub(super) fn object(
-        &mut self,
-        address: &Address,
-        kind: &str,
-        mut manifest: Value,
-    ) -> crate::graph::Added<'_> {
-        manifest["cluster"] = get(&super::cluster::address(), "Name");
-        self.add(address, kind, manifest)
-    }
-}
