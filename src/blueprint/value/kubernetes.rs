@@ -196,7 +196,7 @@ impl Word for PodCount {
     }
 
     fn pattern() -> Option<String> {
-        Some("^((0|[1-9][0-9]{0,3})|(100|[1-9]?[0-9])%)$".to_owned())
+        Some("^(0|[1-9][0-9]{0,2}|1000|(100|[1-9]?[0-9])%)$".to_owned())
     }
 }
 

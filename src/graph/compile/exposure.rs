@@ -11,7 +11,7 @@ use crate::blueprint::component::service::Service;
 use crate::blueprint::value::Name;
 use crate::source::Spanned;
 
-/// "IngressGroup" in the documentation of the AWS Load Balancer Controller.
+/// `IngressGroup` in the documentation of the AWS Load Balancer Controller.
 const GROUP_NAME_MAX: usize = 63;
 
 impl Compiler<'_> {
@@ -24,7 +24,7 @@ impl Compiler<'_> {
         }
         if let Some((balancer, target)) = self.target_of(name, port.get()) {
             let group = load_balancer::target_group(balancer, target);
-            let mut manifest = self.target_group_binding(&group, name.as_str(), port.get());
+            let mut manifest = target_group_binding(&group, name.as_str(), port.get());
             manifest["metadata"] = self.metadata(name.as_str(), name, service);
             self.object(&at(name, "target-group-binding"), TARGET_GROUP_BINDING, manifest);
             return;
@@ -73,15 +73,15 @@ impl Compiler<'_> {
             Some((balancer, target))
         })
     }
-
-    /// Leads a target group to the pods of a Service. The rules of the load balancer let it.
-    pub(super) fn target_group_binding(&self, group: &Address, service: &str, port: u32) -> Value {
-        json!({"spec": {
-            "targetGroupARN": get(group, "TargetGroupArn"),
-            "targetType": "ip",
-            "serviceRef": {"name": service, "port": port},
-        }})
-    }
 }
 
 pub(super) const TARGET_GROUP_BINDING: &str = "elbv2.k8s.aws/v1beta1/TargetGroupBinding";
+
+/// Leads a target group to the pods of a Service. The rules of the load balancer let it.
+pub(super) fn target_group_binding(group: &Address, service: &str, port: u32) -> Value {
+    json!({"spec": {
+        "targetGroupARN": get(group, "TargetGroupArn"),
+        "targetType": "ip",
+        "serviceRef": {"name": service, "port": port},
+    }})
+}

@@ -12,6 +12,7 @@ use crate::address::{Address, Stack};
 use crate::blueprint::Blueprint;
 use crate::blueprint::component::database::Peer;
 use crate::blueprint::component::platform::offer::{Offers, SecretStore};
+use crate::blueprint::component::secret::JsonKey;
 use crate::blueprint::component::service::Service;
 use crate::blueprint::component::service::variable::{constant, prefix};
 use crate::blueprint::reference::{Access, ComponentType, Reference};
@@ -189,7 +190,7 @@ impl Compiler<'_> {
         else {
             return BTreeMap::from([(prefix.to_owned(), None)]);
         };
-        let keys = generate.template.keys().map(|key| key.as_str()).chain([own.value.as_str()]);
+        let keys = generate.template.keys().map(JsonKey::as_str).chain([own.value.as_str()]);
         keys.map(|key| (format!("{prefix}_{}", constant(key)), Some(key.to_owned()))).collect()
     }
 

@@ -11,7 +11,7 @@ use crate::blueprint::component::service::{
     Backlog, PORT_NAME, Probes, Resources, Scale, Service, Spread, namespaces,
 };
 use crate::blueprint::reference::ComponentType;
-use crate::blueprint::value::{HttpPath, Name, PodCount, Port};
+use crate::blueprint::value::{HttpPath, Int, Name, PodCount, Port};
 use crate::source::Spanned;
 
 /// How many versions of a Deployment can be rolled back to.
@@ -194,7 +194,7 @@ impl Compiler<'_> {
             "terminationGracePeriodSeconds": drain + service.grace.get(),
             "securityContext": {
                 "runAsNonRoot": true,
-                "runAsUser": service.user.map(|user| user.get()),
+                "runAsUser": service.user.map(Int::get),
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
             "topologySpreadConstraints": spread(name, service.spread),
@@ -369,9 +369,9 @@ fn probes(service: &Service) -> Vec<(&'static str, Value)> {
         return service.port.iter().map(|_| ("readinessProbe", connects.clone())).collect();
     };
     let Probes { path, live, ready, startup, interval, timeout, starts_within } = &health.value;
-    let probe = |own: &Option<HttpPath>, period: u32, failures: u32| {
+    let probe = |own: Option<&HttpPath>, period: u32, failures: u32| {
         json!({
-            "httpGet": {"path": own.as_ref().unwrap_or(path).as_str(), "port": PORT_NAME},
+            "httpGet": {"path": own.unwrap_or(path).as_str(), "port": PORT_NAME},
             "periodSeconds": period,
             "timeoutSeconds": timeout.get(),
             "failureThreshold": failures,
@@ -379,9 +379,9 @@ fn probes(service: &Service) -> Vec<(&'static str, Value)> {
     };
     let often = interval.get().min(STARTUP_PERIOD_MAX);
     vec![
-        ("livenessProbe", probe(live, interval.get(), FAILURES)),
-        ("readinessProbe", probe(ready, interval.get(), FAILURES)),
-        ("startupProbe", probe(startup, often, starts_within.get().div_ceil(often))),
+        ("livenessProbe", probe(live.as_ref(), interval.get(), FAILURES)),
+        ("readinessProbe", probe(ready.as_ref(), interval.get(), FAILURES)),
+        ("startupProbe", probe(startup.as_ref(), often, starts_within.get().div_ceil(often))),
     ]
 }
 

@@ -98,7 +98,7 @@ pub fn component<'a>(of: &'a Component<'a>, view: View) -> impl Display + 'a {
         for (address, node) in &of.resources {
             writeln!(out, "  {address:width$}  {}", painted(QUIET, &node.kind))?;
         }
-        of.wires.iter().try_for_each(|wire| self::wire(wire, of.sources, out))
+        of.wires.iter().try_for_each(|it| wire(it, of.sources, out))
     })
 }
 

@@ -6,7 +6,7 @@ use crate::blueprint::Blueprint;
 /// What services can ask of the cluster beside its own, whichever component of the platform gives it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Offers {
-    /// Ingresses of class `alb` and TargetGroupBindings are served.
+    /// Ingresses of class `alb` and `TargetGroupBinding`s are served.
     pub load_balancers: bool,
     /// What reads Secrets Manager for the copies of secrets in the cluster.
     pub secret_store: Option<SecretStore>,

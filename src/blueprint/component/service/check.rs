@@ -246,8 +246,7 @@ impl Service {
         for used in &self.uses {
             let Some(prefix) = variable::prefix(used) else { continue };
             let begin = match used.component {
-                ComponentType::Service => format!("{prefix}_URL"),
-                ComponentType::Queue => format!("{prefix}_URL"),
+                ComponentType::Service | ComponentType::Queue => format!("{prefix}_URL"),
                 _ => prefix.clone(),
             };
             match seen.get(&begin) {

@@ -11,7 +11,7 @@ use crate::blueprint::component::platform::istio::{
 };
 use crate::blueprint::component::service::Service;
 use crate::blueprint::value::{HttpPath, Name};
-use crate::graph::compile::exposure::TARGET_GROUP_BINDING;
+use crate::graph::compile::exposure::{TARGET_GROUP_BINDING, target_group_binding};
 use crate::graph::compile::workload::at as of_service;
 use crate::graph::compile::{Compiler, load_balancer, service};
 use crate::source::Spanned;
@@ -84,7 +84,7 @@ impl Compiler<'_> {
             return;
         };
         let group = load_balancer::target_group(balancer, target);
-        let mut binding = self.target_group_binding(&group, GATEWAY, 80);
+        let mut binding = target_group_binding(&group, GATEWAY, 80);
         binding["metadata"] = json!({"name": WAY_IN, "namespace": INGRESS});
         self.object(&at("target-group-binding"), TARGET_GROUP_BINDING, binding);
         let Some(path) = self.health_path(istio) else { return };

@@ -39,6 +39,7 @@ secrets:
 loadBalancers:
   public:
     protocol: http
+    default: gateway
     targets: {gateway: {port: 8081, health: {path: /up}}, product: {port: 3002}}
 services:
   order:
