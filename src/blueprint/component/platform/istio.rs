@@ -243,8 +243,7 @@ impl Istio {
     pub fn charts(&self, blueprint: &Blueprint, at: Span) -> Vec<ChartUse> {
         let IstioValues { base, cni, gateway, istiod } = &self.values;
         let chart =
-            |name: &str, chart: &str, namespace: &str, values: Value, over: &Option<Value>| {
-                let mut values = values;
+            |name: &str, chart: &str, namespace: &str, mut values: Value, over: Option<&Value>| {
                 if let Some(over) = over {
                     lay_over(&mut values, over);
                 }
@@ -269,10 +268,10 @@ impl Istio {
             },
         });
         vec![
-            chart("istio-base", "base", SYSTEM, definitions, base),
-            chart("istio-cni", "cni", SYSTEM, json!({}), cni),
-            chart("istiod", "istiod", SYSTEM, control, istiod),
-            chart(GATEWAY, "gateway", INGRESS, self.gateway_values(blueprint), gateway),
+            chart("istio-base", "base", SYSTEM, definitions, base.as_ref()),
+            chart("istio-cni", "cni", SYSTEM, json!({}), cni.as_ref()),
+            chart("istiod", "istiod", SYSTEM, control, istiod.as_ref()),
+            chart(GATEWAY, "gateway", INGRESS, self.gateway_values(blueprint), gateway.as_ref()),
         ]
     }
 
