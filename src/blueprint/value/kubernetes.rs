@@ -77,10 +77,10 @@ word! {
     /// The name of a port of a pod.
     pub struct PortName("the name of a port", ["metrics"], |text| {
         dns_label(text, 15)?;
-        ensure(text.contains(|c: char| c.is_ascii_lowercase()), "needs a letter")?;
+        ensure(text.starts_with(|c: char| c.is_ascii_lowercase()), "must start with a letter")?;
         ensure(!text.contains("--"), "has two hyphens in a row")?;
         ensure(text != "http", "is that of `port`")
-    }, format!("(?!.{{16}}){DNS_LABEL}"));
+    }, "(?!.{16})(?!http$)[a-z][a-z0-9]*(-[a-z0-9]+)*");
 }
 
 word! {

@@ -214,7 +214,7 @@ impl Compiler<'_> {
             for (variable, value) in &wire.variables {
                 all.insert(variable.clone(), json!({"value": value}));
             }
-            for synced in &wire.synced {
+            if let Some(synced) = &wire.synced {
                 for variable in synced.variables.keys() {
                     let copy = json!({"secretKeyRef": {"name": synced.name, "key": variable}});
                     all.insert(variable.clone(), json!({"valueFrom": copy}));

@@ -173,6 +173,31 @@ fn values_of_charts_can_be_replaced() {
     assert_eq!(values("istio-ingressgateway")["service"]["type"], "NodePort");
 }
 
+#[test]
+fn a_path_takes_the_tokens_of_whoever_covers_it() {
+    let blueprint = shop(
+        r"
+platform:
+  istio:
+    jwt:
+      - {issuer: a, jwksUri: https://a.example.com/keys, paths: [/api/]}
+      - {issuer: b, jwksUri: https://b.example.com/keys, paths: [/api/admin]}
+",
+    );
+    let objects = objects(&blueprint, "platform.istio");
+    let policy = &objects["platform.istio/token-policy security.istio.io/v1/AuthorizationPolicy"];
+    let rule = |principals: Value, operation: Value| {
+        let from = json!([{"source": {"notRequestPrincipals": principals}}]);
+        json!({"from": from, "to": [{"operation": operation}]})
+    };
+    let further = ["/api/admin", "/api/admin/*"];
+    let expected = [
+        rule(json!(["a/*"]), json!({"paths": ["/api", "/api/*"], "notPaths": further})),
+        rule(json!(["a/*", "b/*"]), json!({"paths": further})),
+    ];
+    assert_eq!(policy["spec"]["rules"], json!(expected));
+}
+
 /// Every use gives variables by names that follow from the reference, and outputs of what it names.
 #[test]
 fn uses_give_variables_and_secrets() {
