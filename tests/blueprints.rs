@@ -386,7 +386,7 @@ async fn edit(
             tags.push(json!({"Key": "team", "Value": "edited"}));
             Some(spec)
         }
-        Tagging::None => None,
+        Tagging::Labels | Tagging::None => None,
     };
     let deleted = edited.is_none();
     for _ in 0..100 {

@@ -118,7 +118,12 @@ impl Stage {
             url: server.running.endpoint.clone(),
             access_key_id: self.env["AWS_ACCESS_KEY_ID"].clone(),
         };
-        let options = aws::Options { region: REGION.into(), sandbox: Some(endpoint), speed: 1.0 };
+        let options = aws::Options {
+            region: REGION.into(),
+            sandbox: Some(endpoint),
+            speed: 1.0,
+            kubeconfig: None,
+        };
         let all =
             Aws::connect(&options).await.region(REGION).ec2.describe_vpcs().send().await.unwrap();
         let ours = all.vpcs().iter().filter(|vpc| vpc.cidr_block() == Some("10.0.0.0/16"));

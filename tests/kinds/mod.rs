@@ -151,7 +151,7 @@ async fn drift_of_a_tag(stack: &TestStack, kind: &'static dyn AnyKind, graph: &G
             let tag = tags.iter_mut().find(|tag| tag["Key"] == "team").unwrap();
             tag["Value"] = json!("edited");
         }
-        Tagging::None => unreachable!("asked for taggable kinds only"),
+        Tagging::Labels | Tagging::None => unreachable!("asked for taggable kinds only"),
     }
     let update = Update { from: &live.spec, to: &edited, changed: &["Tags"] };
     from_outside(stack, kind, graph, &live, update).await;

@@ -131,7 +131,12 @@ impl Stage {
             url: server.running.endpoint.clone(),
             access_key_id: self.env["AWS_ACCESS_KEY_ID"].clone(),
         };
-        let options = aws::Options { region: REGION.into(), sandbox: Some(endpoint), speed: 1.0 };
+        let options = aws::Options {
+            region: REGION.into(),
+            sandbox: Some(endpoint),
+            speed: 1.0,
+            kubeconfig: None,
+        };
         Arc::new(Aws::connect(&options).await)
     }
 
