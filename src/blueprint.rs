@@ -57,6 +57,7 @@ use component::{
     manifest::Manifest,
     network::{Network, Tier},
     parameter::Parameter,
+    platform::Platform,
     queue::Queue,
     registry::Registry,
     resource::Resource,
@@ -95,6 +96,7 @@ pub struct Blueprint {
     written: Written,
     pub network: Option<Spanned<Network>>,
     pub cluster: Option<Spanned<Cluster>>,
+    pub platform: Option<Spanned<Platform>>,
     pub databases: BTreeMap<Name, Spanned<Database>>,
     pub caches: BTreeMap<Name, Spanned<Cache>>,
     pub tables: BTreeMap<Name, Spanned<Table>>,
@@ -171,6 +173,8 @@ schema! {
         network: Only<Network>,
         /// The EKS cluster.
         cluster: Only<Cluster>,
+        /// What the cluster runs beside the services.
+        platform: Only<Platform>,
         /// Relational databases.
         databases: Named<Database>,
         /// Redis and Valkey caches.
@@ -436,6 +440,7 @@ impl Blueprint {
     fn check_components(&self, check: &mut Check<'_>) {
         check::single(self.network.as_ref(), check);
         check::single(self.cluster.as_ref(), check);
+        check::single(self.platform.as_ref(), check);
         check::named(&self.databases, check);
         check::named(&self.caches, check);
         check::named(&self.tables, check);
@@ -488,6 +493,7 @@ impl Blueprint {
             written,
             network: sections.network.0,
             cluster: sections.cluster.0,
+            platform: sections.platform.0,
             databases: sections.databases.0,
             load_balancers: sections.load_balancers.0,
             dns: BTreeMap::new(),

@@ -21,6 +21,7 @@ pub mod manifest;
 pub mod metric;
 pub mod network;
 pub mod parameter;
+pub mod platform;
 pub mod queue;
 pub mod registry;
 pub mod resource;

@@ -23,6 +23,8 @@ schema! {
         Network = "network",
         /// The EKS cluster.
         Cluster = "cluster",
+        /// What the cluster runs beside the services.
+        Platform = "platform",
         /// A relational database.
         Database = "database",
         /// A Redis or Valkey cache.
@@ -113,6 +115,7 @@ impl ComponentType {
         match self {
             Self::Network => only("network"),
             Self::Cluster => only("cluster"),
+            Self::Platform => only("platform"),
             Self::Database => many("databases", "database", &[Connect, Secret]),
             Self::Cache => many("caches", "cache", &[Connect]),
             Self::Table => many("tables", "table", &[Read, Write]),
@@ -452,7 +455,7 @@ pub(crate) struct Mention {
 }
 
 impl Decoder {
-    fn mention(&mut self, component: ComponentType, name: &str, span: Span) {
+    pub(crate) fn mention(&mut self, component: ComponentType, name: &str, span: Span) {
         let place = Place::Here;
         self.mentions.push(Mention { place, component, name: name.to_owned(), span });
     }

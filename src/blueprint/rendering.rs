@@ -32,6 +32,11 @@ impl Blueprint {
             let options = ChartOptions { kubernetes: kubernetes.clone(), ..options(chart) };
             wanted.charts.push((chart_use(scope, name, chart), options));
         }
+        for chart in self.platform.iter().flat_map(|it| it.charts(self)) {
+            let component = format!("{scope}{}", chart.component);
+            let options = ChartOptions { kubernetes: kubernetes.clone(), ..ChartOptions::default() };
+            wanted.charts.push((ChartUse { component, ..chart }, options));
+        }
         for (name, manifest) in &self.manifests {
             wanted.manifests.extend(manifest_use(scope, name, manifest));
         }

@@ -59,7 +59,14 @@ cdn:
 alarms: {a: {of: database.a, metric: cpu, above: 80%}}
 dashboards: {a: {of: [database.a]}}
 audit: {trail: {logs: {}}, config: {}, threats: {}}
-services: {a: {image: a}}
+platform: {istio: {}}
+services:
+  a:
+    image: a:1
+    port: 80
+    health: {path: /}
+    volumes: {a: {path: /a}}
+    egress: [{}]
 resources: {a: {type: "AWS::EC2::VPC"}}
 "#;
 

@@ -27,7 +27,9 @@ pub use data::{
     ObjectPrefix, ParameterPath, TableName, Values,
 };
 pub use image::{Image, ImageVersion};
-pub use kubernetes::{LabelKey, LabelValue, ServiceAccount};
+pub use kubernetes::{
+    Cpu, LabelKey, LabelValue, MountPath, PodCount, PortName, ServiceAccount, VariableName,
+};
 pub use measure::{Measure, Unit};
 pub(crate) use name::NAME_PATTERN;
 pub use name::Name;

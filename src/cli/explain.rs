@@ -15,14 +15,14 @@ use crate::chart::Rendered;
 use crate::chart::lock::Lock;
 use crate::diagnostic::{did_you_mean, listed};
 use crate::graph::Graph;
-use crate::graph::compile::{Account, PLACEHOLDER_ACCOUNT, compile};
+use crate::graph::compile::{Account, PLACEHOLDER_ACCOUNT, compile, wiring};
 use crate::report::explain::{Component, Key, Resource, UnknownKey, language};
 use crate::report::{human, json};
 use crate::source::SourceMap;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A key (`databases.storage`), a component (`databases.orders`), an address
+    /// A key (`databases.storage`), a component (`databases.orders`, `service/order`), an address
     /// (`databases.orders/instance`) or a kind (`AWS::RDS::DBInstance`); all keys if left out
     #[arg(value_name = "WHAT")]
     what: Option<String>,
@@ -32,7 +32,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, CommandError> {
-    match (&args.what, &args.blueprint) {
+    match (&args.what.as_deref().map(with_dot), &args.blueprint) {
         (None, _) if ui.is_json() => ui.document(&json::explain_language()),
         (None, _) => ui.print(human::overview(ui.view(1.0))),
         (Some(kind), _) if kind.contains("::") => kinds::show(ui, kind)?,
@@ -120,7 +120,14 @@ impl Explained {
                 });
             }
         }
-        let component = Component::new(&self.graph, component, settings, &self.sources);
+        // A part is about what it says, the whole about what becomes of it.
+        let wires = if part.is_empty() {
+            wiring(&self.blueprint, &Account::placeholder(&self.blueprint), component)
+        } else {
+            Vec::new()
+        };
+        let component =
+            Component::new(&self.graph, component, settings, &self.sources).wired(wires);
         if ui.is_json() {
             ui.document(&json::explain_component(&component));
         } else {
@@ -185,6 +192,16 @@ fn in_section(path: &str) -> String {
         Ok(of) if !rest.is_empty() => format!("{}.{rest}", of.section()),
         Ok(of) => of.section().into(),
         Err(_) => path.into(),
+    }
+}
+
+/// `service/order`, as others spell it, is `service.order`. `cluster/cluster` is an address: there is one cluster only.
+fn with_dot(what: &str) -> String {
+    match what.split_once('/') {
+        Some((of, name)) if of.parse().is_ok_and(|it: ComponentType| !it.is_single()) => {
+            format!("{of}.{name}")
+        }
+        Some(_) | None => what.to_owned(),
     }
 }
 

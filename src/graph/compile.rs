@@ -34,6 +34,7 @@ mod delivery;
 mod dns;
 mod endpoint;
 mod existing;
+mod exposure;
 mod firewall;
 mod flow_log;
 mod grants;
@@ -45,9 +46,11 @@ mod log;
 mod log_bucket;
 mod metric;
 mod network;
+mod network_policy;
 mod objects;
 mod parameter;
 mod path;
+mod platform;
 mod problem;
 mod queue;
 mod registry;
@@ -61,6 +64,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod topic;
+mod wiring;
+mod workload;
+
+pub use wiring::{Synced, Wire, wiring};
 
 /// What policies must name and no blueprint says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,6 +211,11 @@ impl Compiler<'_> {
         self.every(&blueprint.cdn, Self::cdn);
         self.every(&blueprint.identities, Self::identity);
         self.every(&blueprint.services, Self::service);
+        if let Some(platform) = &blueprint.platform {
+            self.platform(platform);
+        }
+        self.namespaces();
+        self.every(&blueprint.services, Self::workload);
         // Last: a namespace that something else makes is not made for them.
         self.charts();
     }

@@ -7,6 +7,7 @@ use crate::blueprint;
 use crate::blueprint::reference::ComponentType;
 use crate::blueprint::setting::Setting;
 use crate::blueprint::shape::{Field, Shape};
+use crate::graph::compile::Wire;
 use crate::graph::{Graph, Node};
 use crate::kind::Need;
 use crate::source::SourceMap;
@@ -68,6 +69,8 @@ pub struct Component<'a> {
     pub sources: &'a SourceMap,
     /// What it is compiled to.
     pub resources: BTreeMap<&'a Address, &'a Node>,
+    /// What each line of its `uses` makes, if it is a service.
+    pub wires: Vec<Wire>,
 }
 
 /// A resource that a component is compiled to.
@@ -89,10 +92,24 @@ impl<'a> Component<'a> {
         settings: Vec<Setting>,
         sources: &'a SourceMap,
     ) -> Self {
-        let resources = graph.nodes.iter().filter(|(address, _)| address.component() == path);
+        let resources = graph.nodes.iter().filter(|(address, _)| is_of(address, path));
         let stack = graph.stack.as_str();
-        Self { stack, path, settings, sources, resources: resources.collect() }
+        let wires = Vec::new();
+        Self { stack, path, settings, sources, resources: resources.collect(), wires }
     }
+
+    /// The same, with what each line of its `uses` makes.
+    #[must_use]
+    pub fn wired(self, wires: Vec<Wire>) -> Self {
+        Self { wires, ..self }
+    }
+}
+
+/// Whether a resource is of a component, or of a part of it: `platform.istio` is one of `platform`.
+fn is_of(address: &Address, path: &str) -> bool {
+    let rest = address.component().strip_prefix(path);
+    let parts = path.rsplit('.').next() == Some(ComponentType::Platform.section());
+    rest.is_some_and(|rest| rest.is_empty() || (parts && rest.starts_with('.')))
 }
 
 impl<'a> Resource<'a> {

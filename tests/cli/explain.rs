@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Run;
 
@@ -97,6 +97,54 @@ fn a_resource_shows_what_it_is_made_of() {
     assert_eq!(of("class")["origin"]["environment"], "dev");
     assert_eq!(of("multiAz")["value"], Value::Bool(false));
     assert_eq!(of("port")["origin"]["from"], "absent");
+}
+
+const WIRED: &str = r#"apiVersion: platctl.dev/v1
+kind: Blueprint
+name: shop
+region: eu-west-1
+network:
+  cidr: 10.0.0.0/16
+  zones: 2
+  subnets: {private: [10.0.1.0/24, 10.0.2.0/24], data: [10.0.3.0/24, 10.0.4.0/24]}
+  nat: none
+cluster: {version: "1.33", addons: {eks-pod-identity-agent: {}}}
+platform: {istio: {}}
+databases:
+  orders: {engine: postgres, version: "17", class: db.m6g.large, storage: 20Gi, databaseName: orders}
+queues: {payments: {}}
+secrets: {token: {generate: {length: 48}}}
+services:
+  order:
+    image: order:1.0.0
+    uses:
+      - database.orders
+      - queue.payments:send
+      - secret.token
+      - service.product
+  product: {image: "product:1.0.0", port: 3002}
+"#;
+
+#[test]
+fn a_service_says_what_each_use_makes() {
+    let run = Run::new().file("platctl.yaml", WIRED);
+    let whole = run.run("explain services.order").all();
+    insta::assert_snapshot!("service", whole);
+    for same in ["service/order", "service.order"] {
+        assert_eq!(run.run(&format!("explain {same}")).all(), whole, "{same}");
+    }
+    let json = run.run("explain service/order --json").json();
+    let uses = json["uses"].as_array().unwrap();
+    let queue = uses.iter().find(|it| it["uses"] == "queue.payments:send").unwrap();
+    assert_eq!(queue["place"]["line"], 21);
+    assert_eq!(queue["env"]["PAYMENTS_QUEUE_URL"]["Fn::GetAtt"][1], "QueueUrl");
+    assert_eq!(queue["by"], json!(["services.order/policy"]));
+    // What a component does not use it does not tell of.
+    assert_eq!(run.run("explain queues.payments --json").json().get("uses"), None);
+    let part = run.run("explain services.order.uses").all();
+    assert!(part.contains("queue.payments:send") && !part.contains("PAYMENTS_QUEUE_URL"), "{part}");
+    let platform = run.run("explain platform platctl.yaml").all();
+    assert!(platform.contains("platform.istio/gateway"), "{platform}");
 }
 
 #[test]

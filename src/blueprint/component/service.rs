@@ -1,32 +1,67 @@
 //! `services`: applications on the cluster, and what they use.
 
-use super::Component;
-use super::cluster::POD_IDENTITY_AGENT;
+mod check;
+pub mod variable;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::identity::Via;
 use super::key::Key;
-use crate::blueprint::check::Check;
 use crate::blueprint::decode::schema;
-use crate::blueprint::reference::{ComponentType, Link, Reference};
+use crate::blueprint::reference::{Access, ComponentType, Link, Reference};
 use crate::blueprint::value::{
-    HttpPath, Image, Int, Name, Percent, Port, Range, Retention, ServiceAccount,
+    Cidr, Cpu, DomainName, HttpPath, Image, Int, MountPath, Name, Percent, PodCount, Port,
+    PortName, Range, Retention, Seconds, ServiceAccount, Size, VariableName,
 };
-use crate::diagnostic::Diagnostic;
-use crate::source::{Span, Spanned};
+use crate::source::Spanned;
 
 schema! {
     /// An application on the cluster: its image, its pods, and what they use.
     pub struct Service("a service") {
         /// Its image: a repository that is made for it, one of the `registries`, or one with its registry's host.
         pub image: Spanned<Image>,
-        /// The port on which it answers.
+        /// What is run in place of the image's entry point.
+        pub command: Vec<String>,
+        /// The arguments of what is run.
+        pub args: Vec<String>,
+        /// Plain configuration, as environment variables. What stands here wins over what `uses` gives.
+        pub env: BTreeMap<VariableName, String>,
+        /// The port on which it answers, over HTTP.
         pub port: Option<Spanned<Port>>,
+        /// Further ports by their names, open to the whole cluster, such as that of its metrics.
+        pub ports: BTreeMap<PortName, Spanned<Port>>,
+        /// How it is known that a pod is well; if nothing is said, it is ready once it accepts connections.
+        pub health: Option<Spanned<Probes>>,
+        /// What a pod asks for, and at most gets.
+        pub resources: Spanned<Resources> = "{cpu: 100m..500m, memory: 128Mi..256Mi}",
         /// How many pods it has; between the ends of a range it scales by itself.
         pub replicas: Spanned<Range<Int<0, 1000>>> = "2",
         /// What it scales by; by 70% of its processors if nothing is said.
         pub scale: Option<Spanned<Scale>>,
+        /// How many pods may be missing while nodes are drained.
+        pub disruption: Disruption = "{}",
+        /// How its pods are kept apart.
+        pub spread: Spread = "preferred",
+        /// How long a pod still answers after it was told to stop, until nobody sends it requests any more.
+        pub drain: Seconds<0, 600> = "10s",
+        /// How long a pod may take to end after that.
+        pub grace: Seconds<1, 3_600> = "30s",
+        /// The user that it runs as; that of the image if nothing is said, which must be a number and not root's.
+        pub user: Option<Int<1, 65_535>>,
+        /// Folders that it may write to besides `/tmp`, by names of your choice. They are as short-lived as the pod.
+        pub volumes: BTreeMap<Name, Spanned<Volume>>,
         /// The paths of the load balancer that lead to it, and all below them.
         pub routes: Vec<Spanned<HttpPath>>,
-        /// The components that it uses, and how: `queue.orders:send`, `service.product`.
+        /// The host names under which these paths are its; those of the mesh's gateway if nothing is said, or every one.
+        pub hosts: Vec<Spanned<DomainName>>,
+        /// The components that it uses, and how: `queue.orders:send`, `service.product`. Each is a path in the network,
+        /// permissions, and variables in the environment of the pods.
         pub uses: Vec<Spanned<Reference>>,
+        /// How its pods get the role that lets them use what they use.
+        pub identity: Spanned<Via> = "pod-identity",
+        /// Where it connects to besides what it uses. All else is closed, if the cluster enforces network policies: the
+        /// add-on `vpc-cni` does with `enableNetworkPolicy` in its configuration.
+        pub egress: Vec<Reach>,
         /// Its namespace; that of the blueprint's name if nothing is said.
         pub namespace: Option<Spanned<Name>>,
         /// How many images its repository keeps, the newest.
@@ -39,140 +74,152 @@ schema! {
 }
 
 schema! {
-    /// What a service scales by: the share of what its pods ask for that they should use.
-    pub struct Scale("a scale") {
-        /// Of their processors.
-        pub cpu: Option<Spanned<Percent>>,
-        /// Of their memory.
-        pub memory: Option<Spanned<Percent>>,
+    /// How it is known that a pod is well: paths that it answers on its port.
+    pub struct Probes("health") {
+        /// The path that is asked for whatever has none of its own.
+        pub path: HttpPath,
+        /// The path that tells that it lives; a pod that does not is started again.
+        pub live: Option<HttpPath>,
+        /// The path that tells that it is ready; a pod that is not gets no requests.
+        pub ready: Option<HttpPath>,
+        /// The path that tells that it has started; before that, nothing else is asked.
+        pub startup: Option<HttpPath>,
+        /// How often to ask.
+        pub interval: Seconds<1, 300> = "10s",
+        /// How long to wait for an answer.
+        pub timeout: Seconds<1, 60> = "2s",
+        /// How long it may take to start.
+        pub starts_within: Seconds<1, 3_600> = "60s",
     }
 }
 
+schema! {
+    /// What a pod asks for, and at most gets: `100m..500m`. A single value is both.
+    pub struct Resources("resources") {
+        /// Of processors.
+        pub cpu: Option<Spanned<Range<Cpu>>>,
+        /// Of memory.
+        pub memory: Option<Spanned<Range<Size>>>,
+    }
+}
+
+schema! {
+    /// What a service scales by. Of several, the one that asks for the most pods rules.
+    pub struct Scale("a scale") {
+        /// The share of the processors that its pods ask for and should use.
+        pub cpu: Option<Spanned<Percent>>,
+        /// The share of the memory that its pods ask for and should use.
+        pub memory: Option<Spanned<Percent>>,
+        /// The messages that wait in a queue.
+        pub queue: Option<Spanned<Backlog>>,
+    }
+}
+
+schema! {
+    /// The messages that wait in a queue, which an autoscaler knows only if something on the cluster tells it: an adapter
+    /// that serves `aws_sqs_approximate_number_of_messages_visible_average` as an external metric, labelled with
+    /// `dimension_QueueName`, such as prometheus-adapter with the CloudWatch exporter YACE. Without one the service scales
+    /// up by what else it scales by, and never down.
+    pub struct Backlog("a backlog") {
+        /// The queue: `queue.orders`.
+        pub of: Spanned<Reference>,
+        /// How many messages a pod may have waiting.
+        pub each: Int<1, 1_000_000>,
+    }
+}
+
+schema! {
+    /// What the draining of nodes may do to a service.
+    pub struct Disruption("a disruption") {
+        /// How many of its pods may be missing, or what share of them.
+        pub max_unavailable: Spanned<PodCount> = "1",
+    }
+}
+
+schema! {
+    /// How the pods of a service are kept apart.
+    pub enum Spread {
+        /// Over zones and nodes, as far as there is room.
+        Preferred = "preferred",
+        /// Over zones strictly: a pod that would tip the balance waits. Over nodes as far as there is room.
+        Required = "required",
+        /// Not at all.
+        None = "none",
+    }
+}
+
+schema! {
+    /// A folder that is empty when a pod starts, and gone with it.
+    pub struct Volume("a volume") {
+        /// Where it is in the container.
+        pub path: Spanned<MountPath>,
+        /// How much it may hold; a pod that writes more is ended.
+        pub size: Size = "1Gi",
+    }
+}
+
+schema! {
+    /// Where a service connects to besides what it uses.
+    pub struct Reach("an egress") {
+        /// The addresses.
+        pub to: Cidr = "0.0.0.0/0",
+        /// The port.
+        pub port: Port = "443",
+    }
+}
+
+/// The name of the port that is [`Service::port`].
+pub const PORT_NAME: &str = "http";
+
 impl Service {
+    /// Its namespace. `blueprint` is the name of the blueprint.
+    pub fn namespace<'a>(&'a self, blueprint: &'a Name) -> &'a Name {
+        self.namespace.as_ref().map_or(blueprint, |it| &it.value)
+    }
+
     /// The service account of its pods. `blueprint` is the name of the blueprint.
     pub fn account(&self, name: &Name, blueprint: &Name) -> ServiceAccount {
-        let namespace = self.namespace.as_ref().map_or(blueprint, |it| &it.value);
-        ServiceAccount { namespace: namespace.to_string(), name: name.to_string() }
+        let namespace = self.namespace(blueprint).to_string();
+        ServiceAccount { namespace, name: name.to_string() }
     }
 
     /// The uses by which its pods need a role of IAM.
     pub fn permitted(&self) -> impl Iterator<Item = &Spanned<Reference>> {
         self.uses.iter().filter(|it| it.access.is_some())
     }
-}
 
-impl Component for Service {
-    const TYPE: ComponentType = ComponentType::Service;
-    type Name = Name;
-
-    fn check(&self, name: &Name, at: Span, check: &mut Check<'_>) {
-        check.needs_cluster("a service", at);
-        self.check_scale(check);
-        self.check_routes(name, check);
-        self.check_uses(name, check);
-        self.check_account(name, at, check);
+    /// Whether it uses another service.
+    pub fn calls(&self, other: &Name) -> bool {
+        let of_service = |it: &&Spanned<Reference>| it.component == ComponentType::Service;
+        self.uses.iter().filter(of_service).any(|it| it.name == *other)
     }
-}
 
-impl Service {
-    fn check_scale(&self, check: &mut Check<'_>) {
+    /// Whether it connects to a component by what it uses: as a user of IAM, or with the password.
+    pub fn connects_to(&self, component: ComponentType, name: &Name) -> bool {
+        self.uses.iter().any(|it| {
+            it.component == component
+                && it.name == *name
+                && matches!(it.access, Some(Access::Connect | Access::Secret))
+        })
+    }
+
+    /// Whether it has some pods, and an autoscaler decides how many.
+    pub fn is_scaled(&self) -> bool {
         let Range { min, max } = self.replicas.value;
-        if min.get() == 0 && max.get() > 0 {
-            check.report(
-                Diagnostic::error("a service that scales has at least one pod")
-                    .at(self.replicas.span, "may have none")
-                    .hint(format!("Write `1..{max}`, or `0` to stop it.")),
-            );
-        }
-        let Some(scale) = &self.scale else { return };
-        let Scale { cpu, memory } = &scale.value;
-        if cpu.is_none() && memory.is_none() {
-            check.report(
-                Diagnostic::error("a scale needs something to scale by")
-                    .at(scale.span, "has neither `cpu` nor `memory`"),
-            );
-        }
-        for share in [cpu, memory].into_iter().flatten().filter(|share| share.get() == 0) {
-            check.report(
-                Diagnostic::error("no pod uses 0% of what it asks for")
-                    .at(share.span, "must be more"),
-            );
-        }
-        if min == max {
-            check.report(
-                Diagnostic::warning("the service never scales")
-                    .at(scale.span, "says when")
-                    .also(self.replicas.span, "has no room to")
-                    .hint(format!("Write a range, such as `{min}..10`.")),
-            );
-        }
+        min != max
     }
 
-    fn check_routes(&self, name: &Name, check: &mut Check<'_>) {
-        if let (Some(route), None) = (self.routes.first(), &self.port) {
-            check.report(
-                Diagnostic::error("a service with routes needs a port")
-                    .at(route.span, "leads to no port"),
-            );
-        }
-        let blueprint = check.blueprint;
-        let earlier = blueprint
-            .services
-            .range(..name)
-            .flat_map(|(name, service)| service.routes.iter().map(move |route| (name, route)));
-        let earlier: Vec<_> = earlier.collect();
-        for (at, route) in self.routes.iter().enumerate() {
-            let own = self.routes[..at].iter().map(|route| (name, route));
-            let mut all = earlier.iter().copied().chain(own);
-            if let Some((owner, first)) = all.find(|(_, it)| it.value == route.value) {
-                check.report(
-                    Diagnostic::error(format!("two services answer `{route}`"))
-                        .at(route.span, format!("leads to `{name}`"))
-                        .also(first.span, format!("leads to `{owner}`")),
-                );
-            }
-        }
+    /// All of its ports with their names.
+    pub fn all_ports(&self) -> impl Iterator<Item = (&str, &Spanned<Port>)> {
+        let own = self.port.as_ref().map(|port| (PORT_NAME, port));
+        own.into_iter().chain(self.ports.iter().map(|(name, port)| (name.as_str(), port)))
     }
+}
 
-    fn check_uses(&self, name: &Name, check: &mut Check<'_>) {
-        let components = self.uses.iter().filter(|it| it.component != ComponentType::Service);
-        check.uses("a service", components);
-        let services = self.uses.iter().filter(|it| it.component == ComponentType::Service);
-        for itself in services.filter(|it| it.name == *name) {
-            check.report(
-                Diagnostic::warning(format!("service `{name}` uses itself"))
-                    .at(itself.span, "needs no permission for that"),
-            );
-        }
-        let Some(used) = self.permitted().next() else { return };
-        if let Some(cluster) = &check.blueprint.cluster
-            && !cluster.has_pod_identity_agent()
-        {
-            check.report(
-                Diagnostic::error(format!("pods of `{name}` cannot get their role"))
-                    .at(used.span, format!("needs the add-on `{POD_IDENTITY_AGENT}`"))
-                    .hint(format!("Add `{POD_IDENTITY_AGENT}: {{}}` to the cluster's `addons`.")),
-            );
-        }
-    }
-
-    /// A service account has one role: that of the service, or an identity's if the service needs none.
-    fn check_account(&self, name: &Name, at: Span, check: &mut Check<'_>) {
-        if self.permitted().next().is_none() {
-            return;
-        }
-        let mine = self.account(name, &check.blueprint.name);
-        let mut identities = check.blueprint.identities.values();
-        let same = identities.find_map(|identity| {
-            identity.service_account.as_ref().filter(|account| account.value == mine)
-        });
-        if let Some(account) = same {
-            check.report(
-                Diagnostic::error(format!("service account `{mine}` has two roles"))
-                    .at(account.span, "given one here")
-                    .also(at, "has another by what the service uses")
-                    .hint("Move the identity's `uses` to the service, or name another account."),
-            );
-        }
-    }
+/// The namespaces of some services. `blueprint` is the name of the blueprint.
+pub fn namespaces<'a>(
+    services: impl IntoIterator<Item = &'a Spanned<Service>>,
+    blueprint: &'a Name,
+) -> BTreeSet<&'a Name> {
+    services.into_iter().map(|service| service.value.namespace(blueprint)).collect()
 }

@@ -69,7 +69,7 @@ impl Word for Size {
 const SIZE: &str = "(0|[1-9][0-9]*)(Ki|Mi|Gi|Ti)";
 
 /// What a [`Range`] of values that match `one` matches.
-fn range_of(one: &str) -> String {
+pub(super) fn range_of(one: &str) -> String {
     format!(r"^({one}|\s*{one}\s*\.\.\s*{one}\s*)$")
 }
 
@@ -117,6 +117,16 @@ impl<const MIN: u32, const MAX: u32> Word for Range<Gib<MIN, MAX>> {
     fn shape() -> Shape {
         let what = format!("{} or a range of them", Gib::<MIN, MAX>::shape().describe());
         Shape::word(what, &["20Gi", "20Gi..1Ti"])
+    }
+
+    fn pattern() -> Option<String> {
+        Some(range_of(SIZE))
+    }
+}
+
+impl Word for Range<Size> {
+    fn shape() -> Shape {
+        Shape::word("a size or a range of them", &["256Mi", "128Mi..256Mi"])
     }
 
     fn pattern() -> Option<String> {

@@ -91,6 +91,7 @@ impl Compiler<'_> {
             ComponentType::Topic => self.topic_grant(name, access),
             ComponentType::Network
             | ComponentType::Cluster
+            | ComponentType::Platform
             | ComponentType::LoadBalancer
             | ComponentType::Zone
             | ComponentType::Certificate

@@ -76,7 +76,7 @@ fn component(name: &Name) -> String {
 
 /// The trust policy of a role for a service account's token (IRSA). The names of its conditions hold the provider's,
 /// which only the cluster knows: the document is a text with references in it.
-fn web_identity_trust(account: &ServiceAccount, named: Option<&Value>) -> Value {
+pub(super) fn web_identity_trust(account: &ServiceAccount, named: Option<&Value>) -> Value {
     let provider = cluster::oidc_provider();
     let text = |text: String| Value::String(text);
     let mut parts = vec![

@@ -24,7 +24,10 @@ impl Compiler<'_> {
             Some(peers) => peers.iter().map(|peer| peer.value).collect(),
             None => BTreeSet::from([Peer::Cluster]),
         };
-        if self.is_used(component, name, Access::Connect) {
+        let mut services = self.blueprint.services.values();
+        if self.is_used(component, name, Access::Connect)
+            || services.any(|service| service.connects_to(component, name))
+        {
             peers.insert(Peer::Cluster);
         }
         peers
@@ -48,8 +51,13 @@ impl Compiler<'_> {
                 "SourceSecurityGroupId": source,
                 "Description": format!("from the {peer}"),
             });
-            let at = Address::of(component, &format!("ingress/{peer}"));
+            let at = ingress_from(component, *peer);
             self.add(&at, "AWS::EC2::SecurityGroupIngress", spec);
         }
     }
+}
+
+/// The rule that lets a peer in.
+pub(super) fn ingress_from(component: &str, peer: Peer) -> Address {
+    Address::of(component, &format!("ingress/{peer}"))
 }

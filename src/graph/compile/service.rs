@@ -1,11 +1,14 @@
 //! A service, as far as AWS is concerned: its images, its logs, and the role of its pods.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Compiler, key, pod_identity_trust, registry};
+use super::identity::web_identity_trust;
+use super::{Compiler, get, key, pod_identity_trust, registry};
 use crate::address::Address;
+use crate::blueprint::component::identity::Via;
 use crate::blueprint::component::service::Service;
-use crate::blueprint::value::Name;
+use crate::blueprint::value::{ImageVersion, Name};
+use crate::kind::reference::join;
 
 impl Compiler<'_> {
     pub(super) fn service(&mut self, name: &Name, service: &Service) {
@@ -18,7 +21,7 @@ impl Compiler<'_> {
                 "EncryptionConfiguration": registry::encryption(service.key.as_ref()),
                 "LifecyclePolicy": registry::keep(service.keep.get()),
             });
-            self.add(&Address::of(&component, "repository"), "AWS::ECR::Repository", spec);
+            self.add(&repository(name), "AWS::ECR::Repository", spec);
         }
         let spec = json!({
             "LogGroupName": format!("/{}/services/{name}", self.blueprint.stack),
@@ -31,17 +34,52 @@ impl Compiler<'_> {
         if statements.is_empty() {
             return;
         }
-        let role = Address::of(&component, "role");
+        let role = role(name);
+        let account = service.account(name, &self.blueprint.name);
         let spec = json!({
             // Identities have names like those of services.
             "RoleName": self.role_name(&format!("service-{name}")),
             "Description": format!("pods of service {name}"),
-            "AssumeRolePolicyDocument": pod_identity_trust(),
+            "AssumeRolePolicyDocument": match service.identity.value {
+                Via::PodIdentity => pod_identity_trust(),
+                Via::Irsa => web_identity_trust(&account, None),
+            },
         });
         self.add(&role, "AWS::IAM::Role", spec);
         self.role_policy(&component, &role, name, statements);
-        let account = service.account(name, &self.blueprint.name);
-        self.pod_identity(&component, &account, &role);
+        match service.identity.value {
+            Via::PodIdentity => self.pod_identity(&component, &account, &role),
+            // The annotation of the service account names the role.
+            Via::Irsa => {}
+        }
+    }
+
+    /// Its image with its registry: that of the repository that is made for it, or of one of the blueprint's.
+    pub(super) fn image(&self, service: &Service) -> Value {
+        let image = &service.image;
+        let version = match &image.version {
+            Some(ImageVersion::Tag(tag)) => format!(":{tag}"),
+            Some(ImageVersion::Digest(digest)) => format!("@{digest}"),
+            None => ":latest".into(),
+        };
+        if let Some(host) = &image.registry {
+            return json!(format!("{host}/{}{version}", image.repository));
+        }
+        let registry = self.builder.name_added("registries", &image.repository);
+        let mut registries = self.blueprint.registries.keys();
+        let mut services = self.blueprint.services.iter();
+        let repository = match registries.find(|it| it.as_str() == registry) {
+            Some(name) => registry::address(name),
+            None => {
+                // The first of several services with one image has the repository for all.
+                let first = services.find(|(_, other)| {
+                    other.image.registry.is_none() && other.image.repository == image.repository
+                });
+                let Some((owner, _)) = first else { return Value::Null };
+                repository(owner)
+            }
+        };
+        join([get(&repository, "RepositoryUri"), json!(version)])
     }
 
     /// An image of another registry has its repository there, one of the blueprint's registries is one, and the first of
@@ -57,6 +95,19 @@ impl Compiler<'_> {
     }
 }
 
-fn component(name: &Name) -> String {
+/// The labels by which its pods are found. They cannot be changed, so there is no more in them than the name.
+pub(super) fn selector(name: &Name) -> Value {
+    json!({"app.kubernetes.io/name": name.as_str()})
+}
+
+pub(super) fn role(name: &Name) -> Address {
+    Address::of(&component(name), "role")
+}
+
+fn repository(name: &Name) -> Address {
+    Address::of(&component(name), "repository")
+}
+
+pub(super) fn component(name: &Name) -> String {
     format!("services.{name}")
 }

@@ -12,6 +12,8 @@ use crate::graph::Node;
 use crate::kind::Need;
 use crate::source::Spanned;
 
+mod services;
+
 const BLUEPRINT: &str = r#"
 apiVersion: platctl.dev/v1
 kind: Blueprint
@@ -47,18 +49,19 @@ buckets:
     key: data
     notify: [{on: [created], to: queue.orders, prefix: invoices/}, {on: [removed], to: topic.events}]
 parameters: {flags: {value: [a, b]}}
+platform: {istio: {}}
 registries: {shared: {}}
 services:
   order:
-    image: order-service
+    image: order-service:1.4.0
     port: 3003
     replicas: 2..10
     scale: {cpu: 70%}
     routes: [/api/orders]
     uses: [database.orders, service.product]
-  product: {image: shared}
+  product: {image: "shared:2.0.0", port: 3002}
   proxy: {image: "ghcr.io/shop/proxy:1.4"}
-  worker: {image: order-service, uses: [queue.orders:receive], namespace: jobs, key: data}
+  worker: {image: "order-service:1.4.0", uses: [queue.orders:receive], namespace: jobs, key: data}
 "#;
 
 fn blueprint() -> Blueprint {

@@ -3,12 +3,14 @@
 use std::fmt::{self, Display, Formatter};
 
 use anstyle::Style;
+use serde_json::Value;
 
 use super::listing::{paragraph, section};
 use super::value;
 use crate::blueprint::setting::{Origin, Setting};
 use crate::blueprint::shape::{Choice, Field, Shape};
 use crate::diagnostic::either;
+use crate::graph::compile::Wire;
 use crate::kind::Need;
 use crate::kinds;
 use crate::report::explain::{Component, Key, Resource, component_type, language};
@@ -96,8 +98,46 @@ pub fn component<'a>(of: &'a Component<'a>, view: View) -> impl Display + 'a {
         for (address, node) in &of.resources {
             writeln!(out, "  {address:width$}  {}", painted(QUIET, &node.kind))?;
         }
-        Ok(())
+        of.wires.iter().try_for_each(|it| wire(it, of.sources, out))
     })
+}
+
+/// What a line of `uses` makes.
+fn wire(wire: &Wire, sources: &SourceMap, out: &mut Formatter<'_>) -> fmt::Result {
+    let Wire { used, at, variables, synced, statements, resources } = wire;
+    let place = painted(QUIET, sources.locate(*at));
+    writeln!(out, "\n{}  {place}", painted(STRONG, format_args!("Uses {used}")))?;
+    let secrets = synced.iter().flat_map(|synced| {
+        synced.variables.iter().map(move |(variable, key)| (variable, synced, key.as_deref()))
+    });
+    let secrets: Vec<_> = secrets.collect();
+    let names = variables.keys().chain(secrets.iter().map(|(variable, ..)| *variable));
+    let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
+    for (variable, value) in variables {
+        writeln!(out, "  env   {variable:width$}  {}", painted(QUIET, value::inline(value)))?;
+    }
+    for (variable, synced, key) in secrets {
+        let from = match key {
+            Some(key) => {
+                format!("`{key}` of {}, by the copy {}", value::inline(&synced.arn), synced.name)
+            }
+            None => format!("{}, by the copy {}", value::inline(&synced.arn), synced.name),
+        };
+        writeln!(out, "  env   {variable:width$}  {}", painted(QUIET, from))?;
+    }
+    for statement in statements {
+        let Value::Array(actions) = &statement["Action"] else { continue };
+        let actions: Vec<&str> = actions.iter().filter_map(Value::as_str).collect();
+        writeln!(out, "  may   {}", actions.join(", "))?;
+        let resources = match &statement["Resource"] {
+            Value::Array(all) => all.iter().collect(),
+            one => vec![one],
+        };
+        for resource in resources {
+            writeln!(out, "        on {}", painted(QUIET, value::inline(resource)))?;
+        }
+    }
+    resources.iter().try_for_each(|address| writeln!(out, "  by    {address}"))
 }
 
 /// A resource that a component is compiled to.

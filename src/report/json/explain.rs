@@ -10,6 +10,7 @@ use crate::address::Address;
 use crate::blueprint::setting::{Origin, Setting};
 use crate::blueprint::shape::{Field, Shape};
 use crate::graph::Node;
+use crate::graph::compile::Wire;
 use crate::kind::Need;
 use crate::report::explain::{Component, Key, Resource, language};
 use crate::report::reference::{phrase, sentence};
@@ -52,6 +53,32 @@ struct ComponentV1<'a> {
     component: &'a str,
     settings: Vec<SettingV1<'a>>,
     resources: Vec<EntryV1<'a>>,
+    /// What each line of its `uses` makes, if it is a service.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    uses: Vec<WireV1<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct WireV1<'a> {
+    uses: String,
+    place: PlaceV1<'a>,
+    /// The variables that pods get: texts, or references to outputs.
+    env: &'a BTreeMap<String, Value>,
+    /// The variables that are copied from a secret, each with where it is.
+    secrets: BTreeMap<&'a str, SecretV1<'a>>,
+    /// What IAM allows the pods.
+    statements: &'a [Value],
+    /// The addresses of the rules, policies and copies that let them have it.
+    by: &'a [Address],
+}
+
+#[derive(Debug, Serialize)]
+struct SecretV1<'a> {
+    arn: &'a Value,
+    /// The key of the secret's JSON; all of it if absent.
+    key: Option<&'a str>,
+    /// The name of the copy in the cluster.
+    copy: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -124,6 +151,7 @@ pub fn explain_component<'a>(of: &'a Component<'a>) -> impl Serialize + 'a {
         component: of.path,
         settings: settings(of),
         resources: of.resources.iter().map(entry).collect(),
+        uses: of.wires.iter().map(|wire| wire_v1(wire, of.sources)).collect(),
     }
 }
 
@@ -166,6 +194,24 @@ fn key_v1(path: &str, field: &Field, levels: usize) -> KeyV1 {
 
 fn entry<'a>((address, node): (&&'a Address, &&'a Node)) -> EntryV1<'a> {
     EntryV1 { address, kind: &node.kind }
+}
+
+fn wire_v1<'a>(wire: &'a Wire, sources: &'a SourceMap) -> WireV1<'a> {
+    let Wire { used, at, variables, synced, statements, resources } = wire;
+    let secrets = synced.iter().flat_map(|synced| {
+        synced.variables.iter().map(move |(variable, key)| {
+            let (arn, key, copy) = (&synced.arn, key.as_deref(), synced.name.as_str());
+            (variable.as_str(), SecretV1 { arn, key, copy })
+        })
+    });
+    WireV1 {
+        uses: used.to_string(),
+        place: place(*at, sources),
+        env: variables,
+        secrets: secrets.collect(),
+        statements,
+        by: resources,
+    }
 }
 
 fn settings<'a>(of: &'a Component<'a>) -> Vec<SettingV1<'a>> {

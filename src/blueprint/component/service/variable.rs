@@ -1,0 +1,68 @@
+//! What the environment variables are called that a use gives.
+
+use crate::blueprint::reference::{ComponentType, Reference};
+
+/// What the variables of a used component begin with: `ORDERS_DB` for `database.orders`, followed by `_HOST` and others.
+/// A name that ends with the word already keeps it once: `order-db` is `ORDER_DB`, too. `None` for what gives no variables.
+pub fn prefix(used: &Reference) -> Option<String> {
+    let word = match used.component {
+        ComponentType::Bucket => "BUCKET",
+        ComponentType::Cache => "CACHE",
+        ComponentType::Database => "DB",
+        ComponentType::Key => "KEY",
+        ComponentType::Log => "LOG",
+        ComponentType::Parameter => "PARAMETER",
+        ComponentType::Queue => "QUEUE",
+        ComponentType::Registry => "REGISTRY",
+        ComponentType::Secret => "SECRET",
+        // `ORDER_URL`: the rest is no part of a name.
+        ComponentType::Service => "",
+        ComponentType::Table => "TABLE",
+        ComponentType::Topic => "TOPIC",
+        ComponentType::Network
+        | ComponentType::Cluster
+        | ComponentType::Platform
+        | ComponentType::LoadBalancer
+        | ComponentType::Zone
+        | ComponentType::Certificate
+        | ComponentType::Firewall
+        | ComponentType::Identity
+        | ComponentType::SecurityGroup
+        | ComponentType::Cdn
+        | ComponentType::Alarm
+        | ComponentType::Dashboard
+        | ComponentType::Audit
+        | ComponentType::Resource => return None,
+    };
+    let name = constant(used.name.as_str());
+    let whole = name == word || name.ends_with(&format!("_{word}")) || word.is_empty();
+    Some(if whole { name } else { format!("{name}_{word}") })
+}
+
+/// `token-key` → `TOKEN_KEY`
+pub fn constant(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_end_with_the_word_once() {
+        let of = |text: &str| prefix(&text.parse().expect("a reference"));
+        for (used, expected) in [
+            ("database.orders", "ORDERS_DB"),
+            ("database.order-db", "ORDER_DB"),
+            ("database.db", "DB"),
+            ("queue.order-processing", "ORDER_PROCESSING_QUEUE"),
+            ("cache.sessions", "SESSIONS_CACHE"),
+            ("service.product", "PRODUCT"),
+        ] {
+            assert_eq!(of(used).as_deref(), Some(expected), "{used}");
+        }
+        assert_eq!(of("identity.admin"), None);
+    }
+}
