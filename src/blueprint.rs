@@ -25,6 +25,7 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 pub mod value;
+pub mod versions;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -54,6 +55,7 @@ use component::{
     log::LogGroup,
     network::{Network, Tier},
     parameter::Parameter,
+    platform::Platform,
     queue::Queue,
     registry::Registry,
     resource::Resource,
@@ -70,7 +72,9 @@ use region::{Part, Regions};
 use setting::Written;
 use shape::Shape;
 use state::StateSettings;
-use value::{DomainName, Name, Place, Properties, Region, ResourceAddress, TagKey};
+use value::{
+    DomainName, KubernetesVersion, Name, Place, Properties, Region, ResourceAddress, TagKey,
+};
 
 /// What a person wants, complete: merged, decoded, checked, with every default filled in.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,6 +117,7 @@ pub struct Blueprint {
     pub alarms: BTreeMap<Name, Spanned<Alarm>>,
     pub dashboards: BTreeMap<Name, Spanned<Dashboard>>,
     pub audit: Option<Spanned<Audit>>,
+    pub platform: Option<Spanned<Platform>>,
     pub services: BTreeMap<Name, Spanned<Service>>,
     /// Resources of any kind.
     pub resources: BTreeMap<Name, Spanned<Resource>>,
@@ -206,6 +211,8 @@ schema! {
         dashboards: Named<Dashboard>,
         /// The audit of the account.
         audit: Only<Audit>,
+        /// What runs on the cluster beside the applications.
+        platform: Only<Platform>,
         /// Applications on the cluster.
         services: Named<Service>,
         /// What others own: looked up, never changed, never destroyed.
@@ -448,6 +455,7 @@ impl Blueprint {
         check::named(&self.alarms, check);
         check::named(&self.dashboards, check);
         check::single(self.audit.as_ref(), check);
+        check::single(self.platform.as_ref(), check);
         check::named(&self.services, check);
         check::named(&self.resources, check);
         self.existing.check(check);
@@ -498,6 +506,7 @@ impl Blueprint {
             alarms: sections.alarms.0,
             dashboards: sections.dashboards.0,
             audit: sections.audit.0,
+            platform: sections.platform.0,
             services: sections.services.0,
             resources: BTreeMap::new(),
             existing: sections.existing.unwrap_or_default(),
@@ -514,6 +523,16 @@ impl Blueprint {
             (None, Some(network)) => Some(network.subnets.get(&tier).map_or(0, |it| it.len())),
             (None, None) => None,
         }
+    }
+
+    /// The version of Kubernetes on the cluster, unless it is others'.
+    pub fn kubernetes(&self) -> Option<KubernetesVersion> {
+        self.cluster.as_ref().map(|cluster| cluster.version.value)
+    }
+
+    /// The name of the cluster, ours or not.
+    pub fn cluster_name(&self) -> &str {
+        self.existing.cluster.as_ref().map_or(&self.stack, |it| it.as_str())
     }
 
     /// Whether there is a cluster, ours or not.

@@ -24,6 +24,7 @@ mod state;
 mod target;
 mod ui;
 mod validate;
+mod versions;
 
 use std::process::ExitCode;
 
@@ -138,6 +139,8 @@ enum Command {
     Kinds(kinds::Args),
     /// Print the JSON Schema of the blueprint, for editors
     Schema,
+    /// Show which versions of Kubernetes EKS has, and which charts run on which
+    Versions(versions::Args),
     /// Manage the rehearsal cloud on this machine
     #[command(subcommand)]
     Sandbox(sandbox::Command),
@@ -180,6 +183,7 @@ fn execute_command(ui: &Ui, common: &Common, command: Command) -> Result<Exit, C
         Command::Explain(args) => explain::run(ui, common, &args),
         Command::Kinds(args) => kinds::run(ui, &args),
         Command::Schema => Ok(schema::run(ui)),
+        Command::Versions(args) => Ok(versions::run(ui, &args)),
         Command::Sandbox(command) => block_on(sandbox::run(ui, common, &command)),
         Command::Completions(args) => Ok(completions::run(ui, &args, &mut Cli::command())),
     }

@@ -18,6 +18,7 @@ pub mod cloud;
 pub mod kind;
 pub mod kinds;
 // The stages
+pub mod chart;
 pub mod blueprint;
 pub mod graph;
 pub mod state;

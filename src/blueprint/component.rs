@@ -19,6 +19,7 @@ pub mod log;
 pub mod metric;
 pub mod network;
 pub mod parameter;
+pub mod platform;
 pub mod queue;
 pub mod registry;
 pub mod resource;

@@ -69,6 +69,8 @@ schema! {
         Audit = "audit",
         /// An application on the cluster.
         Service = "service",
+        /// What runs on the cluster beside the applications.
+        Platform = "platform",
     }
 }
 
@@ -131,6 +133,7 @@ impl ComponentType {
             Self::Dashboard => many("dashboards", "dashboard", &[]),
             Self::Audit => only("audit"),
             Self::Service => many("services", "service", &[]),
+            Self::Platform => only("platform"),
             Self::Resource => {
                 Traits { called_by: CalledBy::Nobody, ..many("resources", "resource", &[]) }
             }

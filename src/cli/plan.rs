@@ -30,6 +30,9 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, CommandError> {
     let target = Target::load(ui, common, &args.blueprint.blueprint)?;
+    if !args.destroy {
+        target.judge_versions(ui)?;
+    }
     let connection = Connection::open(ui, common, target.region()).await?;
     let state = target.store(&connection).load().await?;
     let intent = if args.destroy { Intent::Destroy } else { Intent::Apply };

@@ -64,6 +64,9 @@ struct Beginning {
 
 pub(crate) fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, CommandError> {
     let target = Target::load(ui, common, &args.blueprint.blueprint)?;
+    if !args.destroy {
+        target.judge_versions(ui)?;
+    }
     let graph = graph(&target)?;
     let folder = tempfile::tempdir().map_err(|error| {
         CommandError::new("cannot make a folder for the rehearsal").caused_by(&error)

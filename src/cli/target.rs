@@ -8,8 +8,11 @@ use super::error::CommandError;
 use super::keys::Wanted;
 use super::place::Place;
 use super::ui::Ui;
+use super::versions::today;
 use crate::address::Stack;
+use crate::blueprint::versions::lifecycle;
 use crate::blueprint::{self, Blueprint, Loaded, Selection};
+use crate::diagnostic::Severity;
 use crate::graph::Graph;
 use crate::graph::compile::{Account, compile};
 use crate::source::SourceMap;
@@ -50,6 +53,16 @@ impl Target {
         let stack = Stack::new(&blueprint.stack);
         let place = Place::of(common, blueprint.state.as_ref());
         Ok(Self { blueprint, sources, stack, place })
+    }
+
+    /// Refuses versions of Kubernetes that EKS has no more; shows warnings of those that end.
+    pub(crate) fn judge_versions(&self, ui: &Ui) -> Result<(), CommandError> {
+        let diagnostics = lifecycle(&self.blueprint, today());
+        if diagnostics.iter().any(|it| it.severity == Severity::Error) {
+            return Err(CommandError::Blueprint { diagnostics, sources: self.sources.clone() });
+        }
+        ui.warnings(&diagnostics, &self.sources);
+        Ok(())
     }
 
     /// The desired side.

@@ -7,8 +7,10 @@ use super::error::CommandError;
 use super::exit::Exit;
 use super::target::BlueprintArg;
 use super::ui::Ui;
+use super::versions::today;
+use crate::blueprint::versions::lifecycle;
 use crate::blueprint::{self, Selection, Validated};
-use crate::diagnostic::{Diagnostic, DiagnosticV1};
+use crate::diagnostic::{Diagnostic, DiagnosticV1, Severity};
 use crate::graph::compile::problems;
 use crate::report::json::FORMAT;
 use crate::report::style::{GOOD, painted};
@@ -36,8 +38,9 @@ pub(crate) fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, Command
         None => blueprint::validate(path, &common.sets),
     };
     let Validated { blueprints, mut diagnostics, sources } = loaded;
-    let problems = problems(&blueprints);
-    let invalid = blueprints.is_empty() || !problems.is_empty();
+    let mut problems = problems(&blueprints);
+    problems.extend(blueprints.iter().flat_map(|it| lifecycle(it, today())));
+    let invalid = blueprints.is_empty() || problems.iter().any(|it| it.severity == Severity::Error);
     diagnostics.extend(problems);
     Diagnostic::sort(&mut diagnostics);
     if invalid {

@@ -44,6 +44,7 @@ mod metric;
 mod network;
 mod parameter;
 mod path;
+mod platform;
 mod problem;
 mod queue;
 mod registry;
@@ -184,6 +185,9 @@ impl Compiler<'_> {
         }
         self.every(&blueprint.cdn, Self::cdn);
         self.every(&blueprint.identities, Self::identity);
+        if let Some(platform) = &blueprint.platform {
+            self.platform(platform);
+        }
         self.every(&blueprint.services, Self::service);
     }
 
