@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::address::{Address, Owner, PhysicalId, Stack};
 use crate::cloud::tags;
 use crate::kind::{AnyKind, DeletionPolicy, Need, Ref, Tagging, field, reference};
-use crate::kinds;
+use crate::kinds::{self, k8s_object};
 
 /// What should be: every resource of a stack.
 #[derive(Clone, Debug, PartialEq)]
@@ -276,7 +276,7 @@ impl Builder {
         };
         drop_nulls(&mut spec);
         let members = spec.as_object().into_iter().flat_map(serde_json::Map::keys);
-        if let Some(property) = members.into_iter().find(|it| !has_property(found, it)) {
+        if let Some(property) = members.into_iter().find(|it| !found.has_property(it)) {
             let (address, property) = (address.clone(), property.clone());
             return Err(GraphError::NoSuchProperty { address, kind: kind.into(), property });
         }
@@ -301,6 +301,17 @@ impl Builder {
         let mut all = self.tags.clone();
         match kind.tagging() {
             Tagging::None => {}
+            // Tags of AWS are no labels: their keys and values may be what no label can be.
+            Tagging::Labels => {
+                let metadata = members.entry("metadata").or_insert_with(|| json!({}));
+                let owned = [
+                    ("labels", k8s_object::STACK_LABEL, self.stack.as_str()),
+                    ("annotations", k8s_object::ADDRESS_ANNOTATION, address.as_str()),
+                ];
+                for (member, key, value) in owned {
+                    lay_over(metadata, &json!({ member: { key: value } }));
+                }
+            }
             Tagging::List => {
                 let own = members.remove("Tags").and_then(|own| serde_json::from_value(own).ok());
                 all.extend(own.unwrap_or_else(tags::Tags::default).0);
@@ -421,11 +432,6 @@ fn strengthen(needs: &mut Needs, to: Address, need: Need) {
 const REGIONS: &str = "regions.";
 /// Begins, inside such a part, the address of what stands in the blueprint's own region.
 pub(crate) const HOME: &str = "home.";
-
-fn has_property(kind: &dyn AnyKind, name: &str) -> bool {
-    let tags = name == "Tags" && kind.tagging() != Tagging::None;
-    tags || kind.properties().contains(&name)
-}
 
 fn lay_over(base: &mut Value, overlay: &Value) {
     match (base, overlay) {

@@ -7,6 +7,7 @@
 
 pub mod field;
 pub mod live;
+pub mod manifest;
 mod properties;
 pub mod reference;
 mod scope;
@@ -67,6 +68,8 @@ pub enum Tagging {
     List,
     /// A property `Tags`: a mapping. The owner tags are in it.
     Map,
+    /// Labels and annotations of an object of Kubernetes, which has a natural key too. The owner is among them.
+    Labels,
     /// No tags. The kind has a natural key.
     None,
 }
@@ -248,6 +251,11 @@ pub trait AnyKind: Send + Sync {
     fn read_max(&self) -> usize;
     /// The names of the spec's own properties, as its `Deserialize` tells them: what the field table must cover.
     fn properties(&self) -> &'static [&'static str];
+    /// Whether a spec may have this property.
+    fn has_property(&self, name: &str) -> bool {
+        let is_tags = name == "Tags" && matches!(self.tagging(), Tagging::List | Tagging::Map);
+        is_tags || self.properties().contains(&name)
+    }
     /// One answer for each object that is wanted, in their order.
     fn read<'a>(
         &'a self,

@@ -78,6 +78,10 @@ pub mod iam_managed_policy;
 pub mod iam_oidc_provider;
 pub mod iam_role;
 pub mod iam_role_policy;
+pub mod k8s_object;
+mod k8s_managed_fields;
+mod k8s_readiness;
+mod k8s_table;
 pub mod kms_alias;
 pub mod kms_key;
 mod lambda;
@@ -211,8 +215,10 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &wafv2_web_acl_association::WebAclAssociation,
 ];
 
-/// The kind of that name (`AWS::EC2::VPC`).
+/// The kind of that name: `AWS::EC2::VPC`, or any kind of Kubernetes, `apps/v1/Deployment`.
 pub fn find(name: &str) -> Option<&'static dyn AnyKind> {
-    let at = KINDS.binary_search_by(|kind| kind.name().cmp(name)).ok()?;
-    Some(KINDS[at])
+    match KINDS.binary_search_by(|kind| kind.name().cmp(name)) {
+        Ok(at) => Some(KINDS[at]),
+        Err(_) => k8s_object::find(name),
+    }
 }

@@ -182,7 +182,7 @@ pub(crate) fn lookup_unknown(
         return Some(Lookup::Id(id));
     }
     match kind.tagging() {
-        Tagging::None => None,
+        Tagging::None | Tagging::Labels => None,
         Tagging::List | Tagging::Map => {
             // Both halves of a replacement carry the same owner tags; the recorded one is not the one looked for.
             Some(Lookup::Owner { owner, except: recorded(), tokens })

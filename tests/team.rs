@@ -73,7 +73,12 @@ impl Team {
         let blueprint = BLUEPRINT.replace("BUCKET", &bucket).replace("LOCK", lock);
         fs::write(folder.path().join("platctl.yaml"), blueprint).unwrap();
         let endpoint = aws::Endpoint { url, access_key_id };
-        let options = aws::Options { region: REGION.into(), sandbox: Some(endpoint), speed: 1.0 };
+        let options = aws::Options {
+            region: REGION.into(),
+            sandbox: Some(endpoint),
+            speed: 1.0,
+            kubeconfig: None,
+        };
         let cx = Aws::connect(&options).await.region(REGION);
         Self { folder, env, bucket, cx }
     }

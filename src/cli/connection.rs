@@ -43,7 +43,8 @@ const SANDBOX: &str = "default";
 impl Connection {
     /// Connects to AWS, or to the sandbox, which is started if it must be.
     pub(crate) async fn open(ui: &Ui, common: &Common, region: &str) -> Result<Self, CommandError> {
-        let mut options = Options { region: region.into(), sandbox: None, speed: 1.0 };
+        let mut options =
+            Options { region: region.into(), sandbox: None, speed: 1.0, kubeconfig: None };
         if common.sandbox {
             let running = start_sandbox(ui, None).await?;
             let access_key_id = sandbox::access_key_id(sandbox::DEFAULT_ACCOUNT);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use futures::future::BoxFuture;
 use tokio::sync::OnceCell;
 
+use crate::cloud::kube::{Access, Clusters};
 use crate::cloud::{Calls, Limits, Reading};
 use crate::fault::{Call, Fault};
 
@@ -39,6 +41,8 @@ pub struct Aws {
     calls: Calls,
     speed: f64,
     gate: Gate,
+    /// In place of `KUBECONFIG` and `~/.kube/config`.
+    kubeconfig: Option<PathBuf>,
     regions: Mutex<BTreeMap<String, Arc<Cx>>>,
 }
 
@@ -51,6 +55,8 @@ pub struct Options {
     pub sandbox: Option<Endpoint>,
     /// How much faster than AWS the endpoint lives; 1 for AWS.
     pub speed: f64,
+    /// The file that tells of clusters that are not EKS's; `None`: `KUBECONFIG`, or `~/.kube/config`.
+    pub kubeconfig: Option<PathBuf>,
 }
 
 /// An endpoint with static credentials.
@@ -102,7 +108,8 @@ impl Aws {
         }
         let sdk = loader.load().await;
         let (gate, regions) = (Gate::default(), Mutex::default());
-        Self { sdk, calls, speed: options.speed, gate, regions }
+        let kubeconfig = options.kubeconfig.clone();
+        Self { sdk, calls, speed: options.speed, gate, kubeconfig, regions }
     }
 
     /// The clients of a region.
@@ -134,11 +141,13 @@ impl Aws {
             client: https_client(),
             calls: self.calls.clone(),
             limits: limits.clone(),
-            gate,
+            gate: gate.clone(),
         };
+        let access =
+            Access { calls: self.calls.clone(), gate, kubeconfig: self.kubeconfig.clone() };
         let name = Region::new(region.to_owned());
         let config = self.sdk.to_builder().region(name).http_client(meter).build();
-        Arc::new(Cx::new(region, &Sdk { config, limits }))
+        Arc::new(Cx::new(region, &Sdk { config, limits }, access))
     }
 
     /// The endpoint of the environment, the profile or the sandbox; `None`: AWS's own.
@@ -188,6 +197,7 @@ pub struct Cx {
     pub sts: aws_sdk_sts::Client,
     pub tagging: aws_sdk_resourcegroupstagging::Client,
     pub waf: aws_sdk_wafv2::Client,
+    pub(super) clusters: Arc<Clusters>,
     account: Arc<OnceCell<Account>>,
     /// `None` outside of a reading: each question is asked anew.
     reading: Option<Reading>,
@@ -223,7 +233,9 @@ macro_rules! client {
 }
 
 impl Cx {
-    fn new(region: &str, sdk: &Sdk) -> Self {
+    fn new(region: &str, sdk: &Sdk, access: Access) -> Self {
+        let credentials = sdk.config.credentials_provider();
+        let clusters = Clusters::new(access, sdk.limits.clone(), credentials);
         let impatient = TimeoutConfig::builder()
             .operation_timeout(IDENTITY_MAX)
             .operation_attempt_timeout(IDENTITY_ATTEMPT_MAX)
@@ -259,6 +271,7 @@ impl Cx {
             sts: client!(aws_sdk_sts, "sts", &identity),
             tagging: client!(aws_sdk_resourcegroupstagging, "tagging", sdk),
             waf: client!(aws_sdk_wafv2, "wafv2", sdk),
+            clusters: Arc::new(clusters),
             account: Arc::default(),
             reading: None,
         }
@@ -424,12 +437,12 @@ fn is_read(action: &str) -> bool {
 
 /// Who is asked before an effect is sent: nobody, if nothing was said.
 #[derive(Clone, Default)]
-struct Gate(Arc<OnceLock<Box<MaySend>>>);
+pub(super) struct Gate(Arc<OnceLock<Box<MaySend>>>);
 
 type MaySend = dyn Fn() -> BoxFuture<'static, bool> + Send + Sync;
 
 impl Gate {
-    async fn lets_through(&self, call: &Call) -> bool {
+    pub(super) async fn lets_through(&self, call: &Call) -> bool {
         match self.0.get() {
             Some(may_send) if !is_read(&call.action) => may_send().await,
             Some(_) | None => true,

@@ -3,7 +3,8 @@
 //!
 //! Figures: the services' documented quotas (EC2 "Request throttling", Elastic Load Balancing "API throttling",
 //! Route 53 "Maximums on API requests", Secrets Manager, Lambda and EKS quotas). S3 takes 5500 reads a second for each
-//! prefix of keys and 3500 writes, and says nothing of configurations; a small part of that. Where a service publishes none, we start at
+//! prefix of keys and 3500 writes, and says nothing of configurations; a small part of that. An API server of Kubernetes
+//! shares its seats fairly and answers 429 when there are none; `kubectl` starts with bursts of 300. Where a service publishes none, we start at
 //! 10 / 5 for mutating and 20 / 10 for reading actions and adapt.
 
 use std::collections::BTreeMap;
@@ -89,6 +90,7 @@ const RULES: &[Rule] = &[
     rule("secrets write", "secretsmanager", &[], 50.0, 50.0),
     rule("s3 read", "s3", READS, 100.0, 100.0),
     rule("s3 objects", "s3", &["PutObject", "DeleteObject"], 100.0, 100.0),
+    rule("kubernetes", "kubernetes", &[], 200.0, 50.0),
     rule("any read", "", READS, 20.0, 10.0),
     rule("any write", "", &[], 10.0, 5.0),
 ];

@@ -42,6 +42,7 @@ mod log;
 mod log_bucket;
 mod metric;
 mod network;
+mod objects;
 mod parameter;
 mod path;
 mod platform;
@@ -107,6 +108,7 @@ pub fn compile(blueprint: &Blueprint, account: &Account) -> Result<Graph, Vec<Di
     for (address, properties) in &blueprint.overrides {
         builder.override_properties(&address.address(), &properties.value.value);
     }
+    objects::order(&mut builder);
     let addresses: Vec<String> = builder.addresses().map(ToString::to_string).collect();
     builder.build().map_err(|errors| {
         errors.iter().map(|error| problem::diagnostic(blueprint, error, &addresses)).collect()

@@ -37,6 +37,9 @@ pub enum Compare {
     AtLeast,
     /// Key/value pairs of which we manage those that we name (or once named): tags, mostly. Foreign keys are left alone.
     OwnedKeys,
+    /// A manifest of Kubernetes: items of lists by their names, amounts in any writing, and what others put beside what is
+    /// desired differs too.
+    Manifest,
     /// Cannot be read back: compared with what was recorded, never with what is observed.
     WriteOnly,
 }
@@ -68,6 +71,9 @@ pub struct Field {
 }
 
 impl Field {
+    /// The path of a row for all that no other row rules.
+    pub const REST: &'static str = "*";
+
     /// A property that an update call can change.
     pub const fn updates(path: &'static str, doc: &'static str) -> Self {
         Self::row(path, doc, OnChange::Update)
@@ -120,6 +126,13 @@ impl Field {
         self
     }
 
+    /// A part of a manifest of Kubernetes.
+    #[must_use]
+    pub const fn manifest(mut self) -> Self {
+        self.compare = Compare::Manifest;
+        self
+    }
+
     /// The API never gives it back.
     #[must_use]
     pub const fn write_only(mut self) -> Self {
@@ -137,13 +150,14 @@ impl Field {
 pub const TAGS: Field =
     Field::updates("Tags", "Key/value pairs; platctl's owner tags are among them.").owned_keys();
 
-/// The row of `fields` that rules `path`: the longest one that is `path` or a prefix of it.
+/// The row of `fields` that rules `path`: the longest one that is `path` or a prefix of it, else that for all the rest.
 pub fn ruling(fields: &'static [Field], path: &str) -> Option<&'static Field> {
     let rules = |field: &&Field| {
         path.strip_prefix(field.path)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     };
-    fields.iter().filter(rules).max_by_key(|field| field.path.len())
+    let rest = || fields.iter().find(|field| field.path == Field::REST);
+    fields.iter().filter(rules).max_by_key(|field| field.path.len()).or_else(rest)
 }
 
 /// An output of a kind: what others may refer to, named as CloudFormation's `Fn::GetAtt` does.

@@ -78,6 +78,11 @@ impl<'a> Compared<'a> {
         Self { left: Some(recorded), ..self }
     }
 
+    /// The specs whose members count, and as it was left.
+    pub fn specs(&self) -> &[&'a Value] {
+        &self.specs
+    }
+
     /// Whether a spec names the property, or the part of one: `DistributionConfig.Logging`.
     pub fn has(&self, path: &str) -> bool {
         let member = |value: &'a Value, name| value.get(name);

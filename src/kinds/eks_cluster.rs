@@ -18,7 +18,7 @@ use super::eks;
 use crate::address::{Owner, PhysicalId};
 use crate::cloud::Cx;
 use crate::cloud::tags::{self, Tags};
-use crate::fault::{Blocker, Fault, Required, found};
+use crate::fault::{Blocker, Fault, Required};
 use crate::kind::{
     DeletionPolicy, Field, Kind, Lookup, Output, Outputs, Readiness, ReplaceOrder, TAGS, Tagging,
     Token, Typical, Update, outputs,
@@ -366,7 +366,8 @@ impl Kind for Cluster {
         let by_owner = eks::owned(cx, "cluster", wanted).await?;
         let mut names: BTreeSet<String> = by_owner.into_iter().flatten().collect();
         names.extend(wanted.iter().filter_map(Lookup::id).map(str::to_owned));
-        eks::each(names.into_iter().map(|name| async move { describe(cx, &name).await })).await
+        eks::each(names.into_iter().map(|name| async move { cx.describe_cluster(&name).await }))
+            .await
     }
 
     async fn create(cx: &Cx, spec: &Spec, token: &Token) -> Result<PhysicalId, Fault> {
@@ -413,7 +414,7 @@ impl Kind for Cluster {
     /// Sends the first part that is not yet as desired, and is [busy](eks::busy) until no part is left.
     async fn update(cx: &Cx, id: &PhysicalId, update: Update<'_, Spec>) -> Result<(), Fault> {
         let name = id.as_str();
-        let live = describe(cx, name).await?.ok_or_else(|| eks::absent(name))?;
+        let live = cx.describe_cluster(name).await?.ok_or_else(|| eks::absent(name))?;
         if update.has("Tags") {
             let change = tags::change_of(&update.from.tags, &update.to.tags);
             eks::retag(cx, live.arn().required("cluster ARN")?, change).await?;
@@ -431,7 +432,9 @@ impl Kind for Cluster {
 
     async fn delete(cx: &Cx, id: &PhysicalId, _: &Spec, _: DeletionPolicy) -> Result<(), Fault> {
         let name = id.as_str();
-        let Some(live) = describe(cx, name).await? else { return Ok(()) };
+        let Some(live) = cx.describe_cluster(name).await? else { return Ok(()) };
+        // What is made next may have the same name.
+        cx.forget_cluster(name);
         if live.status() == Some(&ClusterStatus::Deleting) {
             return Ok(());
         }
@@ -461,11 +464,6 @@ impl Kind for Cluster {
         let profiles = profiles.into_iter().map(|name| is(name, "AWS::EKS::FargateProfile"));
         Ok(groups.chain(profiles).collect())
     }
-}
-
-async fn describe(cx: &Cx, name: &str) -> Result<Option<types::Cluster>, Fault> {
-    let answer = found(cx.eks.describe_cluster().name(name).send().await)?;
-    Ok(answer.and_then(|answer| answer.cluster))
 }
 
 fn steps(live: &Spec, update: &Update<'_, Spec>) -> Vec<Step> {

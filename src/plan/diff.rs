@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::kind::field::ruling;
-use crate::kind::{Compare, Field, OnChange, Sent, reference};
+use crate::kind::{Compare, Field, OnChange, Sent, manifest, reference};
 use crate::plan::change::{Cause, FieldChange};
 use crate::state::{Record, Status};
 
@@ -26,6 +26,19 @@ pub fn differences(fields: &'static [Field], sides: Sides<'_>) -> Vec<FieldChang
     for (name, desired) in members(sides.desired) {
         let recorded = sides.record.and_then(|record| record.spec.get(name));
         walk.value(name, desired, sides.observed.get(name), recorded);
+    }
+    // Of a manifest all that counts was observed, and nothing else.
+    for (name, observed) in members(sides.observed) {
+        let is_manifest =
+            || ruling(fields, name).is_some_and(|row| row.compare == Compare::Manifest);
+        if sides.desired.get(name).is_none() && is_manifest() {
+            walk.manifest(
+                name,
+                None,
+                Some(observed),
+                sides.record.and_then(|it| it.spec.get(name)),
+            );
+        }
     }
     walk.found
 }
@@ -141,6 +154,7 @@ impl Walk<'_> {
                 }
             }
             Compare::OwnedKeys => self.owned_keys(path, desired, observed),
+            Compare::Manifest => self.manifest(path, Some(desired), observed, recorded),
             Compare::Exact => match (desired, observed) {
                 (Value::Object(inner), Some(Value::Object(_))) if !reference::is_open(desired) => {
                     for (name, desired) in inner {
@@ -167,6 +181,18 @@ impl Walk<'_> {
     ) {
         if !observed.is_some_and(|observed| same(compare, desired, observed)) {
             self.differs(path, Some(desired), observed, recorded);
+        }
+    }
+
+    fn manifest(
+        &mut self,
+        path: &str,
+        desired: Option<&Value>,
+        observed: Option<&Value>,
+        recorded: Option<&Value>,
+    ) {
+        for found in manifest::differences(path, desired, observed, recorded) {
+            self.differs(&found.path, found.desired, found.observed, found.recorded);
         }
     }
 
@@ -197,6 +223,9 @@ impl Walk<'_> {
         let compare = row.map_or(Compare::Exact, |row| row.compare);
         let write_only = compare == Compare::WriteOnly;
         let equal = |left: Option<&Value>, right: Option<&Value>| match (left, right) {
+            (Some(left), Some(right)) if compare == Compare::Manifest => {
+                manifest::same(path, left, right)
+            }
             (Some(left), Some(right)) => same(compare, left, right),
             (left, right) => left.is_none() && right.is_none(),
         };
@@ -226,7 +255,9 @@ impl Walk<'_> {
 /// Whether `observed` has what `desired` says.
 fn same(compare: Compare, desired: &Value, observed: &Value) -> bool {
     match compare {
-        Compare::Exact | Compare::OwnedKeys | Compare::WriteOnly => covers(desired, observed),
+        Compare::Exact | Compare::OwnedKeys | Compare::WriteOnly | Compare::Manifest => {
+            covers(desired, observed)
+        }
         Compare::Set => match (desired, observed) {
             (Value::Array(desired), Value::Array(observed)) => same_set(desired, observed),
             _ => covers(desired, observed),

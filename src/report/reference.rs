@@ -54,6 +54,7 @@ pub(crate) fn notes(field: &Field) -> impl Iterator<Item = &'static str> {
         Compare::Set => Some("Order has no meaning."),
         Compare::Document => Some("Compared as a policy document."),
         Compare::AtLeast => Some("May be higher than asked for."),
+        Compare::Manifest => Some("Compared as a manifest."),
         Compare::OwnedKeys => Some("Foreign keys are left alone."),
         Compare::WriteOnly => Some("Cannot be read back."),
     };
@@ -113,6 +114,7 @@ fn kind(kind: &dyn AnyKind, out: &mut Formatter<'_>) -> fmt::Result {
         "- {}",
         match kind.tagging() {
             Tagging::List | Tagging::Map => "Carries the owner tags.",
+            Tagging::Labels => "Carries its owner in a label and an annotation.",
             Tagging::None => "Has no tags; its id follows from its properties.",
         }
     )?;

@@ -13,9 +13,10 @@ use crate::address::{Address, Owner, PhysicalId};
 use crate::cloud::tags;
 use crate::fault::{Class, Fault};
 use crate::kind::{
-    AnyKind, Compare, DeletionPolicy, Lookup, Need, Observed, OnChange, Outputs, Readiness,
-    ReplaceOrder, Sent, Token, Update, field, reference,
+    AnyKind, Compare, DeletionPolicy, Field, Lookup, Need, Observed, OnChange, Outputs, Readiness,
+    ReplaceOrder, Sent, Tagging, Token, Update, field, reference,
 };
+use crate::kinds::k8s_object;
 use crate::plan::diff;
 
 /// What an object is called: kind, region, id.
@@ -91,7 +92,7 @@ impl World {
             let holds = |(path, value): (String, &str)| {
                 self.given.get(value) == Some(key) && replaces(kind, &path)
             };
-            let is_part = kind.tagging() == crate::kind::Tagging::None
+            let is_part = matches!(kind.tagging(), Tagging::None | Tagging::Labels)
                 && texts(&object.spec).into_iter().any(holds);
             is_part.then(|| user.clone())
         };
@@ -243,7 +244,10 @@ impl World {
             }
             late &= row.sent == Sent::Late || row.compare == Compare::OwnedKeys;
             let (from, to) = (diff::at(update.from, path), diff::at(update.to, path));
-            if row.compare == Compare::OwnedKeys {
+            if row.path == Field::REST {
+                // A manifest is applied as a whole.
+                spec = update.to.clone();
+            } else if row.compare == Compare::OwnedKeys {
                 let merged = merged_keys(diff::at(&spec, path), from, to);
                 set(&mut spec, path, Some(merged));
             } else {
@@ -461,6 +465,9 @@ impl Chance<'_> {
 
 /// Whose an object with this spec is.
 pub fn owner(spec: &Value) -> Option<Owner> {
+    if let Some(owner) = k8s_object::owner(spec) {
+        return Some(owner);
+    }
     let text = |(key, value): (String, Value)| Some((key, value.as_str()?.to_owned()));
     tags::owner(&diff::pairs(spec.get("Tags")?).into_iter().filter_map(text).collect())
 }

@@ -127,8 +127,12 @@ fn sandbox(test: &str) -> Sandbox {
 async fn cloud(running: &Running) -> std::sync::Arc<Cx> {
     let endpoint =
         Endpoint { url: running.endpoint.clone(), access_key_id: access_key_id("400000000001") };
-    let options =
-        CloudOptions { region: REGION.into(), sandbox: Some(endpoint), speed: running.speed };
+    let options = CloudOptions {
+        region: REGION.into(),
+        sandbox: Some(endpoint),
+        speed: running.speed,
+        kubeconfig: None,
+    };
     Aws::connect(&options).await.region(REGION)
 }
 

@@ -98,7 +98,12 @@ impl TestStack {
             url: server.running.endpoint.clone(),
             access_key_id: access_key_id(&account),
         };
-        let options = aws::Options { region: REGION.into(), sandbox: Some(endpoint), speed: SPEED };
+        let options = aws::Options {
+            region: REGION.into(),
+            sandbox: Some(endpoint),
+            speed: SPEED,
+            kubeconfig: None,
+        };
         let folder = tempfile::tempdir().unwrap();
         let name = Stack::new(name);
         Self {

@@ -15,7 +15,8 @@ const FAST: f64 = 3600.0;
 async fn connect(proxy: &Proxy, speed: f64) -> Aws {
     let access_key_id = access_key_id("400000000000");
     let endpoint = aws::Endpoint { url: proxy.url.clone(), access_key_id };
-    let options = aws::Options { region: REGION.into(), sandbox: Some(endpoint), speed };
+    let options =
+        aws::Options { region: REGION.into(), sandbox: Some(endpoint), speed, kubeconfig: None };
     Aws::connect(&options).await
 }
 

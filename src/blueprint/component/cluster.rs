@@ -43,6 +43,8 @@ schema! {
         pub addons: BTreeMap<AddonName, Spanned<Addon>>,
         /// The IAM principals who may enter the cluster, each under a name of your choice.
         pub access: BTreeMap<Name, Spanned<AccessEntry>>,
+        /// Lets in whoever makes the cluster, as its administrator: what runs on it is applied with the same credentials.
+        pub creator_is_admin: bool = "true",
         /// Makes the cluster an identity provider of IAM, as IRSA needs it.
         pub oidc: bool = "true",
     }

@@ -53,8 +53,7 @@ impl Compiler<'_> {
                     Authentication::Api => "API",
                     Authentication::ApiAndConfigMap => "API_AND_CONFIG_MAP",
                 },
-                // Nobody is let in who is not named.
-                "BootstrapClusterCreatorAdminPermissions": false,
+                "BootstrapClusterCreatorAdminPermissions": cluster.creator_is_admin,
             },
             // Add-ons are resources of their own.
             "BootstrapSelfManagedAddons": false,
