@@ -26,6 +26,7 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 pub mod value;
+pub mod versions;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -74,7 +75,9 @@ use region::{Part, Regions};
 use setting::Written;
 use shape::Shape;
 use state::StateSettings;
-use value::{DomainName, Name, Place, Properties, Region, ResourceAddress, TagKey};
+use value::{
+    DomainName, KubernetesVersion, Name, Place, Properties, Region, ResourceAddress, TagKey,
+};
 
 /// What a person wants, complete: merged, decoded, checked, with every default filled in.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,7 +99,6 @@ pub struct Blueprint {
     written: Written,
     pub network: Option<Spanned<Network>>,
     pub cluster: Option<Spanned<Cluster>>,
-    pub platform: Option<Spanned<Platform>>,
     pub databases: BTreeMap<Name, Spanned<Database>>,
     pub caches: BTreeMap<Name, Spanned<Cache>>,
     pub tables: BTreeMap<Name, Spanned<Table>>,
@@ -118,6 +120,7 @@ pub struct Blueprint {
     pub alarms: BTreeMap<Name, Spanned<Alarm>>,
     pub dashboards: BTreeMap<Name, Spanned<Dashboard>>,
     pub audit: Option<Spanned<Audit>>,
+    pub platform: Option<Spanned<Platform>>,
     pub services: BTreeMap<Name, Spanned<Service>>,
     pub charts: BTreeMap<Name, Spanned<Chart>>,
     pub manifests: BTreeMap<Name, Spanned<Manifest>>,
@@ -173,8 +176,6 @@ schema! {
         network: Only<Network>,
         /// The EKS cluster.
         cluster: Only<Cluster>,
-        /// What the cluster runs beside the services.
-        platform: Only<Platform>,
         /// Relational databases.
         databases: Named<Database>,
         /// Redis and Valkey caches.
@@ -215,6 +216,8 @@ schema! {
         dashboards: Named<Dashboard>,
         /// The audit of the account.
         audit: Only<Audit>,
+        /// What runs on the cluster beside the applications.
+        platform: Only<Platform>,
         /// Applications on the cluster.
         services: Named<Service>,
         /// Helm charts on the cluster.
@@ -440,7 +443,6 @@ impl Blueprint {
     fn check_components(&self, check: &mut Check<'_>) {
         check::single(self.network.as_ref(), check);
         check::single(self.cluster.as_ref(), check);
-        check::single(self.platform.as_ref(), check);
         check::named(&self.databases, check);
         check::named(&self.caches, check);
         check::named(&self.tables, check);
@@ -462,6 +464,7 @@ impl Blueprint {
         check::named(&self.alarms, check);
         check::named(&self.dashboards, check);
         check::single(self.audit.as_ref(), check);
+        check::single(self.platform.as_ref(), check);
         check::named(&self.services, check);
         check::named(&self.charts, check);
         check::named(&self.manifests, check);
@@ -493,7 +496,6 @@ impl Blueprint {
             written,
             network: sections.network.0,
             cluster: sections.cluster.0,
-            platform: sections.platform.0,
             databases: sections.databases.0,
             load_balancers: sections.load_balancers.0,
             dns: BTreeMap::new(),
@@ -515,6 +517,7 @@ impl Blueprint {
             alarms: sections.alarms.0,
             dashboards: sections.dashboards.0,
             audit: sections.audit.0,
+            platform: sections.platform.0,
             services: sections.services.0,
             charts: sections.charts.0,
             manifests: sections.manifests.0,
@@ -533,6 +536,16 @@ impl Blueprint {
             (None, Some(network)) => Some(network.subnets.get(&tier).map_or(0, |it| it.len())),
             (None, None) => None,
         }
+    }
+
+    /// The version of Kubernetes on the cluster, unless it is others'.
+    pub fn kubernetes(&self) -> Option<KubernetesVersion> {
+        self.cluster.as_ref().map(|cluster| cluster.version.value)
+    }
+
+    /// The name of the cluster, ours or not.
+    pub fn cluster_name(&self) -> &str {
+        self.existing.cluster.as_ref().map_or(&self.stack, |it| it.as_str())
     }
 
     /// Whether there is a cluster, ours or not.

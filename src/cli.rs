@@ -28,6 +28,7 @@ mod state;
 mod target;
 mod ui;
 mod validate;
+mod versions;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -170,6 +171,8 @@ enum Command {
     /// Print a token for the API of an EKS cluster
     #[command(hide = true)]
     KubeToken(kubeconfig::TokenArgs),
+    /// Show which versions of Kubernetes EKS has, and which charts run on which
+    Versions(versions::Args),
     /// Manage the rehearsal cloud on this machine
     #[command(subcommand)]
     Sandbox(sandbox::Command),
@@ -216,6 +219,7 @@ fn execute_command(ui: &Ui, common: &Common, command: Command) -> Result<Exit, C
         Command::Schema => Ok(schema::run(ui)),
         Command::Kubeconfig(args) => block_on(kubeconfig::run(ui, common, &args)),
         Command::KubeToken(args) => block_on(kubeconfig::token(ui, common, &args)),
+        Command::Versions(args) => Ok(versions::run(ui, &args)),
         Command::Sandbox(command) => block_on(sandbox::run(ui, common, &command)),
         Command::Completions(args) => Ok(completions::run(ui, &args, &mut Cli::command())),
     }

@@ -53,6 +53,9 @@ lives! {
 /// Files that need something to be there before; each has a test of its own.
 const WITH_OTHERS: &[&str] = &["examples/existing.yaml"];
 
+/// Files with charts of public repositories, which no sandbox reaches: the compiler's own tests look at them.
+const WITH_CHARTS: &[&str] = &["examples/platform.yaml"];
+
 #[test]
 fn every_file_is_tested_in_every_environment() {
     let mut all = BTreeSet::new();
@@ -61,7 +64,7 @@ fn every_file_is_tested_in_every_environment() {
             let path = entry.unwrap().path();
             let name = format!("{folder}/{}", path.file_name().unwrap().to_string_lossy());
             if path.extension().is_none_or(|it| it != "yaml")
-                || WITH_OTHERS.contains(&name.as_str())
+                || [WITH_OTHERS, WITH_CHARTS].concat().contains(&name.as_str())
             {
                 continue;
             }

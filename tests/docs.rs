@@ -93,11 +93,23 @@ const PUBLIC: &[&str] = &[
     "amazon.com",
     "amazonaws.com",
     "apache.org",
+    "argo-cd.readthedocs.io",
+    "charts.external-secrets.io",
+    "charts.jetstack.io",
+    "ecr.aws",
     "eks.aws",
+    "endoflife.date",
     "example.com",
     "github.com",
+    "github.io",
+    "githubusercontent.com",
     "insta.rs",
     "json-schema.org",
+    "karpenter.sh",
+    // The API server, as pods call it.
+    "kubernetes.default.svc",
+    "letsencrypt.org",
+    "pkg.go.dev",
 ];
 
 fn is_fresh(page: &str, fresh: &str) {

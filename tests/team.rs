@@ -95,7 +95,11 @@ impl Team {
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_platctl"));
         command.args(line.split_whitespace()).current_dir(self.folder.path());
-        command.env_clear().envs(self.env.iter().cloned()).stdin(Stdio::null());
+        command
+            .env_clear()
+            .env("SOURCE_DATE_EPOCH", crate::support::TODAY)
+            .envs(self.env.iter().cloned())
+            .stdin(Stdio::null());
         command
     }
 

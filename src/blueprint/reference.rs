@@ -23,8 +23,6 @@ schema! {
         Network = "network",
         /// The EKS cluster.
         Cluster = "cluster",
-        /// What the cluster runs beside the services.
-        Platform = "platform",
         /// A relational database.
         Database = "database",
         /// A Redis or Valkey cache.
@@ -69,6 +67,8 @@ schema! {
         Dashboard = "dashboard",
         /// The audit of the account.
         Audit = "audit",
+        /// What runs on the cluster beside the applications.
+        Platform = "platform",
         /// An application on the cluster.
         Service = "service",
         /// A Helm chart.
@@ -115,7 +115,6 @@ impl ComponentType {
         match self {
             Self::Network => only("network"),
             Self::Cluster => only("cluster"),
-            Self::Platform => only("platform"),
             Self::Database => many("databases", "database", &[Connect, Secret]),
             Self::Cache => many("caches", "cache", &[Connect]),
             Self::Table => many("tables", "table", &[Read, Write]),
@@ -137,6 +136,7 @@ impl ComponentType {
             Self::Alarm => many("alarms", "alarm", &[]),
             Self::Dashboard => many("dashboards", "dashboard", &[]),
             Self::Audit => only("audit"),
+            Self::Platform => only("platform"),
             Self::Service => many("services", "service", &[]),
             Self::Chart => Traits { called_by: CalledBy::Nobody, ..many("charts", "chart", &[]) },
             Self::Manifest => {

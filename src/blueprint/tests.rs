@@ -20,9 +20,10 @@ network:
 cluster:
   version: "1.31"
   nodeGroups: {a: {instanceTypes: [m6i.large], size: 1}, b: {instanceTypes: [m6i.large], size: 1, disk: {}}}
-  addons: {eks-pod-identity-agent: {}}
+  addons: {eks-pod-identity-agent: {}, aws-ebs-csi-driver: {}}
 databases: {a: {engine: postgres, version: "17", class: db.t4g.micro, storage: 20Gi, backupCopies: {key: a@b}}}
-regions: {b: {region: eu-central-1, keys: {a: {}}}}
+regions:
+  b: {region: eu-central-1, keys: {a: {}}, existing: {cluster: b}, platform: {clusterAutoscaler: {}}}
 loadBalancers:
   a:
     scheme: internet-facing
@@ -59,7 +60,21 @@ cdn:
 alarms: {a: {of: database.a, metric: cpu, above: 80%}}
 dashboards: {a: {of: [database.a]}}
 audit: {trail: {logs: {}}, config: {}, threats: {}}
-platform: {istio: {}}
+platform:
+  istio: {}
+  argoCd:
+    projects: {a: {}}
+    applications: {a: {repository: "https://example.com/a.git", path: a}}
+    appOfApps: {repository: "https://example.com/b.git", path: a}
+  certManager: {issuers: {a: {email: a@example.com}}}
+  cloudwatch: {}
+  externalDns: {}
+  externalSecrets: {}
+  karpenter: {}
+  loadBalancerController: {}
+  metricsServer: {}
+  prometheus: {}
+  storageClass: {}
 services:
   a:
     image: a:1

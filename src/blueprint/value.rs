@@ -40,7 +40,7 @@ pub use net::{
 pub use quantity::{Percent, Range, Size};
 pub use resource::{CloudId, KindName, Place, Properties, ResourceAddress};
 pub use time::{DailyWindow, Duration, OrNone, Retention, WeeklyWindow};
-pub use version::{KubernetesVersion, Version};
+pub use version::{ExactVersion, KubernetesVersion, Version};
 
 /// Declares a string type: its name with article, examples, what makes a text valid, and the pattern of valid texts.
 macro_rules! word {

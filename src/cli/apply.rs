@@ -38,6 +38,7 @@ pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
 async fn from_blueprint(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, CommandError> {
     let Args { path, consent } = args;
     let target = Target::load(ui, common, path)?;
+    target.judge_versions(ui)?;
     consent.can_be_given(ui, "apply")?;
     let target = target.render(ui, common).await?;
     let connection = Connection::open(ui, common, target.region()).await?;

@@ -31,6 +31,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, CommandError> {
     let mut target = Target::load(ui, common, &args.blueprint.blueprint)?;
     if !args.destroy {
+        target.judge_versions(ui)?;
         target = target.render(ui, common).await?;
     }
     let connection = Connection::open(ui, common, target.region()).await?;

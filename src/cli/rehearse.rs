@@ -64,6 +64,9 @@ struct Beginning {
 
 pub(crate) fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, CommandError> {
     let target = Target::load(ui, common, &args.blueprint.blueprint)?;
+    if !args.destroy {
+        target.judge_versions(ui)?;
+    }
     // In real time, as all that others do.
     let target = super::block_on(target.render(ui, common))?;
     let former = match &args.from {

@@ -9,9 +9,12 @@ use super::keys::Wanted;
 use super::place::Place;
 use super::rendering::{self, folder_of};
 use super::ui::Ui;
+use super::versions::today;
 use crate::address::Stack;
+use crate::blueprint::versions::lifecycle;
 use crate::blueprint::{self, Blueprint, Loaded, Selection};
 use crate::chart::Rendered;
+use crate::diagnostic::Severity;
 use crate::graph::Graph;
 use crate::graph::compile::{Account, compile};
 use crate::source::SourceMap;
@@ -64,6 +67,16 @@ impl Target {
         let Self { blueprint, sources, folder, .. } = &self;
         self.rendered = rendering::render(ui, common, folder, blueprint, sources).await?;
         Ok(self)
+    }
+
+    /// Refuses versions of Kubernetes that EKS has no more; shows warnings of those that end.
+    pub(crate) fn judge_versions(&self, ui: &Ui) -> Result<(), CommandError> {
+        let diagnostics = lifecycle(&self.blueprint, today());
+        if diagnostics.iter().any(|it| it.severity == Severity::Error) {
+            return Err(CommandError::Blueprint { diagnostics, sources: self.sources.clone() });
+        }
+        ui.warnings(&diagnostics, &self.sources);
+        Ok(())
     }
 
     /// The desired side.

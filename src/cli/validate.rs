@@ -8,10 +8,12 @@ use super::exit::Exit;
 use super::rendering::{folder_of, render_as_locked};
 use super::target::BlueprintArg;
 use super::ui::Ui;
+use super::versions::today;
+use crate::blueprint::versions::lifecycle;
 use crate::blueprint::{self, Selection, Validated};
 use crate::chart::Rendered;
 use crate::chart::lock::Lock;
-use crate::diagnostic::{Diagnostic, DiagnosticV1};
+use crate::diagnostic::{Diagnostic, DiagnosticV1, Severity};
 use crate::graph::compile::problems;
 use crate::report::json::FORMAT;
 use crate::report::style::{GOOD, painted};
@@ -57,7 +59,8 @@ pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
         }
     }
     found.extend(problems(blueprints.iter().zip(&rendered)));
-    let invalid = blueprints.is_empty() || !found.is_empty();
+    found.extend(blueprints.iter().flat_map(|it| lifecycle(it, today())));
+    let invalid = blueprints.is_empty() || found.iter().any(|it| it.severity == Severity::Error);
     diagnostics.extend(found);
     Diagnostic::sort(&mut diagnostics);
     if invalid {

@@ -9,6 +9,7 @@ mod plan;
 mod rehearsal;
 mod state;
 mod value;
+mod versions;
 mod wrap;
 #[cfg(test)]
 mod tests;
@@ -20,3 +21,4 @@ pub use outcome::outcome;
 pub use plan::{plan, summary};
 pub use rehearsal::rehearsal;
 pub use state::{forgotten, history, moved, pushed, recovered, restored, rotated};
+pub use versions::versions;

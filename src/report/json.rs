@@ -7,6 +7,7 @@ mod listing;
 mod plan;
 mod rehearsal;
 mod state;
+mod versions;
 
 use serde::Serialize;
 
@@ -16,6 +17,7 @@ pub use listing::{kinds, record, records};
 pub use plan::{PlanV1, drift, plan, planned};
 pub use rehearsal::rehearsal;
 pub use state::{forgotten, history, moved, pushed, recovered, restored, rotated, unlocked};
+pub use versions::versions;
 
 /// The version of every document and every event. It grows when a field goes or changes its meaning; new fields may
 /// come at any time.

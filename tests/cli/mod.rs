@@ -44,7 +44,11 @@ impl Run {
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_platctl"));
         command.args(line.split_whitespace()).current_dir(self.path()).stdin(Stdio::null());
-        command.env_clear().env("HOME", self.path()).env("COLUMNS", "100");
+        command
+            .env_clear()
+            .env("SOURCE_DATE_EPOCH", crate::support::TODAY)
+            .env("HOME", self.path())
+            .env("COLUMNS", "100");
         // Were a call made in spite of all, it would end here.
         command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
         command
@@ -108,6 +112,7 @@ const COMMANDS: [&str; 32] = [
     "explain",
     "kinds",
     "schema",
+    "versions",
     "sandbox",
     "sandbox start",
     "sandbox stop",

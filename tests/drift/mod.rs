@@ -47,6 +47,7 @@ impl User {
             .args(line.split_whitespace())
             .current_dir(self.folder.path())
             .env("PLATCTL_SANDBOX", &self.sandbox)
+            .env("SOURCE_DATE_EPOCH", crate::support::TODAY)
             .stdin(Stdio::null())
             .output()
             .unwrap();

@@ -80,7 +80,7 @@ impl Stage {
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_platctl"));
         command.args(line.split_whitespace()).current_dir(self.path()).stdin(Stdio::null());
-        command.env_clear().envs(&self.env);
+        command.env_clear().env("SOURCE_DATE_EPOCH", crate::support::TODAY).envs(&self.env);
         command
     }
 

@@ -81,6 +81,7 @@ impl Run {
         if arguments.contains(&"--sandbox") {
             command.arg(FLEET).arg("--set").arg(format!("{SERVICES}={}", self.services));
         }
+        command.env("SOURCE_DATE_EPOCH", crate::support::TODAY);
         command.env("PLATCTL_STATE", self.folder.path().join("state"));
         command.env("PLATCTL_SANDBOX", format!("reads-{}", std::process::id()));
         // Not a pipe, which somebody would have to empty.

@@ -47,6 +47,7 @@ impl Heard {
             .stdout(fs::File::create(stage.path().join("stdout")).unwrap())
             .stderr(fs::File::create(stage.path().join("stderr")).unwrap())
             .env_clear()
+            .env("SOURCE_DATE_EPOCH", crate::support::TODAY)
             .envs(&stage.env)
             .spawn()
             .unwrap();

@@ -85,6 +85,7 @@ impl Stage {
             .current_dir(self.path())
             .stdin(Stdio::null())
             .env_clear()
+            .env("SOURCE_DATE_EPOCH", crate::support::TODAY)
             .envs(&self.env)
             .output()
             .unwrap();

@@ -21,6 +21,8 @@ use platctl::sandbox::{Options, Running, Sandbox, Typical, access_key_id};
 use platctl::state::{State, Store};
 
 pub(crate) const REGION: &str = "eu-west-1";
+/// The day on which commands run, so that what they say of versions stays: 2025-11-25, in seconds.
+pub(crate) const TODAY: &str = "1764028800";
 /// An hour of AWS takes a second.
 const SPEED: f64 = 3600.0;
 

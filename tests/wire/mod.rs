@@ -82,7 +82,11 @@ impl User {
         command.args(line.split_whitespace()).args(["--env", "dev", "--sandbox"]);
         command.current_dir(self.folder.path()).stdin(Stdio::null());
         let home = self.folder.path();
-        command.env_clear().env("HOME", home).env("PLATCTL_CACHE_DIR", home.join("cache"));
+        command
+            .env_clear()
+            .env("SOURCE_DATE_EPOCH", crate::support::TODAY)
+            .env("HOME", home)
+            .env("PLATCTL_CACHE_DIR", home.join("cache"));
         command
     }
 

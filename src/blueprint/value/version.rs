@@ -93,6 +93,61 @@ impl Word for KubernetesVersion {
     }
 }
 
+/// One version as semantic versioning has it, with or without a `v` in front.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExactVersion {
+    text: String,
+    numbers: [u32; 3],
+}
+
+impl ExactVersion {
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Major, minor and patch.
+    pub fn numbers(&self) -> [u32; 3] {
+        self.numbers
+    }
+}
+
+impl fmt::Display for ExactVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+impl FromStr for ExactVersion {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let plain = text.strip_prefix('v').unwrap_or(text);
+        let (plain, rest) = match plain.find(['-', '+']) {
+            Some(at) => (&plain[..at], Some(&plain[at + 1..])),
+            None => (plain, None),
+        };
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+');
+        if rest.is_some_and(|rest| rest.is_empty() || !rest.chars().all(allowed)) {
+            return Err(Invalid::new("what follows the numbers is not as in semantic versioning"));
+        }
+        let parts: Result<Vec<u32>, Invalid> = plain.split('.').map(part).collect();
+        let numbers = <[u32; 3]>::try_from(parts?)
+            .map_err(|_| Invalid::new("must have three numbers: major, minor and patch"))?;
+        Ok(Self { text: text.to_owned(), numbers })
+    }
+}
+
+impl Word for ExactVersion {
+    fn shape() -> Shape {
+        Shape::word("an exact version", &["1.5.1", "v1.19.4"])
+    }
+
+    fn pattern() -> Option<String> {
+        let number = "(0|[1-9][0-9]*)";
+        Some(format!(r"^v?{number}\.{number}\.{number}([-+][0-9A-Za-z.+-]+)?$"))
+    }
+}
+
 fn part(text: &str) -> Result<u32, Invalid> {
     let number =
         whole_number(text).map_err(|_| Invalid::new("a version is made of numbers and dots"))?;
@@ -115,6 +170,17 @@ mod tests {
         let parse = |text: &str| text.parse::<Version>().unwrap();
         assert!(parse("8.0.40") > parse("8.0.9"));
         assert!(parse("18.1") > parse("18"));
+    }
+
+    #[test]
+    fn exact_versions() {
+        for text in ["1.5.1", "v1.19.4", "10.0.0-rc.1", "0.16.1+build.7"] {
+            assert_round_trip::<ExactVersion>(text);
+        }
+        for bad in ["", "1", "1.5", "1.5.x", "1.2.3.4", "v", "1.5.1-", "1.05.1", "1.5.1-ä"] {
+            assert!(bad.parse::<ExactVersion>().is_err(), "{bad}");
+        }
+        assert_eq!("v1.19.4-rc.2".parse::<ExactVersion>().unwrap().numbers(), [1, 19, 4]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Compiler, endpoint, get, identity, key, pod_identity_trust, trust};
 use crate::address::Address;
+use crate::blueprint::Blueprint;
 use crate::blueprint::component::cluster::{
     AccessEntry, Addon, Authentication, Capacity, Cluster, DiskSettings, NodeGroup, PublicAccess,
 };
@@ -99,9 +100,9 @@ impl Compiler<'_> {
             .filter(|(_, addon)| early(addon))
             .map(|(name, _)| addon_at(name))
             .collect();
-        let groups: Vec<Address> = cluster.node_groups.keys().map(node_group_at).collect();
+        let groups = node_groups(self.blueprint);
         if !cluster.node_groups.is_empty() {
-            let role = self.node_role(cluster);
+            let role = self.node_role();
             for (name, group) in &cluster.node_groups {
                 self.node_group(name, group, &role, &before);
             }
@@ -112,9 +113,23 @@ impl Compiler<'_> {
         }
     }
 
-    fn node_role(&mut self, cluster: &Cluster) -> Address {
+    fn node_role(&mut self) -> Address {
         let address = at("node-role");
-        let networking = cluster.addons.iter().find(|(name, _)| name.as_str() == NETWORKING);
+        let spec = json!({
+            "RoleName": self.name("node"),
+            "Description": "nodes of the EKS cluster",
+            "AssumeRolePolicyDocument": trust(json!({"Service": "ec2.amazonaws.com"}), &["sts:AssumeRole"]),
+            "ManagedPolicyArns": self.node_policies(),
+        });
+        self.add(&address, "AWS::IAM::Role", spec);
+        address
+    }
+
+    /// The policies of the role of nodes, whoever makes them.
+    pub(super) fn node_policies(&self) -> Vec<String> {
+        let addons = self.blueprint.cluster.as_ref().map(|cluster| &cluster.addons);
+        let networking =
+            addons.and_then(|all| all.iter().find(|(name, _)| name.as_str() == NETWORKING));
         // With a role of its own the add-on needs none of the nodes'.
         let has_own_role = networking.is_some_and(|(_, addon)| !addon.policies.is_empty());
         let mut policies = vec![
@@ -125,16 +140,7 @@ impl Compiler<'_> {
         if !has_own_role {
             policies.push("AmazonEKS_CNI_Policy");
         }
-        let policies: Vec<String> =
-            policies.into_iter().map(|name| self.managed_policy(name)).collect();
-        let spec = json!({
-            "RoleName": self.name("node"),
-            "Description": "nodes of the EKS cluster",
-            "AssumeRolePolicyDocument": trust(json!({"Service": "ec2.amazonaws.com"}), &["sts:AssumeRole"]),
-            "ManagedPolicyArns": policies,
-        });
-        self.add(&address, "AWS::IAM::Role", spec);
-        address
+        policies.into_iter().map(|name| self.managed_policy(name)).collect()
     }
 
     fn node_group(&mut self, name: &Name, group: &NodeGroup, role: &Address, before: &[Address]) {
@@ -307,6 +313,12 @@ impl Compiler<'_> {
 
 pub(super) fn address() -> Address {
     at("cluster")
+}
+
+/// The addresses of all node groups.
+pub(super) fn node_groups(blueprint: &Blueprint) -> Vec<Address> {
+    let groups = blueprint.cluster.iter().flat_map(|cluster| cluster.node_groups.keys());
+    groups.map(node_group_at).collect()
 }
 
 pub(super) fn oidc_provider() -> Address {

@@ -105,6 +105,7 @@ impl Compiler<'_> {
             | ComponentType::Alarm
             | ComponentType::Dashboard
             | ComponentType::Audit
+            | ComponentType::Platform
             | ComponentType::Resource => Vec::new(),
         }
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+mod platform;
+
 use super::*;
 use crate::address::Address;
 use crate::blueprint::reference::Reference;

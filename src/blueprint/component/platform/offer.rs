@@ -21,10 +21,13 @@ pub struct SecretStore {
 }
 
 impl Platform {
-    /// What its components offer. The mesh offers neither.
+    /// What its components offer.
     pub fn offers(&self) -> Offers {
-        let Self { istio: _ } = self;
-        Offers::default()
+        let store = self.external_secrets.as_ref().map(|it| SecretStore {
+            kind: it.store_kind(),
+            name: it.store.to_string(),
+        });
+        Offers { load_balancers: self.load_balancer_controller.is_some(), secret_store: store }
     }
 }
 
