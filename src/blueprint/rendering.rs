@@ -34,7 +34,8 @@ impl Blueprint {
         }
         for chart in self.platform.iter().flat_map(|it| it.charts(self)) {
             let component = format!("{scope}{}", chart.component);
-            let options = ChartOptions { kubernetes: kubernetes.clone(), ..ChartOptions::default() };
+            let options =
+                ChartOptions { kubernetes: kubernetes.clone(), ..ChartOptions::default() };
             wanted.charts.push((ChartUse { component, ..chart }, options));
         }
         for (name, manifest) in &self.manifests {

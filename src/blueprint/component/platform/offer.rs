@@ -23,10 +23,10 @@ pub struct SecretStore {
 impl Platform {
     /// What its components offer.
     pub fn offers(&self) -> Offers {
-        let store = self.external_secrets.as_ref().map(|it| SecretStore {
-            kind: it.store_kind(),
-            name: it.store.to_string(),
-        });
+        let store = self
+            .external_secrets
+            .as_ref()
+            .map(|it| SecretStore { kind: it.store_kind(), name: it.store.to_string() });
         Offers { load_balancers: self.load_balancer_controller.is_some(), secret_store: store }
     }
 }
