@@ -267,24 +267,35 @@ impl Check<'_> {
         }
     }
 
-    /// A secret that the External Secrets Operator copies to the cluster.
-    pub(crate) fn copied_secret(&mut self, secret: &Spanned<Reference>) {
+    /// A secret that the External Secrets Operator copies to a namespace.
+    pub(crate) fn copied_secret(&mut self, secret: &Spanned<Reference>, namespace: &Name) {
         if secret.component != ComponentType::Secret {
             self.report(
                 Diagnostic::error(format!("`{secret}` is not a secret"))
                     .at(secret.span, "expected a secret, as in `secret.api`"),
             );
         }
-        self.needs_external_secrets(secret.span);
+        self.needs_external_secrets(secret.span, namespace);
     }
 
-    pub(crate) fn needs_external_secrets(&mut self, at: Span) {
+    pub(crate) fn needs_external_secrets(&mut self, at: Span, namespace: &Name) {
         let platform = self.blueprint.platform.as_ref();
-        if platform.is_none_or(|platform| platform.external_secrets.is_none()) {
+        let Some(secrets) = platform.and_then(|platform| platform.external_secrets.as_ref()) else {
             self.report(
                 Diagnostic::error("nobody copies the secret to the cluster")
                     .at(at, "needs the External Secrets Operator")
                     .hint("Add `externalSecrets: {}` to `platform`."),
+            );
+            return;
+        };
+        if !secrets.namespaces.is_empty()
+            && !secrets.namespaces.iter().any(|it| it.value == *namespace)
+        {
+            self.report(
+                Diagnostic::error(format!("namespace `{namespace}` has no secret store"))
+                    .at(at, "nothing is copied there")
+                    .also(secrets.span, "has stores in some namespaces only")
+                    .hint(format!("Add `{namespace}` to its `namespaces`, or leave them out.")),
             );
         }
     }
