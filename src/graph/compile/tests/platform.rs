@@ -21,7 +21,7 @@ existing:
   cluster: shared
   zones: {example.com: Z0123456789ABCDEFGHIJ}
   secrets: {grafana: shared/grafana}
-  network: {vpc: vpc-0a1b2c3d4e5f67890, subnets: {private: [subnet-0a1b2c3d4e5f67890]}}
+  network: {vpc: vpc-0a1b2c3d4e5f67890, subnets: {private: [subnet-0a1b2c3d4e5f67890, subnet-0a1b2c3d4e5f67891]}}
 databases:
   orders: {engine: postgres, version: "17", class: db.t4g.micro, storage: 20Gi, subnets: private}
 services:
@@ -97,7 +97,7 @@ fn charts(blueprint: &Blueprint) -> Vec<Value> {
 #[test]
 fn one_line_makes_a_component() {
     let blueprint = blueprint(EXAMPLE);
-    assert!(compile(&blueprint, &account()).is_ok());
+    compile(&blueprint, &account()).expect("it compiles");
     insta::assert_json_snapshot!("platform", resources(&blueprint));
     insta::assert_json_snapshot!("platform_charts", charts(&blueprint));
 }
