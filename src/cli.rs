@@ -183,7 +183,7 @@ fn execute_command(ui: &Ui, common: &Common, command: Command) -> Result<Exit, C
         Command::Explain(args) => explain::run(ui, common, &args),
         Command::Kinds(args) => kinds::run(ui, &args),
         Command::Schema => Ok(schema::run(ui)),
-        Command::Versions(args) => Ok(versions::run(ui, &args)),
+        Command::Versions(args) => versions::run(ui, &args),
         Command::Sandbox(command) => block_on(sandbox::run(ui, common, &command)),
         Command::Completions(args) => Ok(completions::run(ui, &args, &mut Cli::command())),
     }
