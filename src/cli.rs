@@ -14,6 +14,7 @@ mod explain;
 mod init;
 mod keys;
 mod kinds;
+mod kubeconfig;
 mod place;
 mod plan;
 mod rehearse;
@@ -26,6 +27,7 @@ mod ui;
 mod validate;
 mod versions;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
@@ -87,6 +89,12 @@ pub(crate) struct Common {
     /// Set a value of the blueprint for this run: `cluster.version=1.34` (repeatable)
     #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_value)]
     sets: Vec<(String, String)>,
+    /// The file that tells of clusters which are not EKS's, in place of `KUBECONFIG`
+    #[arg(long, global = true, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Another context of that file than the one that `existing.cluster` names
+    #[arg(long, global = true, value_name = "NAME")]
+    context: Option<String>,
     /// Print JSON for machines, errors too
     #[arg(long, global = true)]
     json: bool,
@@ -141,6 +149,11 @@ enum Command {
     Schema,
     /// Show which versions of Kubernetes EKS has, and which charts run on which
     Versions(versions::Args),
+    /// Write what `kubectl` needs to reach the blueprint's cluster
+    Kubeconfig(kubeconfig::Args),
+    /// Print a token for the API of an EKS cluster
+    #[command(hide = true)]
+    KubeToken(kubeconfig::TokenArgs),
     /// Manage the rehearsal cloud on this machine
     #[command(subcommand)]
     Sandbox(sandbox::Command),
@@ -184,6 +197,8 @@ fn execute_command(ui: &Ui, common: &Common, command: Command) -> Result<Exit, C
         Command::Kinds(args) => kinds::run(ui, &args),
         Command::Schema => Ok(schema::run(ui)),
         Command::Versions(args) => versions::run(ui, &args),
+        Command::Kubeconfig(args) => block_on(kubeconfig::run(ui, common, &args)),
+        Command::KubeToken(args) => block_on(kubeconfig::token(ui, common, &args)),
         Command::Sandbox(command) => block_on(sandbox::run(ui, common, &command)),
         Command::Completions(args) => Ok(completions::run(ui, &args, &mut Cli::command())),
     }
@@ -194,6 +209,15 @@ fn block_on<T>(command: impl Future<Output = Result<T, CommandError>>) -> Result
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| CommandError::new("cannot start").caused_by(&error))?;
     runtime.block_on(command)
+}
+
+impl Common {
+    /// What the command line sets in the blueprint.
+    fn sets(&self) -> Vec<(String, String)> {
+        let context =
+            self.context.iter().map(|name| ("existing.cluster.context".into(), name.clone()));
+        self.sets.iter().cloned().chain(context).collect()
+    }
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -2,27 +2,33 @@
 //!
 //! AWS is a pinned `moto` server (the real wire protocol) with an extension of ours that moves it towards AWS: see
 //! `sandbox/aws/`. It is installed on first use into a private Python environment under the user's cache folder, runs in the
-//! background and keeps its data until it is reset or stopped. Resources take their typical time on AWS divided by the
+//! background and keeps its data until it is reset or stopped. Beside it runs an API server of our own (`sandbox/kube/`), in
+//! which the clusters of its EKS live. Resources take their typical time on AWS divided by the
 //! speed, so that waiting, progress and estimates are real.
 //!
 //! ```text
 //! $PLATCTL_CACHE_DIR, else $XDG_CACHE_HOME/platctl, else ~/.cache/platctl
 //!   sandbox/python-<hash of the requirements>/venv      the environment
 //!   sandbox/extension-<hash of the files>/              the extension
-//!   sandbox/servers/<name>/server.{json,log}            a running server, and what it says
+//!   sandbox/servers/<name>/server.{json,log}            the running servers, and what that of AWS says
+//!   sandbox/servers/<name>/kubernetes.log               what that of Kubernetes says
 //! ```
 
 mod aws;
+mod control;
+pub mod kube;
+mod server;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use aws::control::Control;
+use server::Server;
 
 /// How many times faster than AWS a sandbox is, unless told otherwise: ten minutes take two seconds.
 pub const DEFAULT_SPEED: f64 = 300.0;
@@ -44,6 +50,8 @@ pub struct Options {
     pub speed: f64,
     /// How long the phases of a kind typically take on AWS, by `CloudFormation` type; what is missing takes no time.
     pub durations: BTreeMap<String, Typical>,
+    /// The platctl that serves Kubernetes beside AWS; without it there is AWS alone.
+    pub program: Option<PathBuf>,
 }
 
 /// Typical durations on AWS.
@@ -67,10 +75,9 @@ pub struct Running {
     pub started: u64,
     /// The version of platctl that started it.
     pub version: String,
-    /// Its identity, which tells it from whatever else may have come to use its port.
-    instance: String,
-    /// The hash of the extension that it runs.
-    extension: String,
+    aws: Server,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    kubernetes: Option<Server>,
 }
 
 /// Why there is no sandbox.
@@ -92,6 +99,14 @@ pub enum SandboxError {
     Died { log: String },
     #[error("{what} took longer than {} s", limit.as_secs())]
     Late { what: &'static str, limit: Duration },
+    #[error("cannot listen at {address}")]
+    Listen {
+        address: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{address} is not on the loopback interface")]
+    NotLoopback { address: SocketAddr },
     #[error("no sandbox `{name}` is running")]
     NotRunning { name: String },
     #[error("the sandbox at {endpoint} does not answer")]
@@ -136,46 +151,78 @@ impl Sandbox {
         progress: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<Running, SandboxError> {
         let _lock = lock(&self.folder().join("lock"), aws::LOCK_LIMIT).await?;
-        if let Some(running) = self.status().await? {
-            if running.extension == aws::extension_hash() {
+        if let Some(running) = self.recorded()? {
+            if running.is_alive().await && running.is_made_for(options) {
                 return self.configure(running, options).await;
             }
-            progress("replacing the sandbox of another version");
-            self.end(&running).await?;
+            if running.aws.is_alive().await {
+                progress("replacing the sandbox of another version");
+            }
+            running.end().await?;
         }
         let python = aws::environment::ready(&self.root, progress).await?;
         let extension = aws::write_extension(&self.root)?;
         progress("starting the sandbox");
-        let running = aws::launch(&python, &extension, &self.folder(), options).await?;
+        let kubernetes = match &options.program {
+            Some(program) => {
+                Some(kube::process::launch(program, &self.folder(), options.speed).await?)
+            }
+            None => None,
+        };
+        let url = kubernetes.as_ref().map(|it| it.endpoint.as_str());
+        let aws = aws::launch(&python, &extension, &self.folder(), options, url).await;
+        let aws = match aws {
+            Ok(aws) => aws,
+            Err(error) => {
+                // Nobody would ever find the other one again.
+                if let Some(kubernetes) = kubernetes {
+                    let _ = kubernetes.end().await;
+                }
+                return Err(error);
+            }
+        };
+        let running = Running {
+            endpoint: aws.endpoint.clone(),
+            pid: aws.pid,
+            speed: options.speed,
+            started: unix_seconds(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            aws,
+            kubernetes,
+        };
         self.record(&running)?;
         Ok(running)
     }
 
-    /// The server, when it is alive; what a dead one has left is ignored.
+    /// The servers, when they are alive; what dead ones have left is ignored.
     pub async fn status(&self) -> Result<Option<Running>, SandboxError> {
-        let path = self.folder().join(RECORD);
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(SandboxError::Io { what: "read", path, source }),
-        };
-        // Of an unreadable record, or of one of another format, there is nothing to reuse.
-        let Ok(running) = serde_json::from_slice::<Running>(&text) else { return Ok(None) };
-        let alive = Control::new(&running.endpoint).is(&running.instance).await;
-        Ok(alive.then_some(running))
+        let Some(running) = self.recorded()? else { return Ok(None) };
+        Ok(running.is_alive().await.then_some(running))
     }
 
-    /// Forgets all data; the server goes on.
+    fn recorded(&self) -> Result<Option<Running>, SandboxError> {
+        let path = self.folder().join(RECORD);
+        match fs::read(&path) {
+            // Of an unreadable record, or of one of another format, there is nothing to reuse.
+            Ok(text) => Ok(serde_json::from_slice(&text).ok()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(SandboxError::Io { what: "read", path, source }),
+        }
+    }
+
+    /// Forgets all data; the servers go on.
     pub async fn reset(&self) -> Result<(), SandboxError> {
         let running = self.required().await?;
-        Control::new(&running.endpoint).post("/platctl/reset", "{}").await
+        running.post("/platctl/reset", "{}").await
     }
 
-    /// Ends the server, and with it its data.
+    /// Ends the servers, and with them their data.
     pub async fn stop(&self) -> Result<(), SandboxError> {
         let _lock = lock(&self.folder().join("lock"), aws::LOCK_LIMIT).await?;
         let running = self.required().await?;
-        self.end(&running).await
+        running.end().await?;
+        let path = self.folder().join(RECORD);
+        fs::remove_file(&path).map_err(|source| SandboxError::Io { what: "remove", path, source })
     }
 
     /// The interpreter of the private environment, which has boto3; it is there once a sandbox has been started.
@@ -193,30 +240,10 @@ impl Sandbox {
         mut running: Running,
         options: &Options,
     ) -> Result<Running, SandboxError> {
-        Control::new(&running.endpoint)
-            .post("/platctl/configure", &options.to_json().to_string())
-            .await?;
+        running.post("/platctl/configure", &options.to_json().to_string()).await?;
         running.speed = options.speed;
         self.record(&running)?;
         Ok(running)
-    }
-
-    /// Asks the server to end itself. No process is ever killed by its number: that may be another's by now.
-    async fn end(&self, running: &Running) -> Result<(), SandboxError> {
-        let control = Control::new(&running.endpoint);
-        control.post("/platctl/stop", "{}").await?;
-        let begun = Instant::now();
-        while control.is(&running.instance).await {
-            if begun.elapsed() > aws::STOP_LIMIT {
-                return Err(SandboxError::Late {
-                    what: "ending the sandbox",
-                    limit: aws::STOP_LIMIT,
-                });
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        let path = self.folder().join(RECORD);
-        fs::remove_file(&path).map_err(|source| SandboxError::Io { what: "remove", path, source })
     }
 
     fn record(&self, running: &Running) -> Result<(), SandboxError> {
@@ -231,7 +258,7 @@ impl Sandbox {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { speed: DEFAULT_SPEED, durations: BTreeMap::new() }
+        Self { speed: DEFAULT_SPEED, durations: BTreeMap::new(), program: None }
     }
 }
 
@@ -255,6 +282,51 @@ impl Options {
 }
 
 impl Running {
+    /// Where Kubernetes answers: the clusters of EKS are below it.
+    pub fn kubernetes(&self) -> Option<&str> {
+        self.kubernetes.as_ref().map(|server| server.endpoint.as_str())
+    }
+
+    fn servers(&self) -> impl Iterator<Item = &Server> {
+        std::iter::once(&self.aws).chain(&self.kubernetes)
+    }
+
+    /// One alone is no sandbox: they know each other.
+    async fn is_alive(&self) -> bool {
+        for server in self.servers() {
+            if !server.is_alive().await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Whether they are made of what this platctl would start, and are all that is asked for.
+    fn is_made_for(&self, options: &Options) -> bool {
+        let kubernetes = match (&self.kubernetes, &options.program) {
+            (Some(server), _) => server.made_of == kube::process::sources_hash(),
+            (None, program) => program.is_none(),
+        };
+        self.aws.made_of == aws::extension_hash() && kubernetes
+    }
+
+    async fn post(&self, path: &str, json: &str) -> Result<(), SandboxError> {
+        for server in self.servers() {
+            server.post(path, json).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends what is still there of it.
+    async fn end(&self) -> Result<(), SandboxError> {
+        for server in self.servers() {
+            if server.is_alive().await {
+                server.end().await?;
+            }
+        }
+        Ok(())
+    }
+
     /// The environment that turns any AWS tool to this sandbox, as [`DEFAULT_ACCOUNT`] in this region.
     pub fn env(&self, region: &str) -> BTreeMap<&'static str, String> {
         BTreeMap::from([
@@ -293,7 +365,8 @@ impl SandboxError {
             }
             Self::NotRunning { .. } => "Start it with `platctl sandbox start`.".into(),
             Self::Refused { .. } => "Restart it with `platctl sandbox stop` and `platctl sandbox start`.".into(),
-            Self::Io { .. } => return None,
+            Self::NotLoopback { .. } => "Listen at `127.0.0.1:0`.".into(),
+            Self::Listen { .. } | Self::Io { .. } => return None,
         })
     }
 }
@@ -380,7 +453,7 @@ mod tests {
     fn options_are_told_in_seconds() {
         let typical = Typical { create: Duration::from_millis(1500), ..Typical::default() };
         let durations = BTreeMap::from([("AWS::EC2::VPC".to_owned(), typical)]);
-        let json = Options { speed: 2.0, durations }.to_json().to_string();
+        let json = Options { speed: 2.0, durations, program: None }.to_json().to_string();
         assert_eq!(
             json,
             r#"{"durations":{"AWS::EC2::VPC":{"create":1.5,"delete":0.0,"update":0.0}},"speed":2.0}"#

@@ -12,6 +12,8 @@ mod engine;
 mod failures;
 mod final_snapshots;
 mod kinds;
+mod kube_api;
+mod kubernetes;
 mod laws;
 mod protection;
 mod reads;

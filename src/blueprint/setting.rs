@@ -68,6 +68,22 @@ impl Blueprint {
         paths
     }
 
+    /// Where the component at a path is written.
+    pub(crate) fn place_of(&self, component: &str) -> Option<Span> {
+        if let Some((region, component)) =
+            component.strip_prefix("regions.").and_then(|it| it.split_once('.'))
+        {
+            let (_, part) = self.regions.iter().find(|(name, _)| name.as_str() == region)?;
+            return part.place_of(component);
+        }
+        let (section, name) = match component.split_once('.') {
+            Some((section, name)) => (section, Some(name)),
+            None => (component, None),
+        };
+        let node = self.written.root.get(section)?;
+        Some(name.map_or(node, |name| node.get(name).unwrap_or(node)).span)
+    }
+
     /// What the component at a path says; `None` if there is none.
     pub fn settings(&self, component: &str) -> Option<Vec<Setting>> {
         if let Some((region, component)) =

@@ -43,8 +43,12 @@ const SANDBOX: &str = "default";
 impl Connection {
     /// Connects to AWS, or to the sandbox, which is started if it must be.
     pub(crate) async fn open(ui: &Ui, common: &Common, region: &str) -> Result<Self, CommandError> {
-        let mut options =
-            Options { region: region.into(), sandbox: None, speed: 1.0, kubeconfig: None };
+        let mut options = Options {
+            region: region.into(),
+            sandbox: None,
+            speed: 1.0,
+            kubeconfig: common.kubeconfig.clone(),
+        };
         if common.sandbox {
             let running = start_sandbox(ui, None).await?;
             let access_key_id = sandbox::access_key_id(sandbox::DEFAULT_ACCOUNT);
@@ -96,7 +100,8 @@ pub(crate) async fn start_sandbox(ui: &Ui, speed: Option<f64>) -> Result<Running
             (kind.name().to_owned(), sandbox::Typical { create, update, delete })
         })
         .collect();
-    let options = sandbox::Options { speed, durations };
+    let program = std::env::current_exe().ok();
+    let options = sandbox::Options { speed, durations, program };
     let remarks = ui.clone();
     let progress = move |doing: &str| remarks.remark(format_args!("{doing} ..."));
     Ok(sandbox.start(&options, &progress).await?)

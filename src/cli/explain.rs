@@ -57,7 +57,7 @@ struct Explained {
 
 impl Explained {
     fn load(ui: &Ui, common: &Common, path: &Path) -> Result<Self, CommandError> {
-        let selection = Selection { environment: common.env.as_deref(), sets: &common.sets };
+        let selection = Selection { environment: common.env.as_deref(), sets: &common.sets() };
         let Loaded { blueprint, diagnostics, sources } = blueprint::load(path, selection);
         let Some(blueprint) = blueprint else {
             return Err(CommandError::Blueprint { diagnostics, sources });

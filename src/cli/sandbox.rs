@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -15,6 +17,7 @@ use super::ui::Ui;
 use crate::report::json::FORMAT;
 use crate::report::words;
 use crate::sandbox::Running;
+use crate::sandbox::kube::{self, Options};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -35,6 +38,22 @@ pub(crate) enum Command {
         /// The region that the tools take by default
         #[arg(long, default_value = "eu-west-1")]
         region: String,
+    },
+    /// Be the server of Kubernetes, until it is asked to stop
+    #[command(hide = true)]
+    ServeKubernetes {
+        /// Where, on the loopback interface
+        #[arg(long)]
+        listen: SocketAddr,
+        /// Where to tell the port
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// How many times faster than a real cluster it lives
+        #[arg(long, value_parser = speed)]
+        speed: f64,
+        /// The identity that it tells
+        #[arg(long)]
+        instance: String,
     },
 }
 
@@ -73,6 +92,11 @@ pub(crate) async fn run(ui: &Ui, common: &Common, command: &Command) -> Result<E
             sandbox.reset().await?;
             forget(common)?;
             status(ui, sandbox.status().await?.as_ref());
+        }
+        Command::ServeKubernetes { listen, data, speed, instance } => {
+            let options =
+                Options { speed: *speed, instance: instance.clone(), ..Options::default() };
+            kube::process::run(*listen, data, options).await?;
         }
         Command::Status => status(ui, user_sandbox()?.status().await?.as_ref()),
         Command::Env { region } => {

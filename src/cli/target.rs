@@ -44,7 +44,7 @@ pub(crate) struct Target {
 impl Target {
     /// Reads the blueprint; shows its warnings.
     pub(crate) fn load(ui: &Ui, common: &Common, path: &Path) -> Result<Self, CommandError> {
-        let selection = Selection { environment: common.env.as_deref(), sets: &common.sets };
+        let selection = Selection { environment: common.env.as_deref(), sets: &common.sets() };
         let Loaded { blueprint, diagnostics, sources } = blueprint::load(path, selection);
         let Some(blueprint) = blueprint else {
             return Err(CommandError::Blueprint { diagnostics, sources });

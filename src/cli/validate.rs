@@ -34,8 +34,8 @@ pub(crate) fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, Command
     let path = &args.blueprint.blueprint;
     let environment = common.env.as_deref();
     let loaded = match environment {
-        Some(_) => blueprint::load(path, Selection { environment, sets: &common.sets }).into(),
-        None => blueprint::validate(path, &common.sets),
+        Some(_) => blueprint::load(path, Selection { environment, sets: &common.sets() }).into(),
+        None => blueprint::validate(path, &common.sets()),
     };
     let Validated { blueprints, mut diagnostics, sources } = loaded;
     let mut problems = problems(&blueprints);

@@ -105,6 +105,16 @@ impl Cx {
         Ok(Some(self.clusters.put(name, api)))
     }
 
+    /// A token that the API of an EKS cluster of the region takes for who we are.
+    pub async fn cluster_token(&self, name: &str) -> Result<String, Fault> {
+        let credentials = self.clusters.credentials.clone();
+        let credentials = credentials
+            .ok_or_else(|| Fault::new(Class::Credentials, "there are no credentials"))?;
+        let partition = &self.account().await?.partition;
+        let arn = format!("arn:{partition}:eks:{}::cluster/{name}", self.region);
+        Tokens::new(credentials, &self.region, &arn, name).current().await
+    }
+
     /// A cluster of that name may be another one from now on.
     pub fn forget_cluster(&self, name: &str) {
         self.clusters.forget(name);

@@ -25,6 +25,7 @@ mod cache;
 mod cdn;
 mod certificate;
 mod cluster;
+mod custom;
 mod dashboard;
 mod database;
 mod delivery;
@@ -109,6 +110,8 @@ pub fn compile(blueprint: &Blueprint, account: &Account) -> Result<Graph, Vec<Di
         builder.override_properties(&address.address(), &properties.value.value);
     }
     objects::order(&mut builder);
+    let wrong = custom::check(&builder);
+    builder.errors.extend(wrong);
     let addresses: Vec<String> = builder.addresses().map(ToString::to_string).collect();
     builder.build().map_err(|errors| {
         errors.iter().map(|error| problem::diagnostic(blueprint, error, &addresses)).collect()

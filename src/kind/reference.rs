@@ -105,7 +105,7 @@ pub fn is_open(value: &Value) -> bool {
 }
 
 /// `spec` with a text in place of every open value, so that it decodes as a typed spec, and what the texts stand for.
-pub(super) fn mask(spec: &Value) -> (Value, BTreeMap<String, Value>) {
+pub(crate) fn mask(spec: &Value) -> (Value, BTreeMap<String, Value>) {
     let mut masked = BTreeMap::new();
     (replace_open(spec, &mut masked), masked)
 }

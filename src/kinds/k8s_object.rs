@@ -90,7 +90,11 @@ pub fn find(name: &str) -> Option<&'static dyn AnyKind> {
 /// Group, version and kind of a kind's name.
 pub fn parts(name: &str) -> Option<(&str, &str, &str)> {
     let (api_version, kind) = name.rsplit_once('/')?;
-    let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+    let (group, version) = match api_version.rsplit_once('/') {
+        Some(("", _)) => return None,
+        Some(named) => named,
+        None => ("", api_version),
+    };
     let is_version = version.strip_prefix('v').is_some_and(|rest| {
         rest.starts_with(|c: char| c.is_ascii_digit())
             && rest.chars().all(|c| c.is_ascii_alphanumeric())
@@ -567,7 +571,9 @@ mod tests {
         assert_eq!(parts("apps/v1/Deployment"), Some(("apps", "v1", "Deployment")));
         let name = "networking.istio.io/v1beta1/Gateway";
         assert_eq!(parts(name), Some(("networking.istio.io", "v1beta1", "Gateway")));
-        for other in ["AWS::EC2::VPC", "Namespace", "v1/namespace", "apps/Deployment", "a/b/c/D"] {
+        for other in
+            ["AWS::EC2::VPC", "Namespace", "v1/namespace", "apps/Deployment", "a/b/c/D", "/v1/Pod"]
+        {
             assert_eq!(parts(other), None, "{other}");
         }
         assert_eq!(find("apps/v1/Deployment").unwrap().name(), "apps/v1/Deployment");

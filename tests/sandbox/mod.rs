@@ -30,7 +30,7 @@ async fn it_starts_is_reused_and_stops() {
 
     let typical = Typical { create: Duration::from_mins(1), ..Typical::default() };
     let durations = BTreeMap::from([("AWS::EC2::VPC".to_owned(), typical)]);
-    let faster = Options { speed: 1000.0, durations };
+    let faster = Options { speed: 1000.0, durations, program: None };
     let again = sandbox.start(&faster, QUIET).await.unwrap();
     assert_eq!((again.pid, &again.endpoint), (first.pid, &first.endpoint), "the same server");
     assert!(health(&first).unwrap().contains("\"speed\": 1000.0"));

@@ -32,7 +32,8 @@ async fn the_sdk_reads_every_reply_and_every_error() {
         "AWS::RDS::DBInstance",
     ];
     let durations: BTreeMap<_, _> = kinds.map(|kind| (kind.to_owned(), typical)).into();
-    let running = sandbox.start(&Options { speed: 300.0, durations }, QUIET).await.unwrap();
+    let running =
+        sandbox.start(&Options { speed: 300.0, durations, program: None }, QUIET).await.unwrap();
     let cx = cloud(&running).await;
     assert_eq!(cx.account().await.unwrap().id, "400000000001");
 

@@ -55,7 +55,11 @@ impl Server {
                 kind.typical(&serde_json::Value::Null);
             (kind.name().to_owned(), Typical { create, update, delete })
         };
-        let options = Options { speed: SPEED, durations: KINDS.iter().map(typical).collect() };
+        let options = Options {
+            speed: SPEED,
+            durations: KINDS.iter().map(typical).collect(),
+            program: platctl(),
+        };
         let running = runtime().block_on(sandbox.start(&options, &|_| {})).unwrap();
         Self { sandbox, running }
     }
@@ -71,6 +75,11 @@ impl Drop for Server {
         // A server that is gone already is as good.
         let _ = runtime().block_on(self.sandbox.stop());
     }
+}
+
+/// The platctl that serves Kubernetes.
+fn platctl() -> Option<PathBuf> {
+    Some(env!("CARGO_BIN_EXE_platctl").into())
 }
 
 fn runtime() -> tokio::runtime::Runtime {

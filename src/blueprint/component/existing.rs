@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::network::Tier;
 use crate::blueprint::check::Check;
-use crate::blueprint::decode::schema;
+use crate::blueprint::decode::{Decode, Decoder, schema};
+use crate::blueprint::node::{Node, Value};
+use crate::blueprint::shape::Shape;
 use crate::blueprint::value::{Arn, CloudId, DomainName, Name};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Span, Spanned};
@@ -14,8 +16,8 @@ schema! {
     pub struct Existing("what exists") {
         /// A VPC with its subnets, in place of `network`.
         pub network: Option<Spanned<ExistingNetwork>>,
-        /// The name of an EKS cluster, in place of `cluster`.
-        pub cluster: Option<Spanned<CloudId>>,
+        /// A cluster, in place of `cluster`: an EKS cluster by its name, or a context of a kubeconfig file.
+        pub cluster: Option<Spanned<ExistingCluster>>,
         /// Hosted zones by their domain names; `dns` may add records to them.
         pub zones: BTreeMap<DomainName, Spanned<CloudId>>,
         /// Certificates of ACM.
@@ -34,6 +36,44 @@ schema! {
         pub vpc: Spanned<CloudId>,
         /// The ids of its subnets by their tiers, one in each zone.
         pub subnets: Spanned<BTreeMap<Tier, Spanned<Vec<Spanned<CloudId>>>>>,
+    }
+}
+
+/// A cluster that others own.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ExistingCluster {
+    /// An EKS cluster of the blueprint's region.
+    Eks(CloudId),
+    /// A context of the kubeconfig file.
+    Context(String),
+}
+
+schema! {
+    /// A cluster of a kubeconfig file.
+    pub struct KubeContext("a context") {
+        /// The name of the context.
+        pub context: Spanned<String>,
+    }
+}
+
+impl Decode for ExistingCluster {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        if matches!(node.value, Value::Mapping(_)) {
+            let KubeContext { context } = KubeContext::decode(node, decoder)?;
+            if context.value.is_empty() || context.value.contains('|') {
+                decoder.report(
+                    Diagnostic::error("that cannot be the name of a context")
+                        .at(context.span, "is empty or holds `|`"),
+                );
+                return None;
+            }
+            return Some(Self::Context(context.value));
+        }
+        CloudId::decode(node, decoder).map(Self::Eks)
+    }
+
+    fn shape() -> Shape {
+        Shape::Either(vec![<CloudId as Decode>::shape(), KubeContext::shape()])
     }
 }
 

@@ -7,6 +7,7 @@ use crate::blueprint::decode::{Decode, Decoder, Invalid};
 use crate::blueprint::node::Node;
 use crate::blueprint::shape::Shape;
 use crate::blueprint::value::{ensure, word};
+use crate::kinds::k8s_object::is_object;
 use crate::source::Span;
 
 word! {
@@ -35,11 +36,12 @@ word! {
 
 word! {
     /// A resource type of CloudFormation.
-    pub struct KindName("a CloudFormation type", ["AWS::EC2::VPC"], |text| {
+    pub struct KindName("a CloudFormation type or a kind of Kubernetes", ["AWS::EC2::VPC", "apps/v1/Deployment"], |text| {
         let parts: Vec<&str> = text.split("::").collect();
         let named = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric());
-        ensure(parts.len() == 3 && parts.iter().all(named), "must be `AWS::Service::Type`")
-    }, "[A-Za-z0-9]+(::[A-Za-z0-9]+){2}");
+        let of_aws = parts.len() == 3 && parts.iter().all(named);
+        ensure(of_aws || is_object(text), "must be `AWS::Service::Type`, or `group/version/Kind` for Kubernetes")
+    }, "[A-Za-z0-9]+(::[A-Za-z0-9]+){2}|([a-z0-9.-]+/)?v[0-9][A-Za-z0-9]*/[A-Z][A-Za-z0-9]*");
 }
 
 word! {

@@ -2,7 +2,7 @@
 
 use super::{Compiler, certificate, cluster, dns, key, secret, subnet};
 use crate::address::{Address, PhysicalId};
-use crate::blueprint::component::existing::Existing;
+use crate::blueprint::component::existing::{Existing, ExistingCluster};
 
 impl Compiler<'_> {
     pub(super) fn existing(&mut self, existing: &Existing) {
@@ -15,7 +15,7 @@ impl Compiler<'_> {
                 }
             }
         }
-        if let Some(name) = &existing.cluster {
+        if let Some(ExistingCluster::Eks(name)) = existing.cluster.as_ref().map(|it| &it.value) {
             self.exists(&cluster::address(), "AWS::EKS::Cluster", name.as_str());
         }
         for (domain, id) in &existing.zones {

@@ -4,12 +4,17 @@
 //! service account, volumes, role), behind the definition and the controllers of its kind, and behind the webhooks that
 //! judge it. A destruction goes the other way: custom resources before their controllers, all before the cluster.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use super::{Compiler, cluster, get};
 use crate::address::Address;
+use crate::blueprint::component::existing::ExistingCluster;
+use crate::cloud::kube::KUBECONFIG;
 use crate::graph::{Added, Builder, strengthen};
 use crate::kind::{Need, reference};
 use crate::kinds::k8s_object;
@@ -17,9 +22,10 @@ use crate::kinds::k8s_object;
 impl Compiler<'_> {
     /// The value of `cluster` of the objects of this blueprint.
     pub(super) fn cluster_of_objects(&self) -> Value {
-        match &self.blueprint.existing.cluster {
+        match self.blueprint.existing.cluster.as_ref().map(|it| &it.value) {
             // What others own is not made by this plan: its name is known, whatever happens.
-            Some(existing) => json!(existing.as_str()),
+            Some(ExistingCluster::Eks(name)) => json!(name.as_str()),
+            Some(ExistingCluster::Context(name)) => json!(format!("{KUBECONFIG}{name}")),
             None => get(&cluster::address(), "Name"),
         }
     }

@@ -127,7 +127,9 @@ fn component_place(
     component: &str,
     place: impl Fn(&crate::blueprint::component::resource::Resource) -> Span,
 ) -> Option<Span> {
-    let name = component.strip_prefix("resources.")?;
+    let Some(name) = component.strip_prefix("resources.") else {
+        return blueprint.place_of(component);
+    };
     let found = blueprint.resources.iter().find(|(it, _)| it.as_str() == name);
     found.map(|(_, resource)| place(resource))
 }

@@ -21,6 +21,19 @@ VERSIONS = ["1.29", "1.30", "1.31", "1.32", "1.33", "1.34"]
 DEFAULT_VERSION = "1.33"
 
 
+class Kubernetes:
+    """Where the clusters' own API answers, if anything serves it; the server is told (`server`)."""
+
+    url = None
+
+    @classmethod
+    def endpoint(cls, call, name, identity):
+        """A cluster that is made anew under its name is another one, so its identity is part of the endpoint."""
+        if cls.url:
+            return f"{cls.url}/clusters/{call.account}/{call.region}/{name}/{identity.lower()}"
+        return f"https://{identity}.gr7.{call.region}.eks.amazonaws.com"
+
+
 class Cluster:
     """A cluster and all that lives and dies with it; `doc` and the entries of the tables have the shapes of the API."""
 

@@ -19,6 +19,7 @@ from eks import (
     DEFAULT_VERSION,
     VERSIONS,
     Cluster,
+    Kubernetes,
     clusters,
     find,
     idle,
@@ -104,7 +105,7 @@ def create_cluster(call):
     def active():
         identity = uuid.uuid4().hex.upper()
         doc["status"] = "ACTIVE"
-        doc["endpoint"] = f"https://{identity}.gr7.{call.region}.eks.amazonaws.com"
+        doc["endpoint"] = Kubernetes.endpoint(call, name, identity)
         doc["identity"] = {"oidc": {"issuer": f"https://oidc.eks.{call.region}.amazonaws.com/id/{identity}"}}
         doc["certificateAuthority"] = {"data": _certificate_authority()}
         doc["resourcesVpcConfig"]["clusterSecurityGroupId"] = group.id

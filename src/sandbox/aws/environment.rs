@@ -8,7 +8,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
-use super::{short, tail, without_passphrases};
+use super::short;
+use crate::sandbox::server::{tail, without_passphrases};
 use crate::sandbox::{SandboxError, lock};
 
 /// The oldest Python that moto and the extension run on.

@@ -3,7 +3,7 @@
 usage: server.py OPTIONS.json
 
 Options: `instance` (its identity), `version`, `speed` (how many times faster than AWS), `durations` (see `clock`),
-`ready` (the file that gets `{"pid", "port"}` once the server answers). Beside AWS's APIs and moto's `/moto-api/` it has
+`ready` (the file that gets `{"pid", "port"}` once the server answers), `kubernetes` (where clusters of EKS answer, or null). Beside AWS's APIs and moto's `/moto-api/` it has
 `GET /platctl/health` and `POST /platctl/{advance,configure,reset,stop}`.
 """
 
@@ -65,6 +65,7 @@ import elasticache
 import elasticache_groups
 import dynamodb
 import ssm
+import eks
 import eks_access
 import eks_addons
 import eks_clusters
@@ -161,6 +162,7 @@ def main():
     # moto warns of every code that the service model lacks; AWS has many such.
     warnings.filterwarnings("ignore", message="Exception.*does not match an error shape")
     CLOCK.configure(options["speed"], options["durations"])
+    eks.Kubernetes.url = options.get("kubernetes")
     forget_on_reset()
     wire.install()
     server = make_server("127.0.0.1", 0, Sandbox(options), threaded=True, request_handler=Handler)

@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// No reply of a control endpoint is longer than a line.
 const MAX_REPLY_BYTES: u64 = 64 * 1024;
 
-pub(in crate::sandbox) struct Control<'a> {
+pub(super) struct Control<'a> {
     endpoint: &'a str,
 }
 
@@ -24,12 +24,12 @@ struct Health {
 }
 
 impl<'a> Control<'a> {
-    pub(in crate::sandbox) fn new(endpoint: &'a str) -> Self {
+    pub(super) fn new(endpoint: &'a str) -> Self {
         Self { endpoint }
     }
 
     /// Whether the instance itself answers, and not something else that has come to listen there.
-    pub(in crate::sandbox) async fn is(&self, instance: &str) -> bool {
+    pub(super) async fn is(&self, instance: &str) -> bool {
         match self.send("GET /platctl/health", "").await {
             Ok((200, body)) => serde_json::from_str::<Health>(&body)
                 .is_ok_and(|health| health.instance == instance),
@@ -37,11 +37,7 @@ impl<'a> Control<'a> {
         }
     }
 
-    pub(in crate::sandbox) async fn post(
-        &self,
-        path: &str,
-        json: &str,
-    ) -> Result<(), SandboxError> {
+    pub(super) async fn post(&self, path: &str, json: &str) -> Result<(), SandboxError> {
         let request = format!("POST {path}");
         match self.send(&request, json).await {
             Ok((200, _)) => Ok(()),

@@ -1,0 +1,262 @@
+//! Objects of Kubernetes through every stage: planned, applied, compared, healed, destroyed, on a cluster of the sandbox.
+
+mod drift;
+mod life;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::{Method, Request};
+use platctl::address::Address;
+use platctl::graph::{Builder, Graph};
+use serde_json::{Value, json};
+
+use crate::support::{REGION, Server, TestStack};
+
+const CLUSTER: &str = "play";
+
+fn get(address: &str, output: &str) -> Value {
+    json!({"Fn::GetAtt": [address, output]})
+}
+
+/// A stack with a cluster, and somebody else with access to it.
+struct Play {
+    stack: TestStack,
+}
+
+impl Play {
+    async fn new(server: &Server) -> Self {
+        Self { stack: TestStack::new(server, CLUSTER).await }
+    }
+
+    /// The cluster, and these objects on it: address, kind, manifest.
+    fn graph(&self, objects: &[(&str, &str, Value)]) -> Graph {
+        let mut builder = self.stack.builder();
+        cluster(&mut builder);
+        for (address, kind, manifest) in objects {
+            let mut spec = manifest.clone();
+            spec["cluster"] = get("cluster/cluster", "Name");
+            let added = builder.add(address.parse().unwrap(), kind, spec);
+            if let Some(namespace) = manifest["metadata"]["namespace"].as_str() {
+                let needed = |(_, kind, it): &&(&str, &str, Value)| {
+                    *kind == "v1/Namespace" && it["metadata"]["name"] == namespace
+                };
+                if let Some((at, ..)) = objects.iter().find(needed) {
+                    added.after(&at.parse().unwrap());
+                }
+            }
+        }
+        builder.build().unwrap()
+    }
+
+    /// Somebody else's request, as a field manager of that name.
+    async fn others(
+        &self,
+        manager: &str,
+        method: Method,
+        path: &str,
+        patch: Option<Value>,
+    ) -> Value {
+        let cx = self.stack.aws.region(REGION);
+        let cluster = cx.describe_cluster(CLUSTER).await.unwrap().unwrap();
+        let token = cx.cluster_token(CLUSTER).await.unwrap();
+        let config = kube::Config::new(cluster.endpoint().unwrap().parse().unwrap());
+        let client = kube::Client::try_from(config).unwrap();
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{path}{separator}fieldManager={manager}"))
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/merge-patch+json");
+        let body = patch.map(|it| it.to_string()).unwrap_or_default();
+        client.request(request.body(body.into_bytes()).unwrap()).await.unwrap()
+    }
+
+    async fn edit(&self, path: &str, patch: Value) {
+        self.others("kubectl-edit", Method::PATCH, path, Some(patch)).await;
+    }
+
+    /// The calls to Kubernetes since the snapshot.
+    fn calls_since(&self, before: &platctl::cloud::CallsSince) -> BTreeMap<String, u64> {
+        let now = self.stack.aws.calls().snapshot();
+        let of = |calls: &platctl::cloud::CallsSince| {
+            calls.get("kubernetes").cloned().unwrap_or_default()
+        };
+        let before = of(before);
+        let mut since = of(&now);
+        for (action, count) in &mut since {
+            *count -= before.get(action).copied().unwrap_or_default();
+        }
+        since.retain(|_, count| *count > 0);
+        since
+    }
+}
+
+/// A VPC with two subnets, and a cluster in it.
+fn cluster(builder: &mut Builder) {
+    let mut add = |at: &str, kind: &str, spec: Value| {
+        builder.add(at.parse::<Address>().unwrap(), kind, spec);
+    };
+    add("net/vpc", "AWS::EC2::VPC", json!({"CidrBlock": "10.0.0.0/16"}));
+    for (name, cidr) in [("a", "10.0.1.0/24"), ("b", "10.0.2.0/24")] {
+        let spec = json!({
+            "VpcId": get("net/vpc", "VpcId"), "CidrBlock": cidr,
+            "AvailabilityZone": format!("{REGION}{name}"),
+        });
+        add(&format!("net/{name}"), "AWS::EC2::Subnet", spec);
+    }
+    let trust = json!({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "eks.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    });
+    let role = json!({"RoleName": "play-cluster", "AssumeRolePolicyDocument": trust});
+    add("cluster/role", "AWS::IAM::Role", role);
+    let spec = json!({
+        "Name": CLUSTER,
+        "RoleArn": get("cluster/role", "Arn"),
+        "ResourcesVpcConfig": {"SubnetIds": [get("net/a", "SubnetId"), get("net/b", "SubnetId")]},
+        "AccessConfig": {
+            "AuthenticationMode": "API", "BootstrapClusterCreatorAdminPermissions": true,
+        },
+    });
+    add("cluster/cluster", "AWS::EKS::Cluster", spec);
+}
+
+/// One object of every sort that blueprints make, each at an address of its kind.
+fn all_sorts() -> Vec<(&'static str, &'static str, Value)> {
+    let of = |name: &str| json!({"name": name, "namespace": "shop"});
+    let pods = |name: &str| {
+        json!({
+            "metadata": {"labels": {"app": name}},
+            "spec": {"serviceAccountName": "api", "containers": [{
+                "name": "main", "image": "registry.example.com/api:1",
+                "ports": [{"containerPort": 8080}],
+                "env": [{"name": "MODE", "value": "fast"}],
+                "resources": {"requests": {"cpu": 0.5, "memory": "1024Mi"}},
+            }]},
+        })
+    };
+    let selector = |name: &str| json!({"matchLabels": {"app": name}});
+    let schema = json!({"type": "object", "properties": {"spec": {
+        "type": "object", "properties": {"size": {"type": "integer"}, "tags": {"type": "array", "items": {"type": "string"}}},
+    }}});
+    vec![
+        ("k8s/namespace", "v1/Namespace", json!({"metadata": {"name": "shop"}})),
+        (
+            "k8s/quota",
+            "v1/ResourceQuota",
+            json!({"metadata": of("all"), "spec": {"hard": {"pods": "100"}}}),
+        ),
+        (
+            "k8s/limits",
+            "v1/LimitRange",
+            json!({"metadata": of("all"), "spec": {"limits": [{"type": "Container", "default": {"cpu": "1"}}]}}),
+        ),
+        ("k8s/account", "v1/ServiceAccount", json!({"metadata": of("api")})),
+        (
+            "k8s/config",
+            "v1/ConfigMap",
+            json!({"metadata": of("api"), "data": {"a": "1", "EMPTY": ""}}),
+        ),
+        (
+            "k8s/role",
+            "rbac.authorization.k8s.io/v1/Role",
+            json!({"metadata": of("api"), "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]}),
+        ),
+        (
+            "k8s/binding",
+            "rbac.authorization.k8s.io/v1/RoleBinding",
+            json!({
+                "metadata": of("api"),
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "api"},
+                "subjects": [{"kind": "ServiceAccount", "name": "api", "namespace": "shop"}],
+            }),
+        ),
+        (
+            "k8s/deployment",
+            "apps/v1/Deployment",
+            json!({"metadata": of("api"), "spec": {"replicas": 2, "selector": selector("api"), "template": pods("api"), "strategy": {}}}),
+        ),
+        (
+            "k8s/stateful-set",
+            "apps/v1/StatefulSet",
+            json!({"metadata": of("store"), "spec": {"serviceName": "api", "selector": selector("store"), "template": pods("store")}}),
+        ),
+        (
+            "k8s/daemon-set",
+            "apps/v1/DaemonSet",
+            json!({"metadata": of("agent"), "spec": {"selector": selector("agent"), "template": pods("agent")}}),
+        ),
+        (
+            "k8s/job",
+            "batch/v1/Job",
+            json!({"metadata": of("once"), "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "registry.example.com/api:1"}]}}}}),
+        ),
+        (
+            "k8s/cron-job",
+            "batch/v1/CronJob",
+            json!({"metadata": of("nightly"), "spec": {"schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "registry.example.com/api:1"}]}}}}}}),
+        ),
+        (
+            "k8s/service",
+            "v1/Service",
+            json!({"metadata": of("api"), "spec": {"selector": {"app": "api"}, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}}),
+        ),
+        (
+            "k8s/scale",
+            "autoscaling/v2/HorizontalPodAutoscaler",
+            json!({"metadata": of("api"), "spec": {
+                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "store"}, "minReplicas": 1, "maxReplicas": 5,
+                "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}}],
+            }}),
+        ),
+        (
+            "k8s/disruption",
+            "policy/v1/PodDisruptionBudget",
+            json!({"metadata": of("api"), "spec": {"maxUnavailable": 1, "selector": selector("api")}}),
+        ),
+        (
+            "k8s/policy",
+            "networking.k8s.io/v1/NetworkPolicy",
+            json!({"metadata": of("api"), "spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"ports": [{"port": 8080}]}]}}),
+        ),
+        (
+            "k8s/class",
+            "storage.k8s.io/v1/StorageClass",
+            json!({"metadata": {"name": "gp3"}, "provisioner": "ebs.csi.aws.com", "parameters": {"type": "gp3"}}),
+        ),
+        (
+            "k8s/definition",
+            "apiextensions.k8s.io/v1/CustomResourceDefinition",
+            json!({"metadata": {"name": "things.example.com"}, "spec": {
+                "group": "example.com", "scope": "Namespaced", "names": {"kind": "Thing", "plural": "things", "singular": "thing", "listKind": "ThingList"},
+                "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}],
+            }}),
+        ),
+        (
+            "k8s/thing",
+            "example.com/v1/Thing",
+            json!({"metadata": of("a"), "spec": {"size": 1, "tags": ["x", "y"]}}),
+        ),
+    ]
+}
+
+fn plan_lines(plan: &platctl::plan::Plan) -> Vec<String> {
+    let changes = plan.changes.iter().filter(|(_, change)| change.is_change());
+    let line = |(address, change): (&Address, &platctl::plan::Change)| {
+        let paths: Vec<&str> = change.fields.iter().map(|field| field.path.as_str()).collect();
+        format!("{} {address} {}", change.action.glyph(), paths.join(" ")).trim_end().to_owned()
+    };
+    changes.map(line).collect()
+}
+
+/// Keeps what the compiler would say needs something: here the order is said by hand.
+fn ordered(play: &Play, objects: &[(&str, &str, Value)]) -> Arc<Graph> {
+    let mut graph = play.graph(objects);
+    let definition: Address = "k8s/definition".parse().unwrap();
+    let thing: Address = "k8s/thing".parse().unwrap();
+    if let Some(node) = graph.nodes.get_mut(&thing) {
+        node.needs.insert(definition, platctl::kind::Need::Ready);
+    }
+    Arc::new(graph)
+}
