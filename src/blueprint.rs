@@ -545,7 +545,7 @@ impl Blueprint {
 
     /// The name of the cluster, ours or not.
     pub fn cluster_name(&self) -> &str {
-        self.existing.cluster.as_ref().map_or(&self.stack, |it| it.as_str())
+        self.existing.cluster.as_ref().map_or(&self.stack, |it| it.value.name())
     }
 
     /// Whether there is a cluster, ours or not.

@@ -166,13 +166,13 @@ enum Command {
     Kinds(kinds::Args),
     /// Print the JSON Schema of the blueprint, for editors
     Schema,
+    /// Show which versions of Kubernetes EKS has, and which charts run on which
+    Versions(versions::Args),
     /// Write what `kubectl` needs to reach the blueprint's cluster
     Kubeconfig(kubeconfig::Args),
     /// Print a token for the API of an EKS cluster
     #[command(hide = true)]
     KubeToken(kubeconfig::TokenArgs),
-    /// Show which versions of Kubernetes EKS has, and which charts run on which
-    Versions(versions::Args),
     /// Manage the rehearsal cloud on this machine
     #[command(subcommand)]
     Sandbox(sandbox::Command),
@@ -217,9 +217,9 @@ fn execute_command(ui: &Ui, common: &Common, command: Command) -> Result<Exit, C
         Command::Explain(args) => explain::run(ui, common, &args),
         Command::Kinds(args) => kinds::run(ui, &args),
         Command::Schema => Ok(schema::run(ui)),
+        Command::Versions(args) => versions::run(ui, &args),
         Command::Kubeconfig(args) => block_on(kubeconfig::run(ui, common, &args)),
         Command::KubeToken(args) => block_on(kubeconfig::token(ui, common, &args)),
-        Command::Versions(args) => Ok(versions::run(ui, &args)),
         Command::Sandbox(command) => block_on(sandbox::run(ui, common, &command)),
         Command::Completions(args) => Ok(completions::run(ui, &args, &mut Cli::command())),
     }

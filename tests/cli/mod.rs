@@ -86,7 +86,7 @@ impl Ended {
 }
 
 /// Every command, for sweeps.
-const COMMANDS: [&str; 32] = [
+const COMMANDS: [&str; 34] = [
     "",
     "init",
     "validate",
@@ -113,6 +113,7 @@ const COMMANDS: [&str; 32] = [
     "kinds",
     "schema",
     "versions",
+    "kubeconfig",
     "sandbox",
     "sandbox start",
     "sandbox stop",
@@ -135,6 +136,39 @@ fn every_command_has_help() {
     insta::assert_snapshot!(helps.concat());
     insta::assert_snapshot!("help", run.run("--help").stdout);
     insta::assert_snapshot!("help_apply", run.run("apply --help").stdout);
+}
+
+#[test]
+fn versions_of_kubernetes_are_refused_once_they_have_ended() {
+    let text = r#"
+apiVersion: platctl.dev/v1
+kind: Blueprint
+name: shop
+region: eu-west-1
+network: {cidr: 10.0.0.0/16, zones: 2, nat: none, subnets: {private: [10.0.1.0/24, 10.0.2.0/24]}}
+cluster: {version: "1.33"}
+"#;
+    let run = Run::new().file("platctl.yaml", text);
+    let on = |day: &str| {
+        Ended::of(&run.command("validate").env("SOURCE_DATE_EPOCH", day).output().unwrap())
+    };
+    let (before, charged, gone) = (on("1785283199"), on("1785283200"), on("1816819200"));
+    assert_eq!((before.exit, before.stderr.as_str()), (0, ""));
+    assert_eq!((charged.exit, gone.exit), (0, 3));
+    insta::assert_snapshot!("version_in_extended_support", charged.stderr);
+    insta::assert_snapshot!("version_out_of_support", gone.stderr);
+}
+
+#[test]
+fn the_version_matrix_is_shown() {
+    let run = Run::new();
+    insta::assert_snapshot!("versions_karpenter", run.run("versions karpenter").stdout);
+    let all = run.run("versions --json").json();
+    assert!(all["charts"]["cert-manager"][0]["source"].as_str().unwrap().starts_with("https://"));
+    assert!(run.run("versions").stdout.contains("standard support until 2026-07-29"));
+    let unknown = run.run("versions karpentr");
+    assert_eq!(unknown.exit, 1);
+    assert!(unknown.stderr.contains("Did you mean `karpenter`?"), "{}", unknown.stderr);
 }
 
 #[test]

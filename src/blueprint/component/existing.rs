@@ -56,6 +56,16 @@ schema! {
     }
 }
 
+impl ExistingCluster {
+    /// What it is called, wherever that is.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Eks(name) => name.as_str(),
+            Self::Context(name) => name,
+        }
+    }
+}
+
 impl Decode for ExistingCluster {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
         if matches!(node.value, Value::Mapping(_)) {

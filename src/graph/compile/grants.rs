@@ -105,7 +105,6 @@ impl Compiler<'_> {
             | ComponentType::Alarm
             | ComponentType::Dashboard
             | ComponentType::Audit
-            | ComponentType::Platform
             | ComponentType::Resource => Vec::new(),
         }
     }

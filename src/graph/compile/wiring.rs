@@ -17,6 +17,7 @@ use crate::blueprint::component::service::Service;
 use crate::blueprint::component::service::variable::{constant, prefix};
 use crate::blueprint::reference::{Access, ComponentType, Reference};
 use crate::blueprint::value::Name;
+use crate::chart::Rendered;
 use crate::source::{Span, Spanned};
 
 /// What a line of `uses` makes.
@@ -149,6 +150,8 @@ impl Compiler<'_> {
             | ComponentType::Alarm
             | ComponentType::Dashboard
             | ComponentType::Audit
+            | ComponentType::Chart
+            | ComponentType::Manifest
             | ComponentType::Resource => {}
         }
         all
@@ -233,7 +236,7 @@ impl Compiler<'_> {
     }
 
     /// Copies the secrets that a service uses into its namespace.
-    pub(super) fn external_secrets(
+    pub(super) fn copies_of_secrets(
         &mut self,
         name: &Name,
         service: &Service,
@@ -291,7 +294,8 @@ pub fn wiring(blueprint: &Blueprint, account: &Account, path: &str) -> Vec<Wire>
     let mut builder =
         Builder::new(Stack::new(&blueprint.stack), part.region.as_str(), BTreeMap::new());
     builder.enter(&scope, part.region.as_str(), BTreeMap::new());
-    let compiler = Compiler { blueprint: part, home: blueprint, account, builder };
+    let rendered = &Rendered::default();
+    let compiler = Compiler { blueprint: part, home: blueprint, account, rendered, builder };
     let mut wires = compiler.wires(name, service, &part.offers());
     for wire in &mut wires {
         for address in &mut wire.resources {

@@ -64,7 +64,7 @@ impl Compiler<'_> {
         self.service_account(name, service, has_role);
         self.config_map(name, service);
         if let Some(store) = &offers.secret_store {
-            self.external_secrets(name, service, &wires, store);
+            self.copies_of_secrets(name, service, &wires, store);
         }
         self.deployment(name, service, &wires, has_role);
         self.cluster_ip(name, service);

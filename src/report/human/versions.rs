@@ -31,10 +31,6 @@ pub fn versions<'a>(
                 release(one, out)?;
             }
         }
-        if chart.is_some_and(|chart| !components.contains_key(chart)) {
-            let known: Vec<&str> = components.keys().map(String::as_str).collect();
-            writeln!(out, "Nothing is known of it. There are {}.", known.join(", "))?;
-        }
         Ok(())
     })
 }

@@ -151,7 +151,7 @@ impl ArgoCd {
     pub(super) fn check(&self, at: Span, check: &mut Check<'_>) {
         CHART.check(&self.chart, at, check);
         for repository in self.repositories.values() {
-            check.copied_secret(&repository.secret);
+            check.copied_secret(&repository.secret, &self.namespace);
         }
         for application in self.applications.values() {
             self.check_application(application, check);

@@ -15,7 +15,7 @@ use crate::source::{Span, Spanned};
 
 const CHART: Chart = Chart {
     component: "externalDns",
-    repository: "https://kubernetes-sigs.github.io/external-dns/",
+    repository: "https://kubernetes-sigs.github.io/external-dns",
     chart: "external-dns",
 };
 

@@ -12,7 +12,7 @@ use crate::source::{Span, Spanned};
 
 const CHART: Chart = Chart {
     component: "metricsServer",
-    repository: "https://kubernetes-sigs.github.io/metrics-server/",
+    repository: "https://kubernetes-sigs.github.io/metrics-server",
     chart: "metrics-server",
 };
 

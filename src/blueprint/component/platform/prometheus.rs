@@ -57,8 +57,8 @@ impl Prometheus {
         }
         if let Some(grafana) = &self.grafana {
             match &grafana.admin_secret {
-                Some(secret) => check.copied_secret(secret),
-                None => check.needs_external_secrets(grafana.span),
+                Some(secret) => check.copied_secret(secret, &self.namespace),
+                None => check.needs_external_secrets(grafana.span, &self.namespace),
             }
         }
     }

@@ -32,6 +32,8 @@ pub fn prefix(used: &Reference) -> Option<String> {
         | ComponentType::Alarm
         | ComponentType::Dashboard
         | ComponentType::Audit
+        | ComponentType::Chart
+        | ComponentType::Manifest
         | ComponentType::Resource => return None,
     };
     let name = constant(used.name.as_str());

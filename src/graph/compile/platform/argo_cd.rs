@@ -72,7 +72,7 @@ impl Compiler<'_> {
         let cluster_resources = if project.cluster_resources {
             json!([{"group": "*", "kind": "*"}])
         } else {
-            json!([{"group": "", "kind": "Namespace"}])
+            json!([{"group": "*", "kind": "Namespace"}])
         };
         let spec = json!({
             "metadata": {"name": name.as_str(), "namespace": argo.namespace.as_str()},

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{account, compiler_of, component};
 use crate::blueprint::{Blueprint, Selection, load_bytes};
-use crate::chart::ChartUse;
+use crate::chart::{ChartUse, Rendered};
 use crate::graph::compile::compile;
 
 const EXAMPLE: &str = include_str!("../../../../examples/platform.yaml");
@@ -21,7 +21,7 @@ existing:
   cluster: shared
   zones: {example.com: Z0123456789ABCDEFGHIJ}
   secrets: {grafana: shared/grafana}
-  network: {vpc: vpc-0a1b2c3d4e5f67890, subnets: {private: [subnet-0a1b2c3d4e5f67890]}}
+  network: {vpc: vpc-0a1b2c3d4e5f67890, subnets: {private: [subnet-0a1b2c3d4e5f67890, subnet-0a1b2c3d4e5f67891]}}
 databases:
   orders: {engine: postgres, version: "17", class: db.t4g.micro, storage: 20Gi, subnets: private}
 services:
@@ -97,7 +97,7 @@ fn charts(blueprint: &Blueprint) -> Vec<Value> {
 #[test]
 fn one_line_makes_a_component() {
     let blueprint = blueprint(EXAMPLE);
-    assert!(compile(&blueprint, &account()).is_ok());
+    compile(&blueprint, &account(), &Rendered::default()).expect("it compiles");
     insta::assert_json_snapshot!("platform", resources(&blueprint));
     insta::assert_json_snapshot!("platform_charts", charts(&blueprint));
 }
@@ -105,7 +105,7 @@ fn one_line_makes_a_component() {
 #[test]
 fn a_component_can_be_told_more() {
     let blueprint = blueprint(OTHER);
-    compile(&blueprint, &account()).expect("it compiles");
+    compile(&blueprint, &account(), &Rendered::default()).expect("it compiles");
     insta::assert_json_snapshot!("platform_told_more", resources(&blueprint));
     insta::assert_json_snapshot!("platform_told_more_charts", charts(&blueprint));
 }

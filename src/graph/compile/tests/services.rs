@@ -236,7 +236,7 @@ fn secrets_are_copied_once_and_read_by_name() {
     let offers = offers();
     let wires = compiler.wires(name, order, &offers);
     let store = offers.secret_store.expect("there is one");
-    compiler.external_secrets(name, order, &wires, &store);
+    compiler.copies_of_secrets(name, order, &wires, &store);
     insta::assert_json_snapshot!("copies", component(compiler, "services.order"));
 }
 
