@@ -384,6 +384,17 @@ impl SandboxError {
     }
 }
 
+/// Is the server of Kubernetes, on the loopback interface, until it is asked to stop; tells its port in `folder`.
+pub async fn serve_kubernetes(
+    listen: SocketAddr,
+    folder: &Path,
+    speed: f64,
+    instance: &str,
+) -> Result<(), SandboxError> {
+    let options = kube::Options { speed, instance: instance.into(), ..kube::Options::default() };
+    kube::process::run(listen, folder, options).await
+}
+
 /// An access key id of this account: the sandbox reads the account from it, as AWS does.
 pub fn access_key_id(account: &str) -> String {
     format!("AKIA{account}SAND")

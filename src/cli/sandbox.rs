@@ -16,8 +16,7 @@ use super::place::sandbox_folder;
 use super::ui::Ui;
 use crate::report::json::FORMAT;
 use crate::report::words;
-use crate::sandbox::Running;
-use crate::sandbox::kube::{self, Options};
+use crate::sandbox::{Running, serve_kubernetes};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -94,9 +93,7 @@ pub(crate) async fn run(ui: &Ui, common: &Common, command: &Command) -> Result<E
             status(ui, sandbox.status().await?.as_ref());
         }
         Command::ServeKubernetes { listen, data, speed, instance } => {
-            let options =
-                Options { speed: *speed, instance: instance.clone(), ..Options::default() };
-            kube::process::run(*listen, data, options).await?;
+            serve_kubernetes(*listen, data, *speed, instance).await?;
         }
         Command::Status => status(ui, user_sandbox()?.status().await?.as_ref()),
         Command::Env { region } => {

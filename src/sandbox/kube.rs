@@ -25,7 +25,7 @@ mod http;
 mod lifecycle;
 mod managers;
 mod patch;
-pub mod process;
+pub(super) mod process;
 mod quantity;
 mod resources;
 mod selector;

@@ -159,7 +159,9 @@ async fn an_extra_element_of_a_list_survives_an_apply_by_its_key() {
 async fn what_is_wrong_is_told_as_a_status() {
     let world = World::any().await;
     let maps = world.namespaced("v1", "ConfigMap", "configmaps", "default");
-    let create = |json: Value| async { maps.create(&PostParams::default(), &object(json)).await };
+    let maps = &maps;
+    let create =
+        |json: Value| async move { maps.create(&PostParams::default(), &object(json)).await };
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"a": "1"}, "immutable": true});
     let made = create(map.clone()).await.unwrap();
     assert_eq!(
@@ -212,6 +214,12 @@ async fn what_is_wrong_is_told_as_a_status() {
             && message.ends_with("field is immutable"),
         "{message}"
     );
+    let mut twice = deployment("nginx:1");
+    let web = twice["spec"]["template"]["spec"]["containers"][0].clone();
+    twice["spec"]["template"]["spec"]["containers"] = json!([web, web]);
+    let (_, _, message) = refusal(deployments.patch("web", &apply(), &Patch::Apply(twice)).await);
+    let expected = r#".spec.template.spec.containers: duplicate entries for key [name="web"]"#;
+    assert!(message.ends_with(expected), "{message}");
     let strange = Patch::Apply(
         json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"colour": "red"}}),
     );

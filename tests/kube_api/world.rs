@@ -1,5 +1,6 @@
 //! An API server to test against: the stand-in, or a real one with its etcd where `KUBEBUILDER_ASSETS` says that there is one.
 
+use std::any::Any;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -22,12 +23,8 @@ const TOKEN: &str = "tests";
 pub(super) struct World {
     pub(super) client: Client,
     folder: TempDir,
-    _server: Server,
-}
-
-enum Server {
-    StandIn(#[expect(dead_code, reason = "it ends with its handle")] Handle),
-    Real(#[expect(dead_code, reason = "they end with it")] Vec<Process>),
+    /// It ends with the world.
+    _server: Box<dyn Any>,
 }
 
 struct Process(Child);
@@ -55,7 +52,7 @@ impl World {
         let options = Options { speed: SPEED, tokens: Tokens::Any, ..Options::default() };
         let handle = serve(listener, options).unwrap();
         let url = handle.cluster("123456789012", "eu-west-1", "shop", "1");
-        Self::at(&url, Server::StandIn(handle)).await
+        Self::at(&url, Box::new(handle)).await
     }
 
     async fn real(assets: &Path) -> Self {
@@ -97,7 +94,7 @@ impl World {
         ];
         let api = run("kube-apiserver", &api_args);
         let world =
-            Self::at(&format!("https://127.0.0.1:{port}"), Server::Real(vec![api, etcd_process]))
+            Self::at(&format!("https://127.0.0.1:{port}"), Box::new((api, etcd_process, folder)))
                 .await;
         let begun = Instant::now();
         while world
@@ -112,7 +109,7 @@ impl World {
         world
     }
 
-    async fn at(url: &str, server: Server) -> Self {
+    async fn at(url: &str, server: Box<dyn Any>) -> Self {
         let config = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "tests",
             "contexts": [{"name": "tests", "context": {"cluster": "tests", "user": "tests"}}],

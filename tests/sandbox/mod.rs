@@ -77,6 +77,24 @@ async fn two_starts_at_once_make_one_server() {
     one.stop().await.unwrap();
 }
 
+#[tokio::test]
+async fn kubernetes_runs_beside_aws_and_ends_with_it() {
+    let sandbox = sandbox("kubernetes");
+    let program = Some(env!("CARGO_BIN_EXE_platctl").into());
+    let options = Options { program, ..Options::default() };
+    let first = sandbox.start(&options, QUIET).await.unwrap();
+    let url = first.kubernetes().unwrap().to_owned();
+    let cluster = format!("{url}/clusters/400000000002/{REGION}/main/1");
+    let config = kube::Config::new(cluster.parse().unwrap());
+    let client = kube::Client::try_from(config).unwrap();
+    let refused = client.apiserver_version().await.unwrap_err();
+    assert!(matches!(refused, kube::Error::Api(status) if status.code == 401), "there is no token");
+    assert_eq!(sandbox.start(&options, QUIET).await.unwrap(), first, "the same servers");
+    sandbox.reset().await.unwrap();
+    sandbox.stop().await.unwrap();
+    assert!(std::net::TcpStream::connect(url.strip_prefix("http://").unwrap()).is_err());
+}
+
 /// Runs the checks of the extension, which are in Python because they ask about single replies of all its services.
 async fn check_extension(script: &str) {
     let sandbox = sandbox(script);

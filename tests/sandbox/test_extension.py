@@ -53,7 +53,8 @@ def setUpModule():
     root = pathlib.Path(FOLDER.name)
     options, ready = root / "options.json", root / "ready.json"
     options.write_text(
-        json.dumps({"instance": "test", "version": "test", "speed": SPEED, "durations": DURATIONS, "ready": str(ready)})
+        json.dumps({"instance": "test", "version": "test", "speed": SPEED, "durations": DURATIONS, "ready": str(ready),
+                    "kubernetes": "http://127.0.0.1:6443"})
     )
     log = root / "server.log"
     with log.open("w") as stderr:
@@ -479,6 +480,7 @@ class Eks(Case):
         self.assertEqual(vpc["vpcId"], self.network)
         self.assertEqual(vpc["subnetIds"], self.places)
         self.assertEqual((vpc["endpointPublicAccess"], vpc["endpointPrivateAccess"]), (True, True))
+        self.assertRegex(shown["endpoint"], rf"^http://127\.0\.0\.1:6443/clusters/\d{{12}}/{REGION}/main/[0-9a-f]{{32}}$")
         self.assertEqual(shown["accessConfig"]["authenticationMode"], "API")
         self.assertEqual(shown["upgradePolicy"]["supportType"], "STANDARD")
         x509.load_pem_x509_certificate(base64.b64decode(shown["certificateAuthority"]["data"]))

@@ -15,7 +15,7 @@ pub(super) fn fill(
 ) {
     let spec_of = |object: &mut Value| -> bool { object["spec"].is_object() };
     match resource.plural.as_str() {
-        "namespaces" => namespace(object),
+        "namespaces" => namespace(old, object),
         "secrets" => secret(object),
         "services" => service(cluster, old, object),
         "customresourcedefinitions" => definitions::default(object),
@@ -133,10 +133,12 @@ fn each<'v>(target: &'v mut Value, list: &str) -> impl Iterator<Item = &'v mut V
     target.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten()
 }
 
-fn namespace(object: &mut Value) {
+fn namespace(old: Option<&Value>, object: &mut Value) {
     let name = object["metadata"]["name"].clone();
     object["metadata"]["labels"]["kubernetes.io/metadata.name"] = name;
-    set(&mut object["spec"], &[("finalizers", json!(["kubernetes"]))]);
+    if old.is_none() {
+        set(&mut object["spec"], &[("finalizers", json!(["kubernetes"]))]);
+    }
 }
 
 fn secret(object: &mut Value) {

@@ -247,6 +247,27 @@ fn collect(of: &Type, value: &Value, path: &mut Vec<Element>, set: &mut FieldSet
     }
 }
 
+/// The first list in which two elements have the same keys, with these keys.
+pub(super) fn duplicate(of: &Type, value: &Value, path: &str) -> Option<String> {
+    match (of.view(Some(value)), value) {
+        (View::List(list), Value::Array(items)) => {
+            let mut seen = BTreeSet::new();
+            items.iter().find_map(|item| {
+                let element = Element::of(list, item)?;
+                let shown = element.shown();
+                if seen.insert(element) {
+                    return duplicate(&list.of, item, &format!("{path}{shown}"));
+                }
+                Some(format!("{path}: duplicate entries for key {shown}"))
+            })
+        }
+        (View::Fields(members), Value::Object(object)) => object
+            .iter()
+            .find_map(|(key, member)| duplicate(members.of(key), member, &format!("{path}.{key}"))),
+        _ => None,
+    }
+}
+
 /// How `new` differs from `old`.
 pub(super) fn compare(of: &Type, old: &Value, new: &Value) -> Comparison {
     let mut comparison = Comparison::default();

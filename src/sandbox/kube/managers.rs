@@ -74,10 +74,10 @@ pub(super) fn apply(
     }
     let Comparison { added, modified, removed } = compare(of, &live, &object);
     let changed = added.union(&modified);
-    let conflicts: Vec<(Writer, String, FieldSet)> = managers
+    let conflicts: Vec<(Writer, FieldSet)> = managers
         .iter()
-        .map(|it| (it.writer.clone(), it.time.clone(), it.set.intersection(&changed)))
-        .filter(|(_, _, set)| !set.is_empty())
+        .map(|it| (it.writer.clone(), it.set.intersection(&changed)))
+        .filter(|(_, set)| !set.is_empty())
         .collect();
     if force == Force::No && !conflicts.is_empty() {
         return Err(refusal(&conflicts));
@@ -156,16 +156,16 @@ fn stripped(mut set: FieldSet, subresource: &str) -> FieldSet {
     set
 }
 
-fn refusal(conflicts: &[(Writer, String, FieldSet)]) -> Status {
+fn refusal(conflicts: &[(Writer, FieldSet)]) -> Status {
     let mut causes = Vec::new();
     let mut lines = Vec::new();
-    for (writer, time, set) in conflicts {
+    for (writer, set) in conflicts {
         let mut shown = format!("{:?}", writer.name);
         if !writer.subresource.is_empty() {
             shown = format!("{shown} with subresource {:?}", writer.subresource);
         }
         if writer.operation == Operation::Update {
-            shown = format!("{shown} using {} at {time}", writer.api_version);
+            shown = format!("{shown} using {}", writer.api_version);
         }
         lines.push((format!("conflicts with {shown}:"), set.paths()));
         for field in set.paths() {
@@ -356,9 +356,7 @@ mod tests {
                 .unwrap_err();
         assert_eq!(
             refused.message,
-            format!(
-                "Apply failed with 2 conflicts: conflicts with \"kubectl-edit\" using v1 at {LATER}:\n- .data.x\n- .data.y"
-            )
+            "Apply failed with 2 conflicts: conflicts with \"kubectl-edit\" using v1:\n- .data.x\n- .data.y"
         );
     }
 

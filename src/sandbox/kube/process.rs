@@ -69,7 +69,11 @@ pub(in crate::sandbox) async fn launch(
 }
 
 /// Is the server, until it is asked to stop.
-pub async fn run(listen: SocketAddr, folder: &Path, options: Options) -> Result<(), SandboxError> {
+pub(in crate::sandbox) async fn run(
+    listen: SocketAddr,
+    folder: &Path,
+    options: Options,
+) -> Result<(), SandboxError> {
     let failed = |source| SandboxError::Listen { address: listen, source };
     if !listen.ip().is_loopback() {
         return Err(SandboxError::NotLoopback { address: listen });

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::admission::{Asked, admit};
+use super::fields::duplicate;
 use super::http::Request;
 use super::lifecycle::{self, Deleted, Propagation};
 use super::managers::{self, Force, Operation, Writer};
@@ -424,6 +425,9 @@ fn typed(target: &Target<'_>, key: &Key, config: &Value) -> Answer<()> {
             format!("errors:\n{}", all.join("\n"))
         }));
     }
+    if let Some(told) = duplicate(&version.of, config, "") {
+        return Err(failed(told));
+    }
     if !resource.custom {
         normalize(&version.of, &mut config.clone(), "").map_err(|wrong| {
             let expected = match wrong.expected {
@@ -480,10 +484,13 @@ fn delete(cluster: &mut Cluster, target: &Target<'_>, request: &Request) -> Outc
     )?;
     let propagation = propagation(request, &options);
     let dry = request.param("dryRun") == "All" || options["dryRun"][0] == "All";
-    let done = json!({
+    let mut done = json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
         "details": { "name": key.name, "group": resource.group, "kind": resource.plural, "uid": live["metadata"]["uid"] },
     });
+    if resource.group.is_empty() {
+        done["details"].as_object_mut().map(|details| details.remove("group"));
+    }
     if dry {
         return Ok((200, done));
     }

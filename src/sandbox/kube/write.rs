@@ -83,11 +83,6 @@ pub(super) fn write(cluster: &mut Cluster, asked: &Write<'_>, mut new: Value) ->
             &now(),
         );
     }
-    if let Some(old) = &old
-        && without_times(old) == without_times(&new)
-    {
-        return Ok(Written { object: Arc::clone(old), is_new: false });
-    }
     let operation = if old.is_some() { "UPDATE" } else { "CREATE" };
     admit(
         cluster,
@@ -99,6 +94,11 @@ pub(super) fn write(cluster: &mut Cluster, asked: &Write<'_>, mut new: Value) ->
             object: &new,
         },
     )?;
+    if let Some(old) = &old
+        && without_times(old) == without_times(&new)
+    {
+        return Ok(Written { object: Arc::clone(old), is_new: false });
+    }
     let is_new = old.is_none();
     if asked.run == Run::Dry {
         return Ok(Written { object: Arc::new(new), is_new });
