@@ -44,6 +44,20 @@ fn helm() -> &'static Path {
     })
 }
 
+/// What the charts of a blueprint render to, with those of `tests/charts` in place of the public ones.
+pub(crate) fn rendered(blueprint: &Blueprint) -> Result<Rendered, Vec<Diagnostic>> {
+    let cache = tempfile::tempdir().unwrap();
+    let kit = Kit {
+        helm: Some(Helm { program: helm().into(), home: cache.path().join("helm") }),
+        kubectl: "kubectl".into(),
+        folder: env!("CARGO_MANIFEST_DIR").into(),
+        archives: cache.path().join("charts"),
+        charts_from: Some(charts()),
+        locked: false,
+    };
+    block_on(chart::render(&blueprint.wanted(), &kit, &mut Lock::default()))
+}
+
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
@@ -361,9 +375,8 @@ fn the_stand_ins_render() {
             "charts:\n  {name}: {{repository: oci://registry.example.com, chart: {name}, version: 1.0.0, values: {values}}}\n"
         );
         let place = Place::new(&lines);
-        let kit = Kit { charts_from: Some(charts()), ..place.kit() };
         let (blueprint, sources) = place.load();
-        let rendered = block_on(chart::render(&blueprint.wanted(), &kit, &mut Lock::default()));
+        let rendered = rendered(&blueprint);
         let rendered = rendered.unwrap_or_else(|problems| panic!("{}", told(&problems, &sources)));
         assert!(rendered.of(&format!("charts.{name}"), name).len() >= 3, "{name}");
     }

@@ -164,6 +164,6 @@ fn what_cannot_be_fetched_is_told_at_its_line() {
     let ended = place.run("validate");
     assert_eq!(ended.exit, 3, "{ended:?}");
     insta::assert_snapshot!("not_fetched", filtered(&repository, &ended.stderr));
-    let ended = place.run("lock --update al");
+    let ended = place.run("lock --update alll");
     assert!(ended.stderr.contains("Did you mean `all`?"), "{ended:?}");
 }
