@@ -82,6 +82,8 @@ services:
     health: {path: /}
     volumes: {a: {path: /a}}
     egress: [{}]
+charts: {a: {path: a}}
+manifests: {a: {path: a}}
 resources: {a: {type: "AWS::EC2::VPC"}}
 "#;
 

@@ -78,9 +78,9 @@ impl<'a> Compared<'a> {
         Self { left: Some(recorded), ..self }
     }
 
-    /// The specs whose members count, and as it was left.
-    pub fn specs(&self) -> &[&'a Value] {
-        &self.specs
+    /// The specs whose members count, and as it was left: what was applied once and is said no more counts, too.
+    pub fn specs(&self) -> Vec<&'a Value> {
+        self.specs.iter().copied().chain(self.left).collect()
     }
 
     /// Whether a spec names the property, or the part of one: `DistributionConfig.Logging`.

@@ -190,8 +190,9 @@ impl Object {
 
     fn observed(&self, cluster: &str, live: &Value, wanted: &Wanted<'_>) -> Observed {
         let (namespace, name) = place(live);
-        let mut spec = manifest::named(live, wanted.compared.specs());
-        if !wanted.compared.specs().is_empty() {
+        let compared = wanted.compared.specs();
+        let mut spec = manifest::named(live, &compared);
+        if !compared.is_empty() {
             spec = manifest::merged(spec, of_others(live));
         }
         if let Some(members) = spec.as_object_mut() {
@@ -209,6 +210,18 @@ impl Object {
             ]),
             readiness: k8s_readiness::of(self.group_kind, live),
         }
+    }
+
+    /// Without what is no part of a manifest, and what the API server drops: of custom resources that is nothing but nulls.
+    fn canonical(&self, spec: &Value) -> Value {
+        let built_in = k8s_table::built_in(self.group_kind).is_some();
+        let mut spec = pruned(spec, "", built_in);
+        if let Some(members) = spec.as_object_mut() {
+            for member in ["apiVersion", "kind", "status"] {
+                members.remove(member);
+            }
+        }
+        spec
     }
 
     /// The manifest as the API server takes it.
@@ -249,31 +262,20 @@ fn no_cluster(name: &str) -> Fault {
     Fault::new(Class::NotYet, format!("there is no cluster `{name}` whose API answers"))
 }
 
-/// Without what is no part of a manifest, and what the API server drops.
-fn canonical(spec: &Value) -> Value {
-    let mut spec = pruned(spec, "");
-    if let Some(members) = spec.as_object_mut() {
-        for member in ["apiVersion", "kind", "status"] {
-            members.remove(member);
-        }
-    }
-    spec
-}
-
 /// Members whose members may be empty texts that mean something.
 const TEXTS: &[&str] =
     &["data", "stringData", "labels", "annotations", "matchLabels", "nodeSelector", "parameters"];
 
-fn pruned(value: &Value, of: &str) -> Value {
+fn pruned(value: &Value, of: &str, built_in: bool) -> Value {
     match value {
         Value::Object(members) => members
             .iter()
             .filter(|(_, value)| !value.is_null())
-            .filter(|(_, value)| TEXTS.contains(&of) || value.as_str() != Some(""))
-            .map(|(name, value)| (name.clone(), pruned(value, name)))
+            .filter(|(_, value)| !built_in || TEXTS.contains(&of) || value.as_str() != Some(""))
+            .map(|(name, value)| (name.clone(), pruned(value, name, built_in)))
             .collect::<Map<_, _>>()
             .into(),
-        Value::Array(items) => items.iter().map(|item| pruned(item, "")).collect(),
+        Value::Array(items) => items.iter().map(|item| pruned(item, "", built_in)).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }
@@ -317,7 +319,7 @@ impl AnyKind for Object {
     }
 
     fn normalize(&self, spec: &Value) -> Result<Value, serde_json::Error> {
-        let spec = canonical(spec);
+        let spec = self.canonical(spec);
         let is_there = |path: &[&str]| path.iter().try_fold(&spec, |it, name| it.get(name));
         for path in [&["cluster"][..], &["metadata", "name"]] {
             let value = is_there(path);
