@@ -261,8 +261,8 @@ fn instances(cluster: &Cluster, definition: &Value) -> Vec<Key> {
 
 fn dependents(cluster: &Cluster, uid: &str) -> Vec<(Key, Arc<Value>)> {
     let owned = cluster.all().filter(|(_, object)| {
-        let owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
-        owners.into_iter().any(|owner| owner["uid"] == uid)
+        let mut owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
+        owners.any(|owner| owner["uid"] == uid)
     });
     owned.map(|(key, object)| (key.clone(), Arc::clone(object))).collect()
 }
