@@ -23,7 +23,7 @@ pub(super) enum Propagation {
 
 /// What became of a deletion.
 pub(super) enum Deleted {
-    Gone(Arc<Value>),
+    Gone,
     /// It waits for finalizers, for what it owns or for what is in it.
     Pending(Arc<Value>),
 }
@@ -52,7 +52,7 @@ pub(super) fn delete(
     if finalizers(&dying).is_empty() && !is_namespace {
         cluster.remove(key);
         gone(cluster, key, &object);
-        return Some(Deleted::Gone(object));
+        return Some(Deleted::Gone);
     }
     if dying["metadata"]["deletionTimestamp"].is_null() {
         dying["metadata"]["deletionTimestamp"] = now().into();
