@@ -34,6 +34,14 @@ async fn a_deployment_becomes_available_and_a_broken_one_does_not() {
     assert_eq!(done.data["status"]["observedGeneration"], 1);
     let revision = &done.metadata.annotations.unwrap()["deployment.kubernetes.io/revision"];
     assert_eq!(revision, "1");
+    let managers = done.metadata.managed_fields.unwrap();
+    let controller =
+        managers.iter().find(|it| it.subresource.as_deref() == Some("status")).unwrap();
+    assert_eq!(controller.manager.as_deref(), Some("kube-controller-manager"));
+    let fields = serde_json::to_value(&controller.fields_v1).unwrap();
+    assert!(
+        fields["f:metadata"]["f:annotations"]["f:deployment.kubernetes.io/revision"].is_object()
+    );
 
     let mut broken = deployment("registry.example/broken:1");
     broken["spec"]["progressDeadlineSeconds"] = json!(5);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use platctl::sandbox::kube::{Handle, Options, Tokens, serve};
+use platctl::sandbox::kube::{Options, Tokens, serve};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;

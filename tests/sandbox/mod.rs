@@ -92,7 +92,7 @@ async fn kubernetes_runs_beside_aws_and_ends_with_it() {
     assert_eq!(sandbox.start(&options, QUIET).await.unwrap(), first, "the same servers");
     sandbox.reset().await.unwrap();
     sandbox.stop().await.unwrap();
-    assert!(std::net::TcpStream::connect(url.strip_prefix("http://").unwrap()).is_err());
+    assert!(TcpStream::connect(url.strip_prefix("http://").unwrap()).is_err());
 }
 
 /// Runs the checks of the extension, which are in Python because they ask about single replies of all its services.

@@ -55,20 +55,21 @@ fn matches(cluster: &Cluster, webhook: &Value, asked: &Asked<'_>) -> bool {
         namespace.is_empty()
             || label_selector_matches(&webhook["namespaceSelector"], labels_of(namespace))
     };
-    let rules = webhook["rules"].as_array().into_iter().flatten();
+    let mut rules = webhook["rules"].as_array().into_iter().flatten();
     selected_namespace
         && label_selector_matches(&webhook["objectSelector"], &asked.object["metadata"]["labels"])
-        && rules.into_iter().any(|rule| rule_matches(rule, asked))
+        && rules.any(|rule| rule_matches(rule, asked))
 }
 
 fn rule_matches(rule: &Value, asked: &Asked<'_>) -> bool {
     let lists = |name: &str, wanted: &str| {
-        let values = rule[name].as_array().into_iter().flatten();
-        values.into_iter().any(|it| it == "*" || it == wanted)
+        let mut values = rule[name].as_array().into_iter().flatten();
+        values.any(|it| it == "*" || it == wanted)
     };
     let plural = asked.resource.plural.as_str();
-    let resources = rule["resources"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let resource = resources.into_iter().any(|it| match it.split_once('/') {
+    let mut resources =
+        rule["resources"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let resource = resources.any(|it| match it.split_once('/') {
         None => asked.subresource.is_empty() && (it == "*" || it == plural),
         Some((parent, below)) => {
             (parent == "*" || parent == plural) && (below == "*" || below == asked.subresource)

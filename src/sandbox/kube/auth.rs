@@ -34,11 +34,8 @@ fn is_presigned(url: &str, now: SystemTime) -> Option<bool> {
         return Some(false);
     }
     let param = |name: &str| {
-        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs
-            .into_iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| decode(value, true))
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| decode(value, true))
     };
     let signed = param("X-Amz-SignedHeaders")?;
     let names_cluster = signed.split(';').any(|header| header == "x-k8s-aws-id");
@@ -92,9 +89,9 @@ mod tests {
 
     #[test]
     fn a_token_is_a_presigned_call_that_names_a_cluster() {
-        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
         // 2026-01-02T03:04:05Z
         const BEGUN: u64 = 1_767_323_045;
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
         let url = |host: &str, headers: &str, expires: &str| {
             format!(
                 "{host}/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=x\

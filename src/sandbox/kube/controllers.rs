@@ -363,18 +363,18 @@ fn settled(cluster: &Cluster, resource: &Resource, object: &Value) -> Option<Val
         "apiservices" => {
             let service = &object["spec"]["service"];
             let text = |name: &str| service[name].as_str().unwrap_or_default();
-            let condition = if !service.is_object() {
+            let condition = if service.is_object() {
+                match backed(cluster, text("namespace"), text("name")) {
+                    Ok(()) => plain_condition("Available", "True", "Passed", "all checks passed"),
+                    Err(why) => plain_condition("Available", "False", "MissingEndpoints", &why),
+                }
+            } else {
                 plain_condition(
                     "Available",
                     "True",
                     "Local",
                     "Local APIServices are always available",
                 )
-            } else {
-                match backed(cluster, text("namespace"), text("name")) {
-                    Ok(()) => plain_condition("Available", "True", "Passed", "all checks passed"),
-                    Err(why) => plain_condition("Available", "False", "MissingEndpoints", &why),
-                }
             };
             let told =
                 |it: &Value| [it["status"].clone(), it["reason"].clone(), it["message"].clone()];

@@ -34,7 +34,6 @@ pub(super) fn fill(
             &[("reclaimPolicy", json!("Delete")), ("volumeBindingMode", json!("Immediate"))],
         ),
         "priorityclasses" => set(object, &[("preemptionPolicy", json!("PreemptLowerPriority"))]),
-        "ingresses" | "poddisruptionbudgets" | "resourcequotas" | "limitranges" => {}
         "networkpolicies" if spec_of(object) => network_policy(&mut object["spec"]),
         "horizontalpodautoscalers" if spec_of(object) => {
             set(&mut object["spec"], &[("minReplicas", json!(1))])

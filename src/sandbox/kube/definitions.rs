@@ -173,6 +173,6 @@ pub(super) fn established(definition: &Value) -> Value {
 }
 
 pub(super) fn is_true(object: &Value, condition: &str) -> bool {
-    let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
-    conditions.into_iter().any(|it| it["type"] == condition && it["status"] == "True")
+    let mut conditions = object["status"]["conditions"].as_array().into_iter().flatten();
+    conditions.any(|it| it["type"] == condition && it["status"] == "True")
 }

@@ -107,13 +107,6 @@ impl FieldSet {
         }
     }
 
-    /// Keeps what is at or below a field of the top.
-    pub(super) fn keep_only(&mut self, name: &str) {
-        let kept = Element::Field(name.into());
-        self.members.retain(|member| *member == kept);
-        self.children.retain(|member, _| *member == kept);
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.members.is_empty() && self.children.values().all(Self::is_empty)
     }

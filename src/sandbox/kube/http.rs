@@ -110,7 +110,7 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<Option
         if let httparse::Status::Complete(length) = parsed {
             let mut request = parse_target(head.path.unwrap_or("/"));
             request.method = head.method.unwrap_or_default().into();
-            for header in head.headers.iter() {
+            for header in &*head.headers {
                 let value = String::from_utf8_lossy(header.value).trim().to_owned();
                 request.headers.insert(header.name.to_ascii_lowercase(), value);
             }

@@ -23,7 +23,7 @@ pub(super) enum Propagation {
 
 /// What became of a deletion.
 pub(super) enum Deleted {
-    Gone(Arc<Value>),
+    Gone,
     /// It waits for finalizers, for what it owns or for what is in it.
     Pending(Arc<Value>),
 }
@@ -52,7 +52,7 @@ pub(super) fn delete(
     if finalizers(&dying).is_empty() && !is_namespace {
         cluster.remove(key);
         gone(cluster, key, &object);
-        return Some(Deleted::Gone(object));
+        return Some(Deleted::Gone);
     }
     if dying["metadata"]["deletionTimestamp"].is_null() {
         dying["metadata"]["deletionTimestamp"] = now().into();
@@ -261,8 +261,8 @@ fn instances(cluster: &Cluster, definition: &Value) -> Vec<Key> {
 
 fn dependents(cluster: &Cluster, uid: &str) -> Vec<(Key, Arc<Value>)> {
     let owned = cluster.all().filter(|(_, object)| {
-        let owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
-        owners.into_iter().any(|owner| owner["uid"] == uid)
+        let mut owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
+        owners.any(|owner| owner["uid"] == uid)
     });
     owned.map(|(key, object)| (key.clone(), Arc::clone(object))).collect()
 }

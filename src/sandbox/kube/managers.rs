@@ -149,7 +149,8 @@ fn stripped(mut set: FieldSet, subresource: &str) -> FieldSet {
         set.remove(path);
     }
     match subresource {
-        "status" => set.keep_only("status"),
+        // Controllers write annotations and finalizers along with the status.
+        "status" => set.remove(&["spec"]),
         "" => set.remove(&["status"]),
         _ => {}
     }

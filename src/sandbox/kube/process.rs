@@ -12,7 +12,7 @@ use crate::sandbox::{SandboxError, aws, write};
 
 macro_rules! files {
     ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!($name)))),*]
+        &[$(($name, include_str!($name))),*]
     };
 }
 

@@ -102,10 +102,10 @@ impl Requirement {
 /// Whether labels answer a `LabelSelector` of an object.
 pub(super) fn label_selector_matches(selector: &Value, labels: &Value) -> bool {
     let label = |key: &str| labels.get(key).and_then(Value::as_str);
-    let pairs = selector["matchLabels"].as_object().into_iter().flatten();
-    let expressions = selector["matchExpressions"].as_array().into_iter().flatten();
-    pairs.into_iter().all(|(key, value)| label(key) == value.as_str())
-        && expressions.into_iter().all(|it| {
+    let mut pairs = selector["matchLabels"].as_object().into_iter().flatten();
+    let mut expressions = selector["matchExpressions"].as_array().into_iter().flatten();
+    pairs.all(|(key, value)| label(key) == value.as_str())
+        && expressions.all(|it| {
             let found = label(it["key"].as_str().unwrap_or_default());
             let listed = it["values"].as_array().is_some_and(|values| {
                 found.is_some_and(|found| values.iter().any(|value| value == found))

@@ -174,12 +174,6 @@ impl Cluster {
         self.resource(group, plural)
     }
 
-    /// The resource that serves a kind.
-    pub(super) fn resource_of_kind(&self, api_version: &str, kind: &str) -> Option<Arc<Resource>> {
-        let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        self.resources().into_iter().find(|it| it.group == group && it.kind == kind)
-    }
-
     pub(super) fn define(&mut self, resource: Resource) {
         self.undefine(&resource.id());
         self.custom.push(Arc::new(resource));

@@ -2,7 +2,7 @@
 //!
 //! Rules in CEL (`x-kubernetes-validations`) are not evaluated: an object that breaks only these is accepted.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
@@ -260,12 +260,12 @@ fn lists(schema: &Value, items: &[Value], value: &Value, path: &str, causes: &mu
         Type::List(list) => list.kind,
         _ => ListKind::Atomic,
     };
-    let mut seen = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     for (index, item) in items.iter().enumerate() {
         let place = format!("{path}[{index}]");
         validate(&schema["items"], item, &place, causes);
         if let Some(key) = kind.key(item)
-            && seen.insert(key.clone(), ()).is_some()
+            && !seen.insert(key.clone())
         {
             causes.push(Cause::duplicate(&place, &serde_json::from_str(&key).unwrap_or_default()));
         }

@@ -123,10 +123,11 @@ impl Type {
                 Some(Value::Object(_)) => View::Fields(Members::Map(&ANY)),
                 _ => View::Leaf,
             },
-            Self::Scalar(_) => View::Leaf,
             Self::List(list) if list.kind == ListKind::Atomic => View::Leaf,
             Self::List(list) => View::List(list),
-            Self::Map { atomic: true, .. } | Self::Named { atomic: true, .. } => View::Leaf,
+            Self::Scalar(_) | Self::Map { atomic: true, .. } | Self::Named { atomic: true, .. } => {
+                View::Leaf
+            }
             Self::Map { of, .. } => View::Fields(Members::Map(of)),
             Self::Named { .. } | Self::Struct(_) => match self.as_struct() {
                 Some(fields) if fields.atomic => View::Leaf,
@@ -182,13 +183,15 @@ pub(super) fn normalize(of: &Type, value: &mut Value, path: &str) -> Result<(), 
     match of {
         Type::Any => Ok(()),
         Type::Scalar(scalar) => match (scalar, &*value) {
-            (Scalar::String | Scalar::Time | Scalar::Bytes, Value::String(_))
+            (
+                Scalar::String | Scalar::Time | Scalar::Bytes | Scalar::IntOrString,
+                Value::String(_),
+            )
             | (Scalar::Boolean, Value::Bool(_))
             | (Scalar::Number, Value::Number(_)) => Ok(()),
             (Scalar::Integer, Value::Number(number)) if number.is_i64() || number.is_u64() => {
                 Ok(())
             }
-            (Scalar::IntOrString, Value::String(_)) => Ok(()),
             (Scalar::IntOrString, Value::Number(number)) if number.is_i64() => Ok(()),
             (Scalar::Quantity, Value::String(_) | Value::Number(_)) => {
                 let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);

@@ -495,7 +495,7 @@ fn delete(cluster: &mut Cluster, target: &Target<'_>, request: &Request) -> Outc
         return Ok((200, done));
     }
     match lifecycle::delete(cluster, &key, propagation) {
-        Some(Deleted::Gone(_)) => Ok((200, done)),
+        Some(Deleted::Gone) => Ok((200, done)),
         Some(Deleted::Pending(object)) => Ok((200, target.shown(&object))),
         None => Err(Status::not_found(resource, &key.name)),
     }

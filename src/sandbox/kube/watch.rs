@@ -40,8 +40,7 @@ pub(super) fn watch(
     request: &Request,
 ) -> Answer<Reply> {
     let selector = Selector::parse(request.param("labelSelector"), request.param("fieldSelector"))?;
-    let seconds =
-        request.param("timeoutSeconds").parse().map(Duration::from_secs).unwrap_or(MAX_WATCH);
+    let seconds = request.param("timeoutSeconds").parse().map_or(MAX_WATCH, Duration::from_secs);
     let end = Instant::now() + seconds.min(MAX_WATCH);
     let namespace = namespace.filter(|_| resource.namespaced);
     let bookmarks = request.param("allowWatchBookmarks") == "true";

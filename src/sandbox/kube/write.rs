@@ -285,11 +285,10 @@ pub(super) fn in_version(resource: &Resource, version: &str, object: &Value) -> 
     if resource.plural == "horizontalpodautoscalers" && version == "v1" && !resource.custom {
         defaults::autoscaler_to_v1(&mut shown);
     }
-    if let Some(version) = resource.versions.iter().find(|it| it.name == version && !it.storage) {
-        if let Some(schema) = &version.schema {
-            structural::prune(&version.of, &mut shown);
-            structural::default(schema, &mut shown);
-        }
+    let other = resource.versions.iter().find(|it| it.name == version && !it.storage);
+    if let Some(Version { of, schema: Some(schema), .. }) = other {
+        structural::prune(of, &mut shown);
+        structural::default(schema, &mut shown);
     }
     shown
 }
