@@ -168,7 +168,8 @@ mod tests {
         lock.add(Some(Entry { version: "1.2.4".into(), ..entry("a", None) }));
         lock.write(folder.path()).unwrap();
         assert_eq!(Lock::read(folder.path()).unwrap(), lock);
-        insta::assert_snapshot!(lock);
+        let charts = lock.entries().map(|it| (it.chart.as_str(), it.version.as_str()));
+        assert_eq!(charts.collect::<Vec<_>>(), [("a", "1.2.4"), ("b", "1.2.3")]);
     }
 
     #[test]
