@@ -17,7 +17,7 @@ from wire import fault, now
 # moto routes only the operations that it has.
 urls.url_paths = {"{0}/.*": EKSResponse.dispatch}
 
-VERSIONS = ["1.29", "1.30", "1.31", "1.32", "1.33", "1.34"]
+VERSIONS = ["1.29", "1.30", "1.31", "1.32", "1.33", "1.34", "1.35"]
 DEFAULT_VERSION = "1.33"
 
 
