@@ -142,7 +142,7 @@ fn a_service_says_what_each_use_makes() {
     // What a component does not use it does not tell of.
     assert_eq!(run.run("explain queues.payments --json").json().get("uses"), None);
     let part = run.run("explain services.order.uses").all();
-    assert!(part.contains("queue.payments:send") && !part.contains("PAYMENTS_QUEUE_URL"), "{part}");
+    assert!(part.contains("[database.orders") && !part.contains("PAYMENTS_QUEUE_URL"), "{part}");
     let platform = run.run("explain platform platctl.yaml").all();
     assert!(platform.contains("platform.istio/gateway"), "{platform}");
 }
