@@ -5,20 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use http::Method;
 use platctl::address::Address;
 use platctl::blueprint::{self, Blueprint, Selection};
-use platctl::chart::Rendered;
 use platctl::graph::Graph;
 use platctl::graph::compile::{Account, compile};
 use platctl::kind::{
     AnyKind, DeletionPolicy, Lookup, Observed, Readiness, Ref, Tagging, Update, Wanted,
 };
-use platctl::kinds;
+use platctl::kinds::{self, k8s_object};
 use platctl::observe;
 use platctl::plan::{Action, Intent, Plan, Reason};
 use serde_json::json;
 
-use crate::support::{REGION, TestStack, changes, with_sandbox};
+use crate::charts;
+use crate::support::{REGION, TestStack, changes, kubectl, with_sandbox};
 
 /// The files, each with its environments; the empty name stands for none.
 macro_rules! lives {
@@ -98,7 +99,7 @@ pub(crate) async fn graph(stack: &TestStack, blueprint: &Blueprint) -> Graph {
     let cx = stack.aws.region(blueprint.region.as_str());
     let account = cx.account().await.unwrap();
     let account = Account { id: account.id.clone(), partition: account.partition.clone() };
-    compile(blueprint, &account, &Rendered::default()).unwrap()
+    compile(blueprint, &account, &charts::rendered(blueprint)).unwrap()
 }
 
 fn lives(name: &str, environment: &str, sets: &[(String, String)]) {
@@ -390,7 +391,11 @@ async fn edit(
             tags.push(json!({"Key": "team", "Value": "edited"}));
             Some(spec)
         }
-        Tagging::Labels | Tagging::None => None,
+        Tagging::Labels => {
+            label(stack, kind, region, live).await;
+            return true;
+        }
+        Tagging::None => None,
     };
     let deleted = edited.is_none();
     for _ in 0..100 {
@@ -413,6 +418,18 @@ async fn edit(
         }
     }
     panic!("{} {}: it never passed", kind.name(), live.id);
+}
+
+/// Somebody labels an object of Kubernetes.
+async fn label(stack: &TestStack, kind: &'static dyn AnyKind, region: &str, live: &Observed) {
+    let cx = stack.aws.region(region);
+    let [cluster, namespace, name] = live.id.parts().unwrap();
+    let (group, version, of) = k8s_object::parts(kind.name()).unwrap();
+    let api = cx.cluster(cluster).await.unwrap().unwrap();
+    let resource = api.discover(group, version, of).await.unwrap().unwrap();
+    let patch = json!({"metadata": {"labels": {"theirs": "edited"}}});
+    let path = resource.one(namespace, name);
+    kubectl(&cx, cluster, "kubectl-label", Method::PATCH, &path, Some(patch)).await;
 }
 
 /// Waits until an edit has taken effect.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use platctl::blueprint::{self, Blueprint, Selection};
 use platctl::chart::helm::Helm;
@@ -31,12 +31,12 @@ existing: {cluster: shared}
 ";
 
 /// The charts that stand for public ones, and two of our own.
-fn charts() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/charts")
 }
 
 /// The sandbox's own `helm`, which is installed once.
-fn helm() -> &'static Path {
+pub(crate) fn helm() -> &'static Path {
     static HELM: OnceLock<PathBuf> = OnceLock::new();
     HELM.get_or_init(|| {
         let sandbox = Sandbox::named("charts").unwrap();
@@ -44,15 +44,28 @@ fn helm() -> &'static Path {
     })
 }
 
-/// What the charts of a blueprint render to, with those of `tests/charts` in place of the public ones.
-pub(crate) fn rendered(blueprint: &Blueprint) -> Result<Rendered, Vec<Diagnostic>> {
+/// What the charts of a blueprint render to, with those of `tests/charts` in place of the public ones; each once.
+pub(crate) fn rendered(blueprint: &Blueprint) -> Rendered {
+    static KNOWN: Mutex<BTreeMap<String, Rendered>> = Mutex::new(BTreeMap::new());
+    let wanted = blueprint.wanted();
+    if wanted.is_empty() {
+        return Rendered::default();
+    }
+    let mut known = KNOWN.lock().unwrap();
+    let once = known.entry(format!("{wanted:?}"));
+    // Whoever asks may be inside a runtime, in which nothing can be waited for.
+    let render = || std::thread::scope(|it| it.spawn(|| try_rendered(blueprint)).join().unwrap());
+    once.or_insert_with(|| render().unwrap_or_else(|found| panic!("{found:#?}"))).clone()
+}
+
+fn try_rendered(blueprint: &Blueprint) -> Result<Rendered, Vec<Diagnostic>> {
     let cache = tempfile::tempdir().unwrap();
     let kit = Kit {
         helm: Some(Helm { program: helm().into(), home: cache.path().join("helm") }),
         kubectl: "kubectl".into(),
         folder: env!("CARGO_MANIFEST_DIR").into(),
         archives: cache.path().join("charts"),
-        charts_from: Some(charts()),
+        charts_from: Some(folder()),
         locked: false,
     };
     block_on(chart::render(&blueprint.wanted(), &kit, &mut Lock::default()))
@@ -101,7 +114,7 @@ impl Place {
 
     /// The blueprint goes where the charts are meant to be found from.
     fn with_chart(self, name: &str) -> Self {
-        copy(&charts().join(name), &self.path().join("charts").join(name));
+        copy(&folder().join(name), &self.path().join("charts").join(name));
         self
     }
 
@@ -366,7 +379,7 @@ const NEEDED: &[(&str, &str)] = &[
 #[test]
 fn the_stand_ins_render() {
     let mut folders = 0;
-    for entry in fs::read_dir(charts()).unwrap() {
+    for entry in fs::read_dir(folder()).unwrap() {
         folders += usize::from(entry.unwrap().path().join("Chart.yaml").is_file());
     }
     assert_eq!(NEEDED.len() + 2, folders, "each folder is in the list, but for two of our own");
@@ -376,7 +389,7 @@ fn the_stand_ins_render() {
         );
         let place = Place::new(&lines);
         let (blueprint, sources) = place.load();
-        let rendered = rendered(&blueprint);
+        let rendered = try_rendered(&blueprint);
         let rendered = rendered.unwrap_or_else(|problems| panic!("{}", told(&problems, &sources)));
         assert!(rendered.of(&format!("charts.{name}"), name).len() >= 3, "{name}");
     }

@@ -104,12 +104,15 @@ const PUBLIC: &[&str] = &[
     "github.io",
     "githubusercontent.com",
     "insta.rs",
+    "istio-release.storage.googleapis.com",
     "json-schema.org",
     "karpenter.sh",
     // The API server, as pods call it.
     "kubernetes.default.svc",
     "letsencrypt.org",
     "pkg.go.dev",
+    // The services of a cluster, as pods call them.
+    "svc.cluster.local",
 ];
 
 fn is_fresh(page: &str, fresh: &str) {

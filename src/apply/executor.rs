@@ -446,6 +446,10 @@ impl<'a> Executor<'a> {
         let region = self.region_of(address, change);
         let (progress, op, at) = (self.work.progress, self.plan.steps[step].op, address.clone());
         let mut stop = self.stop.subscribe();
+        let is_deletion = goal == Goal::Gone;
+        let cloud = Arc::clone(&self.work.cloud);
+        let known = self.work.state.resources.get(address);
+        let recorded = known.map(|record| record.spec.clone()).unwrap_or_default();
         self.running.push(Box::pin(async move {
             let Some(id) = id else {
                 return (step, done(Err(Fault::bug("its id is not known"))));
@@ -453,10 +457,19 @@ impl<'a> Executor<'a> {
             let retrying = |fault: Fault| {
                 progress(Progress::Retrying { address: at.clone(), op, fault });
             };
-            tokio::select! {
+            let ended = tokio::select! {
                 biased;
-                ended = watch.until(kind, &region, &id, goal, typical, &retrying) => (step, done(ended)),
-                _ = stop.wait_for(|stop| *stop) => (step, Done::Stopped),
+                ended = watch.until(kind, &region, &id, goal, typical, &retrying) => Some(ended),
+                _ = stop.wait_for(|stop| *stop) => None,
+            };
+            match ended {
+                // What was accepted and does not end may be held by somebody who can be named.
+                Some(Err(fault)) if is_deletion => {
+                    let held = cloud.blockers(kind, &region, &id, &recorded).await;
+                    (step, done(Err(Fault { blockers: held.unwrap_or_default(), ..fault })))
+                }
+                Some(ended) => (step, done(ended)),
+                None => (step, Done::Stopped),
             }
         }));
     }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::address::PhysicalId;
 use crate::apply::Pace;
 use crate::cloud::Reading;
-use crate::fault::{Class, Fault};
+use crate::fault::{Class, Fault, Residue};
 use crate::kind::{AnyKind, Cloud, Lookup, Observed, Readiness, Wanted};
 
 /// What is waited for.
@@ -226,7 +226,7 @@ impl Watcher {
         (now >= wish.deadline).then(|| {
             let waited = wish.since.elapsed().as_secs();
             let message = format!("still {state} after {waited} s");
-            Err(Fault::new(Class::Unanswered, message))
+            Err(Fault { residue: Residue::Unknown, ..Fault::new(Class::Busy, message) })
         })
     }
 }

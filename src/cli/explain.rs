@@ -70,7 +70,17 @@ impl Explained {
             let folder = folder_of(path);
             let mut lock = Lock::read(&folder)?;
             let rendering = render_as_locked(ui, common, &folder, &blueprint, &sources, &mut lock);
-            super::block_on(rendering)?
+            match super::block_on(rendering) {
+                Ok(rendered) => rendered,
+                // The rest can be explained all the same.
+                Err(CommandError::Blueprint { .. }) => {
+                    ui.remark(
+                        "what charts and manifests make is left out: they cannot be rendered here",
+                    );
+                    Rendered::default()
+                }
+                Err(error) => return Err(error),
+            }
         } else {
             Rendered::default()
         };

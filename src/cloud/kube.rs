@@ -206,7 +206,8 @@ impl Resource {
         format!("{}/{}", self.base(), self.plural)
     }
 
-    fn one(&self, namespace: &str, name: &str) -> String {
+    /// The path of an object.
+    pub fn one(&self, namespace: &str, name: &str) -> String {
         if self.namespaced && !namespace.is_empty() {
             format!("{}/namespaces/{namespace}/{}/{name}", self.base(), self.plural)
         } else {

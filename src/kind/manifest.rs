@@ -173,7 +173,7 @@ fn walk<'a>(path: &str, sides: [Option<&'a Value>; 3], found: &mut Vec<Differenc
         }
         (Some(wanted), Some(seen)) => !same(path, wanted, seen),
         (Some(wanted), None) => !is_empty(wanted),
-        (None, Some(seen)) => !is_empty(seen),
+        (None, Some(seen)) => !is_hollow(seen),
         (None, None) => false,
     };
     if differs {
@@ -197,6 +197,16 @@ fn is_empty(value: &Value) -> bool {
         Value::String(text) => text.is_empty(),
         Value::Array(items) => items.is_empty(),
         Value::Object(members) => members.values().all(is_empty),
+    }
+}
+
+/// Nothing but containers: what is left where all that was in them has gone.
+fn is_hollow(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.iter().all(is_hollow),
+        Value::Object(members) => members.values().all(is_hollow),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 

@@ -454,13 +454,25 @@ impl AnyKind for Object {
         })
     }
 
+    /// Finalizers: their controllers have something to clean up first, or are not there any more.
     fn blockers<'a>(
         &'a self,
-        _: &'a Cx,
-        _: &'a PhysicalId,
+        cx: &'a Cx,
+        id: &'a PhysicalId,
         _: &'a Value,
     ) -> Answer<'a, Vec<Blocker>> {
-        Box::pin(std::future::ready(Ok(Vec::new())))
+        Box::pin(async move {
+            let named = Named::of(id)?;
+            let Some(api) = cx.cluster(named.cluster).await? else { return Ok(Vec::new()) };
+            let Some(resource) = self.resource(&api).await? else { return Ok(Vec::new()) };
+            let live = api.get(&resource, named.namespace, named.name).await?;
+            let finalizers = live.as_ref().and_then(|it| it["metadata"]["finalizers"].as_array());
+            let held = finalizers.into_iter().flatten().filter_map(Value::as_str).map(|name| {
+                let why = "holds it until its controller has cleaned up";
+                Blocker::stays(name, "finalizer", why)
+            });
+            Ok(held.collect())
+        })
     }
 }
 

@@ -37,6 +37,8 @@ const BEYOND: &[(&str, &[&str])] = &[
             "cdn_checks",
             "cdn_origins",
             "cluster_access_twice",
+            "chart_checks",
+            "chart_without_cluster",
             "cluster_addons",
             "cluster_disks",
             "cluster_endpoint",

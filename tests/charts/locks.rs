@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::repository::Repository;
-use super::{Ended, Place, charts, copy};
+use super::{Ended, Place, copy, folder};
 
 /// A place whose blueprint has one chart of a repository, at a version or a range.
 fn place(repository: &str, version: &str) -> Place {
@@ -14,7 +14,7 @@ fn place(repository: &str, version: &str) -> Place {
 
 fn offered(versions: &[&str]) -> Repository {
     let repository = Repository::start();
-    repository.offer(&charts().join("everything"), versions);
+    repository.offer(&folder().join("everything"), versions);
     repository
 }
 
@@ -50,7 +50,7 @@ fn a_range_becomes_a_version_and_stays_it() {
             insta::assert_snapshot!("lock_file", filtered(&repository, &lock));
         }
         // A newer one is there now; what is locked stays.
-        repository.offer(&charts().join("everything"), &["1.0.0", "1.0.1", "1.0.2"]);
+        repository.offer(&folder().join("everything"), &["1.0.0", "1.0.1", "1.0.2"]);
         ok(&place.run("lock --locked"));
         assert_eq!(place.run("lock").stdout, "  everything 1.0.1\n");
         assert_eq!(place.read("platctl.lock"), lock);
@@ -79,7 +79,7 @@ fn another_archive_of_the_same_version_is_refused() {
     ok(&place.run("lock"));
     let changed = tempfile::tempdir().unwrap();
     let chart = changed.path().join("everything");
-    copy(&charts().join("everything"), &chart);
+    copy(&folder().join("everything"), &chart);
     fs::write(chart.join("templates/more.yaml"), "# somebody was here\n").unwrap();
     repository.offer(&chart, &["1.0.0"]);
     // What is kept here is still the right one.
@@ -139,7 +139,7 @@ fn charts_can_be_taken_from_a_folder() {
     let place = place(&repository.http(), "1.0.0");
     ok(&place.run("lock --vendor vendored"));
     assert!(place.path().join("vendored/everything-1.0.0.tgz").is_file());
-    repository.offer(&charts().join("broken"), &[]);
+    repository.offer(&folder().join("broken"), &[]);
     fs::remove_dir_all(place.cache.path().join("charts")).unwrap();
     let asked = repository.asked();
     ok(&place.run("validate --locked --charts-from vendored"));
@@ -150,7 +150,7 @@ fn charts_can_be_taken_from_a_folder() {
     assert_eq!(ended.exit, 3, "{ended:?}");
     assert!(ended.stderr.contains("the folder has another one"), "{ended:?}");
     // Folders of charts stand for any version, but not where the lock counts.
-    let folder = charts().display().to_string();
+    let folder = folder().display().to_string();
     ok(&place.run(&format!("validate --charts-from {folder}")));
     assert_eq!(place.run(&format!("validate --locked --charts-from {folder}")).exit, 3);
     let ended = place.run("validate --charts-from charts");

@@ -48,6 +48,8 @@ impl User {
             .current_dir(self.folder.path())
             .env("PLATCTL_SANDBOX", &self.sandbox)
             .env("SOURCE_DATE_EPOCH", crate::support::TODAY)
+            .env("PLATCTL_HELM", crate::charts::helm())
+            .env("PLATCTL_CHARTS", crate::charts::folder())
             .stdin(Stdio::null())
             .output()
             .unwrap();

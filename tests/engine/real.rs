@@ -6,12 +6,12 @@
 use std::path::Path;
 
 use platctl::blueprint::{self, Selection};
-use platctl::chart::Rendered;
 use platctl::graph::Graph;
 use platctl::graph::compile::{Account, compile};
 
 use super::cloud::Climate;
 use super::crash::cut_off_everywhere;
+use crate::charts;
 
 /// A blueprint of this repository in an environment, after some replacements in its text.
 pub(crate) fn graph(file: &str, environment: Option<&str>, edits: &[(&str, &str)]) -> Graph {
@@ -29,7 +29,7 @@ pub(crate) fn of_text(name: &str, text: &str, environment: Option<&str>) -> Grap
     let loaded = blueprint::load_bytes(name, text.as_bytes(), selection);
     let blueprint = loaded.blueprint.unwrap_or_else(|| panic!("{:#?}\n{text}", loaded.diagnostics));
     let account = Account { id: "123456789012".into(), ..Account::placeholder(&blueprint) };
-    compile(&blueprint, &account, &Rendered::default())
+    compile(&blueprint, &account, &charts::rendered(&blueprint))
         .unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"))
 }
 

@@ -6,12 +6,12 @@ mod life;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use http::{Method, Request};
+use http::Method;
 use platctl::address::Address;
 use platctl::graph::{Builder, Graph};
 use serde_json::{Value, json};
 
-use crate::support::{REGION, Server, TestStack};
+use crate::support::{REGION, Server, TestStack, kubectl};
 
 const CLUSTER: &str = "play";
 
@@ -58,18 +58,7 @@ impl Play {
         patch: Option<Value>,
     ) -> Value {
         let cx = self.stack.aws.region(REGION);
-        let cluster = cx.describe_cluster(CLUSTER).await.unwrap().unwrap();
-        let token = cx.cluster_token(CLUSTER).await.unwrap();
-        let config = kube::Config::new(cluster.endpoint().unwrap().parse().unwrap());
-        let client = kube::Client::try_from(config).unwrap();
-        let separator = if path.contains('?') { '&' } else { '?' };
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{path}{separator}fieldManager={manager}"))
-            .header("authorization", format!("Bearer {token}"))
-            .header("content-type", "application/merge-patch+json");
-        let body = patch.map(|it| it.to_string()).unwrap_or_default();
-        client.request(request.body(body.into_bytes()).unwrap()).await.unwrap()
+        kubectl(&cx, CLUSTER, manager, method, path, patch).await
     }
 
     async fn edit(&self, path: &str, patch: Value) {

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use futures::FutureExt as _;
+use http::{Method, Request};
 use platctl::address::{Address, Stack};
 use platctl::apply::{self, Apply, Outcome, Pace, signal};
-use platctl::cloud::{Aws, aws};
+use platctl::cloud::{Aws, Cx, aws};
 use platctl::graph::{Builder, Graph};
 use platctl::kind::Cloud;
 use platctl::kinds::KINDS;
@@ -19,6 +20,7 @@ use platctl::observe::{Observation, observe};
 use platctl::plan::{Intent, Origin, Plan, check, plan};
 use platctl::sandbox::{Options, Running, Sandbox, Typical, access_key_id};
 use platctl::state::{State, Store};
+use serde_json::Value;
 
 pub(crate) const REGION: &str = "eu-west-1";
 /// The day on which commands run, so that what they say of versions stays: 2025-11-25, in seconds.
@@ -51,8 +53,7 @@ impl Server {
     fn start() -> Self {
         let sandbox = Sandbox::named(&format!("test-{}", std::process::id())).unwrap();
         let typical = |kind: &&dyn platctl::kind::AnyKind| {
-            let platctl::kind::Typical { create, update, delete } =
-                kind.typical(&serde_json::Value::Null);
+            let platctl::kind::Typical { create, update, delete } = kind.typical(&Value::Null);
             (kind.name().to_owned(), Typical { create, update, delete })
         };
         let options = Options {
@@ -215,4 +216,27 @@ pub(crate) fn changes(plan: &Plan) -> Vec<String> {
         format!("{} {address} {:?}: {}", change.action.glyph(), change.reason, fields.join(", "))
     };
     changes.map(line).collect()
+}
+
+/// Somebody else's request to the API of a cluster, as a field manager of that name.
+pub(crate) async fn kubectl(
+    cx: &Cx,
+    cluster: &str,
+    manager: &str,
+    method: Method,
+    path: &str,
+    patch: Option<Value>,
+) -> Value {
+    let described = cx.describe_cluster(cluster).await.unwrap().unwrap();
+    let token = cx.cluster_token(cluster).await.unwrap();
+    let config = kube::Config::new(described.endpoint().unwrap().parse().unwrap());
+    let client = kube::Client::try_from(config).unwrap();
+    let separator = if path.contains('?') { '&' } else { '?' };
+    let request = Request::builder()
+        .method(method)
+        .uri(format!("{path}{separator}fieldManager={manager}"))
+        .header("authorization", format!("Bearer {token}"))
+        .header("content-type", "application/merge-patch+json");
+    let body = patch.map(|it| it.to_string()).unwrap_or_default();
+    client.request(request.body(body.into_bytes()).unwrap()).await.unwrap()
 }

@@ -14,6 +14,7 @@ use std::sync::OnceLock;
 use platctl::sandbox::DEFAULT_ACCOUNT;
 use serde_json::Value;
 
+use crate::charts;
 use crate::support::proxy::{Act, Entry, Proxy};
 use crate::support::{Server, new_account};
 
@@ -86,7 +87,9 @@ impl User {
             .env_clear()
             .env("SOURCE_DATE_EPOCH", crate::support::TODAY)
             .env("HOME", home)
-            .env("PLATCTL_CACHE_DIR", home.join("cache"));
+            .env("PLATCTL_CACHE_DIR", home.join("cache"))
+            .env("PLATCTL_HELM", charts::helm())
+            .env("PLATCTL_CHARTS", charts::folder());
         command
     }
 

@@ -4,8 +4,10 @@
 //! service account, volumes, role), behind the definition and the controllers of its kind, and behind the webhooks that
 //! judge it. A destruction goes the other way: custom resources before their controllers, all before the cluster.
 
+mod aws;
 #[cfg(test)]
 mod tests;
+mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +18,10 @@ use crate::address::Address;
 use crate::blueprint::component::existing::ExistingCluster;
 use crate::cloud::kube::KUBECONFIG;
 use crate::graph::{Added, Builder, strengthen};
-use crate::kind::{Need, reference};
+use crate::kind::Need;
 use crate::kinds::k8s_object;
+use aws::Aws;
+use ways::Ways;
 
 impl Compiler<'_> {
     /// The value of `cluster` of the objects of this blueprint.
@@ -383,10 +387,13 @@ impl<'o> Objects<'o> {
         plural.map_or_else(|| format!("{}s", kind.to_lowercase()), str::to_owned)
     }
 
-    /// Who looks after which custom resources: whose role lets its pods change them, by name.
+    /// Who looks after which custom resources: whose role lets its pods change them, by name, and what came with their
+    /// definitions.
     fn controllers(&self) -> Vec<Controller<'o>> {
         let mut found = Vec::new();
-        for workload in self.workloads().filter(|it| it.kind == "apps/Deployment") {
+        let runs =
+            |it: &&Object| ["apps/Deployment", "apps/StatefulSet"].contains(&it.kind.as_str());
+        for workload in self.workloads().filter(runs) {
             let bindings = self
                 .on_cluster_of(workload)
                 .filter(|it| binds(it, &workload.namespace, workload.account()));
@@ -402,6 +409,13 @@ impl<'o> Objects<'o> {
                     groups.extend(changed_by(rule));
                 }
             }
+            let beside = self.on_cluster_of(workload).filter(|it| {
+                it.kind == DEFINITION && it.address.component() == workload.address.component()
+            });
+            groups.extend(beside.filter_map(|it| {
+                let plural = it.at(&["spec", "names", "plural"]).as_str()?;
+                Some((it.at(&["spec", "group"]).as_str()?, plural))
+            }));
             if !groups.is_empty() {
                 found.push(Controller { workload, groups });
             }
@@ -524,96 +538,4 @@ fn selects(selector: &Value, labels: &Value) -> bool {
                 _ => false,
             }
         })
-}
-
-/// What AWS has for the pods and the objects of a cluster.
-struct Aws {
-    /// Who may enter, by the value of the cluster's name.
-    doors: Vec<(String, Address)>,
-    /// Where pods run and what they need to start.
-    ground: Vec<(String, Address)>,
-    /// Roles of service accounts: cluster, namespace, account.
-    roles: Vec<(String, String, String, Address)>,
-}
-
-impl Aws {
-    fn of(builder: &Builder) -> Self {
-        let mut found = Self { doors: Vec::new(), ground: Vec::new(), roles: Vec::new() };
-        for (address, node) in &builder.nodes {
-            let cluster = node.spec["ClusterName"].to_string();
-            let address = address.clone();
-            match node.kind.as_str() {
-                "AWS::EKS::AccessEntry" => found.doors.push((cluster, address)),
-                "AWS::EKS::Nodegroup" | "AWS::EKS::Addon" => found.ground.push((cluster, address)),
-                "AWS::EKS::PodIdentityAssociation" => {
-                    let text = |name: &str| node.spec[name].as_str().unwrap_or_default().to_owned();
-                    found.roles.push((cluster, text("Namespace"), text("ServiceAccount"), address));
-                }
-                _ => {}
-            }
-        }
-        found
-    }
-
-    fn needed_by<'o>(&'o self, object: &'o Object, edges: &mut Edges<'o>) {
-        let mut after = |other: &'o Address| {
-            edges.insert((&object.address, other));
-        };
-        for (cluster, door) in &self.doors {
-            if *cluster == object.cluster {
-                after(door);
-            }
-        }
-        if object.template().is_none() {
-            return;
-        }
-        for (cluster, ground) in &self.ground {
-            if *cluster == object.cluster {
-                after(ground);
-            }
-        }
-        for (cluster, namespace, account, role) in &self.roles {
-            if *cluster == object.cluster
-                && *namespace == object.namespace
-                && account == object.account()
-            {
-                after(role);
-            }
-        }
-    }
-}
-
-/// Which resource waits for which, so far.
-struct Ways(BTreeMap<Address, BTreeSet<Address>>);
-
-impl Ways {
-    fn of(builder: &Builder) -> Self {
-        let mut ways: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
-        for (address, node) in &builder.nodes {
-            let referred = reference::all(&node.spec).into_iter().map(|(_, to)| to.address);
-            ways.entry(address.clone()).or_default().extend(referred);
-        }
-        for (address, needs) in &builder.after {
-            ways.entry(address.clone()).or_default().extend(needs.keys().cloned());
-        }
-        Self(ways)
-    }
-
-    fn add(&mut self, from: &Address, to: &Address) {
-        self.0.entry(from.clone()).or_default().insert(to.clone());
-    }
-
-    /// Whether `from` waits for `to`, however indirectly.
-    fn lead(&self, from: &Address, to: &Address) -> bool {
-        let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
-        while let Some(at) = open.pop() {
-            if at == to {
-                return true;
-            }
-            if seen.insert(at) {
-                open.extend(self.0.get(at).into_iter().flatten());
-            }
-        }
-        false
-    }
 }

@@ -13,6 +13,8 @@ const FOREGROUND: &str = "foregroundDeletion";
 const NAMESPACE_SECONDS: f64 = 5.0;
 /// How soon whoever waits for the end of others looks again, in a cluster's time.
 const LOOK_SECONDS: f64 = 0.5;
+/// How long a controller typically needs to clean up what is behind an object.
+const CLEAN_UP_SECONDS: f64 = 3.0;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Propagation {
@@ -82,6 +84,8 @@ pub(super) fn delete(
             delete(cluster, &instance, Propagation::Background);
         }
         cluster.after(LOOK_SECONDS, Due::Finished { key: key.clone(), uid });
+    } else if !finalizers(&dying).is_empty() {
+        cluster.after(CLEAN_UP_SECONDS, Due::Finished { key: key.clone(), uid });
     }
     Some(Deleted::Pending(dying))
 }
@@ -121,8 +125,77 @@ pub(super) fn finish(cluster: &mut Cluster, key: &Key, uid: &str) {
             {
                 drop_finalizer(cluster, key, &object, FOREGROUND);
             }
+            clean_up(cluster, key);
         }
     }
+}
+
+/// A controller that is there does what its finalizer is for; without one that goes on for ever.
+fn clean_up(cluster: &mut Cluster, key: &Key) {
+    let Some(object) = cluster.get(key).cloned() else { return };
+    let foreign: Vec<String> =
+        finalizers(&object).into_iter().filter(|it| it != FOREGROUND && it.contains('.')).collect();
+    if foreign.is_empty() {
+        return;
+    }
+    if is_looked_after(cluster, key) {
+        for finalizer in foreign {
+            if let Some(object) = cluster.get(key).cloned() {
+                drop_finalizer(cluster, key, &object, &finalizer);
+            }
+        }
+    } else {
+        look_again(cluster, key);
+    }
+}
+
+/// Whether a workload that is available may change such objects: it is taken to be their controller.
+fn is_looked_after(cluster: &Cluster, key: &Key) -> bool {
+    let (plural, group) = key.resource.split_once('.').unwrap_or((&key.resource, ""));
+    let list = |value: &Value, wanted: &str| {
+        let mut all = value.as_array().into_iter().flatten();
+        all.any(|it| it == wanted || it == "*")
+    };
+    let covers = |role: &Value| {
+        role["rules"].as_array().into_iter().flatten().any(|rule| {
+            list(&rule["apiGroups"], group)
+                && list(&rule["resources"], plural)
+                && (list(&rule["verbs"], "update") || list(&rule["verbs"], "patch"))
+        })
+    };
+    let role_of = |binding: &Value, namespace: &str| {
+        let role = &binding["roleRef"];
+        let is_of_cluster = role["kind"] == "ClusterRole";
+        let resource = if is_of_cluster { "clusterroles" } else { "roles" };
+        let key = Key {
+            resource: format!("{resource}.rbac.authorization.k8s.io"),
+            namespace: if is_of_cluster { String::new() } else { namespace.to_owned() },
+            name: text(&role["name"]),
+        };
+        cluster.get(&key).cloned()
+    };
+    let kinds = ["deployments.apps", "statefulsets.apps", "daemonsets.apps"];
+    let mut workloads = kinds.iter().flat_map(|kind| cluster.list(kind, None));
+    workloads.any(|(at, workload)| {
+        let available = ["availableReplicas", "numberAvailable"]
+            .iter()
+            .any(|it| workload["status"][it].as_i64().unwrap_or(0) > 0);
+        let account = &workload["spec"]["template"]["spec"]["serviceAccountName"];
+        let binds = |binding: &Value, beside: &str| {
+            binding["subjects"].as_array().into_iter().flatten().any(|it| {
+                it["name"] == *account && it["namespace"].as_str().unwrap_or(beside) == at.namespace
+            })
+        };
+        available
+            && ["clusterrolebindings", "rolebindings"].iter().any(|bindings| {
+                let resource = format!("{bindings}.rbac.authorization.k8s.io");
+                let mut all = cluster.list(&resource, None);
+                all.any(|(place, binding)| {
+                    binds(binding, &place.namespace)
+                        && role_of(binding, &place.namespace).is_some_and(|role| covers(&role))
+                })
+            })
+    })
 }
 
 pub(super) fn finalizers(object: &Value) -> Vec<String> {

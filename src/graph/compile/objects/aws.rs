@@ -1,0 +1,62 @@
+//! What objects of Kubernetes need of AWS: a way into the cluster, nodes and add-ons for pods, roles for service accounts.
+
+use super::{Edges, Object};
+use crate::address::Address;
+use crate::graph::Builder;
+
+/// What AWS has for the pods and the objects of a cluster.
+pub(super) struct Aws {
+    /// Who may enter, by the value of the cluster's name.
+    doors: Vec<(String, Address)>,
+    /// Where pods run and what they need to start.
+    ground: Vec<(String, Address)>,
+    /// Roles of service accounts: cluster, namespace, account.
+    roles: Vec<(String, String, String, Address)>,
+}
+
+impl Aws {
+    pub(super) fn of(builder: &Builder) -> Self {
+        let mut found = Self { doors: Vec::new(), ground: Vec::new(), roles: Vec::new() };
+        for (address, node) in &builder.nodes {
+            let cluster = node.spec["ClusterName"].to_string();
+            let address = address.clone();
+            match node.kind.as_str() {
+                "AWS::EKS::AccessEntry" => found.doors.push((cluster, address)),
+                "AWS::EKS::Nodegroup" | "AWS::EKS::Addon" => found.ground.push((cluster, address)),
+                "AWS::EKS::PodIdentityAssociation" => {
+                    let text = |name: &str| node.spec[name].as_str().unwrap_or_default().to_owned();
+                    found.roles.push((cluster, text("Namespace"), text("ServiceAccount"), address));
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    pub(super) fn needed_by<'o>(&'o self, object: &'o Object, edges: &mut Edges<'o>) {
+        let mut after = |other: &'o Address| {
+            edges.insert((&object.address, other));
+        };
+        for (cluster, door) in &self.doors {
+            if *cluster == object.cluster {
+                after(door);
+            }
+        }
+        if object.template().is_none() {
+            return;
+        }
+        for (cluster, ground) in &self.ground {
+            if *cluster == object.cluster {
+                after(ground);
+            }
+        }
+        for (cluster, namespace, account, role) in &self.roles {
+            if *cluster == object.cluster
+                && *namespace == object.namespace
+                && account == object.account()
+            {
+                after(role);
+            }
+        }
+    }
+}
