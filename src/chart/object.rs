@@ -215,6 +215,12 @@ impl Reading<'_, '_> {
             return None;
         };
         members.remove("status");
+        if kind == "Job"
+            && let Some(spec) = members.get_mut("spec").and_then(Value::as_object_mut)
+        {
+            // A job that goes by itself would be missing ever after.
+            spec.remove("ttlSecondsAfterFinished");
+        }
         let metadata = members.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
         let Value::Object(metadata) = metadata else {
             self.problem(

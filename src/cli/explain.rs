@@ -72,8 +72,8 @@ impl Explained {
             let rendering = render_as_locked(ui, common, &folder, &blueprint, &sources, &mut lock);
             match super::block_on(rendering) {
                 Ok(rendered) => rendered,
-                // The rest can be explained all the same.
-                Err(CommandError::Blueprint { .. }) => {
+                // What the platform is beside its charts can be explained all the same.
+                Err(CommandError::Blueprint { .. }) if !is_rendered_alone(&in_section(what)) => {
                     ui.remark(
                         "what charts and manifests make is left out: they cannot be rendered here",
                     );
@@ -174,11 +174,20 @@ impl Explained {
     }
 }
 
-/// Whether what a path names comes of charts or manifests; nothing else needs them to be explained.
-fn is_rendered(path: &str) -> bool {
+/// Whether nothing is left of what a path names if charts and manifests cannot be rendered.
+fn is_rendered_alone(path: &str) -> bool {
+    ["charts", "manifests"].contains(&section(path))
+}
+
+fn section(path: &str) -> &str {
     let in_region = path.strip_prefix("regions.").and_then(|it| it.split_once('.'));
     let path = in_region.map_or(path, |(_, path)| path);
-    let section = path.split(['.', '/']).next().unwrap_or_default();
+    path.split(['.', '/']).next().unwrap_or_default()
+}
+
+/// Whether what a path names comes of charts or manifests; nothing else needs them to be explained.
+fn is_rendered(path: &str) -> bool {
+    let section = section(path);
     ["charts", "manifests", "namespaces", "platform"].contains(&section)
 }
 

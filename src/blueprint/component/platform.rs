@@ -189,13 +189,23 @@ impl Chart {
             }
             return;
         };
+        check.runs_on_cluster(chart, &version.value, version.span);
+    }
+}
+
+/// What components of the platform ask of the rest of a blueprint.
+impl Check<'_> {
+    /// Whether a version of a chart runs on the cluster, as far as the matrix knows.
+    pub(crate) fn runs_on_cluster(&mut self, chart: &str, version: &ExactVersion, at: Span) {
+        let Some(cluster) = &self.blueprint.cluster else { return };
+        let kubernetes = &cluster.version;
         match matrix().judge(chart, version, kubernetes.value) {
             Verdict::Fits(_) => {}
-            Verdict::Unknown => check.report(
+            Verdict::Unknown => self.report(
                 Diagnostic::warning(format!(
                     "platctl does not know whether chart `{chart}` {version} runs on Kubernetes {kubernetes}"
                 ))
-                .at(version.span, "not in its version matrix")
+                .at(at, "not in its version matrix")
                 .also(kubernetes.span, "the cluster's version")
                 .hint("`platctl versions` shows what runs with what."),
             ),
@@ -204,14 +214,14 @@ impl Chart {
                     "chart `{chart}` {version} does not run on Kubernetes {kubernetes}"
                 ))
                 .at(
-                    version.span,
+                    at,
                     match supported {
                         Some(supported) => format!("runs on {supported}"),
                         None => "older than all that platctl knows".to_owned(),
                     },
                 )
                 .also(kubernetes.span, "the cluster's version");
-                check.report(match nearest {
+                self.report(match nearest {
                     Some(nearest) => problem.hint(format!(
                         "The nearest that does is `{}`: `platctl versions` shows all.",
                         nearest.version
@@ -221,10 +231,7 @@ impl Chart {
             }
         }
     }
-}
 
-/// What components of the platform ask of the rest of a blueprint.
-impl Check<'_> {
     /// The service account of a component gets a role, and must have no other one.
     pub(crate) fn platform_role(
         &mut self,

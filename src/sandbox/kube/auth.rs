@@ -112,7 +112,7 @@ mod tests {
         for bad in [
             url(sts, "host", "60"),
             url(sts, "host%3Bx-k8s-aws-id", "3600"),
-            url("https://evil.example", "host%3Bx-k8s-aws-id", "60"),
+            url("https://evil.example.com", "host%3Bx-k8s-aws-id", "60"),
         ] {
             assert!(!is_token_at(&token(&bad), at(BEGUN)), "{bad}");
         }

@@ -16,6 +16,7 @@ use crate::blueprint::shape::Shape;
 use crate::blueprint::value::{
     DomainName, HttpPath, HttpsUrl, Int, NAME_PATTERN, Name, Percent, Seconds, Version,
 };
+use crate::blueprint::versions::matrix;
 use crate::chart::ChartUse;
 use crate::diagnostic::{Diagnostic, did_you_mean, listed};
 use crate::source::{Span, Spanned};
@@ -24,8 +25,9 @@ schema! {
     /// Istio: sidecars beside all pods of services, an ingress gateway, and who may call whom. Its CNI plugin is installed,
     /// too: without it every pod would need privileges that the restricted Pod Security Standard forbids.
     pub struct Istio("Istio") {
-        /// The version, of which the charts' newest patch is pinned.
-        pub version: Spanned<Version> = "\"1.27\"",
+        /// The version, of which the charts' newest patch is pinned; the newest one that runs on the cluster's version of
+        /// Kubernetes if nothing is said.
+        pub version: Option<Spanned<Version>>,
         /// Whether what comes without the mesh's certificates is refused.
         pub mtls: Mtls = "strict",
         /// The way in, to the routes of services.
@@ -216,6 +218,8 @@ schema! {
     }
 }
 
+/// What the version matrix calls all of its charts.
+const CHART: &str = "istio";
 /// Where the charts are published.
 const REPOSITORY: &str = "https://istio-release.storage.googleapis.com/charts";
 /// Where the control plane stands, and what holds for the whole mesh.
@@ -251,7 +255,7 @@ impl Istio {
                     name: name.into(),
                     repository: Some(REPOSITORY.into()),
                     chart: chart.into(),
-                    version: Some(self.version.to_string()),
+                    version: self.chart_version(blueprint),
                     namespace: namespace.into(),
                     values,
                     component: "platform.istio".into(),
@@ -273,6 +277,32 @@ impl Istio {
             chart("istiod", "istiod", SYSTEM, control, istiod.as_ref()),
             chart(GATEWAY, "gateway", INGRESS, self.gateway_values(blueprint), gateway.as_ref()),
         ]
+    }
+
+    /// The version of its charts: two numbers stand for the newest patch.
+    fn chart_version(&self, blueprint: &Blueprint) -> Option<String> {
+        let said = self.version.as_ref().map(ToString::to_string);
+        said.or_else(|| {
+            let newest = matrix().newest(CHART, blueprint.kubernetes())?.version.to_string();
+            newest.rsplit_once('.').map(|(minor, _)| minor.to_owned())
+        })
+    }
+
+    fn check_version(&self, check: &mut Check<'_>) {
+        const OLDEST: [u32; 2] = [1, 24];
+        let Some(version) = &self.version else { return };
+        let found = [version.major(), version.minor().unwrap_or(0)];
+        if found < OLDEST {
+            check.report(
+                Diagnostic::error(format!("Istio {} is too old", version.value))
+                    .at(version.span, "has no `v1` of what its rules are written in")
+                    .hint("Write `\"1.24\"` or a newer one."),
+            );
+            return;
+        }
+        if let Ok(exact) = format!("{}.{}.0", found[0], found[1]).parse() {
+            check.runs_on_cluster(CHART, &exact, version.span);
+        }
     }
 
     /// The target of a load balancer that leads to the gateway's pods.
@@ -324,15 +354,7 @@ impl Istio {
     }
 
     pub(crate) fn check(&self, check: &mut Check<'_>) {
-        const OLDEST: [u32; 2] = [1, 24];
-        let found = [self.version.major(), self.version.minor().unwrap_or(0)];
-        if found < OLDEST {
-            check.report(
-                Diagnostic::error(format!("Istio {} is too old", self.version.value))
-                    .at(self.version.span, "has no `v1` of what its rules are written in")
-                    .hint("Write `\"1.24\"` or a newer one."),
-            );
-        }
+        self.check_version(check);
         let IstioGateway { min_replicas, max_replicas, .. } = &self.gateway;
         if min_replicas.value > max_replicas.value {
             check.report(
