@@ -107,11 +107,10 @@ const PUBLIC: &[&str] = &[
     "istio-release.storage.googleapis.com",
     "json-schema.org",
     "karpenter.sh",
-    // The API server, as pods call it.
-    "kubernetes.default.svc",
     "letsencrypt.org",
     "pkg.go.dev",
     // The services of a cluster, as pods call them.
+    "default.svc",
     "svc.cluster.local",
 ];
 

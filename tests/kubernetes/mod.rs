@@ -1,6 +1,8 @@
 //! Objects of Kubernetes through every stage: planned, applied, compared, healed, destroyed, on a cluster of the sandbox.
 
+mod chart;
 mod drift;
+mod elsewhere;
 mod life;
 
 use std::collections::BTreeMap;

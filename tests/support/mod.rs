@@ -103,6 +103,14 @@ pub(crate) struct TestStack {
 
 impl TestStack {
     pub(crate) async fn new(server: &Server, name: &str) -> Self {
+        Self::with_kubeconfig(server, name, None).await
+    }
+
+    pub(crate) async fn with_kubeconfig(
+        server: &Server,
+        name: &str,
+        kubeconfig: Option<PathBuf>,
+    ) -> Self {
         let account = new_account();
         let endpoint = aws::Endpoint {
             url: server.running.endpoint.clone(),
@@ -112,7 +120,7 @@ impl TestStack {
             region: REGION.into(),
             sandbox: Some(endpoint),
             speed: SPEED,
-            kubeconfig: None,
+            kubeconfig,
         };
         let folder = tempfile::tempdir().unwrap();
         let name = Stack::new(name);
