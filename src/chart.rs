@@ -165,7 +165,7 @@ pub async fn render(
         .charts
         .iter()
         .zip(&fetched)
-        .filter_map(|((chart, options), at)| Some(Chart { chart, options, at: at.as_ref()? }))
+        .filter_map(|((chart, options), at)| Some(Chart { used: chart, options, at: at.as_ref()? }))
         .collect();
     let mut texts = template_all(&charts, kit, &[], &mut problems).await;
     if !problems.is_empty() {
@@ -184,12 +184,12 @@ pub async fn render(
     let mut releases: Vec<object::Release<'_>> = Vec::new();
     for (chart, text) in charts.iter().zip(&texts) {
         releases.push(object::Release {
-            key: chart.chart.key(),
-            component: &chart.chart.component,
-            what: format!("chart `{}`", chart.chart.name),
-            namespace: &chart.chart.namespace,
+            key: chart.used.key(),
+            component: &chart.used.component,
+            what: format!("chart `{}`", chart.used.name),
+            namespace: &chart.used.namespace,
             plain_secrets: &chart.options.plain_secrets,
-            span: chart.chart.span,
+            span: chart.used.span,
             hooks: true,
             text,
         });
@@ -214,7 +214,7 @@ pub async fn render(
 
 /// A chart that is here.
 struct Chart<'a> {
-    chart: &'a ChartUse,
+    used: &'a ChartUse,
     options: &'a ChartOptions,
     at: &'a Fetched,
 }
@@ -255,12 +255,12 @@ async fn template_all(
 ) -> Vec<String> {
     let Some(helm) = &kit.helm else {
         if let Some(first) = charts.first() {
-            problems.push(helm::missing(first.chart.span));
+            problems.push(helm::missing(first.used.span));
         }
         return Vec::new();
     };
     let rendering =
-        charts.iter().map(|it| helm.template(it.chart, it.options, &it.at.path, &kit.folder, apis));
+        charts.iter().map(|it| helm.template(it.used, it.options, &it.at.path, &kit.folder, apis));
     let rendered: Vec<Result<String, Diagnostic>> =
         stream::iter(rendering).buffered(AT_ONCE).collect().await;
     let mut texts = Vec::new();

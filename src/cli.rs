@@ -64,6 +64,7 @@ Exit codes:
 /// What every command understands.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Common options")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Common {
     /// The environment of the blueprint
     #[arg(

@@ -150,9 +150,8 @@ fn of_folder(
             Some(locked) if locked.digest != found => {
                 Err(another(chart, locked, &found, "the folder has another one"))
             }
-            Some(_) => Ok(Fetched { path: path.clone(), entry: None }),
             None if must_be_locked => Err(not_locked(chart)),
-            None => Ok(Fetched { path: path.clone(), entry: None }),
+            Some(_) | None => Ok(Fetched { path: path.clone(), entry: None }),
         };
     }
     if let Some(path) = unpacked(folder, &chart.chart) {

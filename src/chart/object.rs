@@ -137,7 +137,9 @@ fn take_apart(document: Value, all: &mut Vec<Value>) {
         Value::Null => {}
         Value::Object(mut members) if is_list(&members) => {
             if let Some(Value::Array(items)) = members.remove("items") {
-                items.into_iter().for_each(|item| take_apart(item, all));
+                for item in items {
+                    take_apart(item, all);
+                }
             }
         }
         other => all.push(other),

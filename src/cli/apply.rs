@@ -31,7 +31,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, CommandError> {
     match SavedPlan::read(&args.path)? {
         Some(saved) => from_plan(ui, common, &args.consent, saved).await,
-        None => from_blueprint(ui, common, args).await,
+        None => Box::pin(from_blueprint(ui, common, args)).await,
     }
 }
 

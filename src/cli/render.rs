@@ -78,7 +78,7 @@ pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
     let mut stacks = Vec::new();
     for environment in environments(common, args)? {
         let common = Common { env: environment.clone().or(common.env.clone()), ..common.clone() };
-        stacks.push(stack(ui, &common, args).await?);
+        stacks.push(Box::pin(stack(ui, &common, args)).await?);
     }
     let Some(first) = stacks.first() else { return Ok(Exit::Done) };
     let known = |stack: &Stack, reference: &Ref| {
@@ -173,6 +173,6 @@ fn write(folder: &Path, files: &Files) -> Result<(), CommandError> {
             .and_then(|()| fs::write(&path, text))
             .map_err(|error| CommandError::io("write", &path, &error))?;
     }
-    let text: String = names.iter().map(|name| format!("{name}\n")).collect();
+    let text: String = names.iter().flat_map(|name| [*name, "\n"]).collect();
     fs::write(&list, text).map_err(|error| CommandError::io("write", &list, &error))
 }

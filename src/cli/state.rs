@@ -78,7 +78,7 @@ pub(crate) async fn run(ui: &Ui, common: &Common, command: &Command) -> Result<E
         Command::History(which) => past::history(ui, common, which).await?,
         Command::Restore(args) => past::restore(ui, common, args).await?,
         Command::Unlock(args) => past::unlock(ui, common, args).await?,
-        Command::Recover(args) => recover::run(ui, common, args).await?,
+        Command::Recover(args) => Box::pin(recover::run(ui, common, args)).await?,
         Command::Rotate(args) => rotate::run(ui, common, args).await?,
     }
     Ok(Exit::Done)

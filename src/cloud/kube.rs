@@ -123,7 +123,8 @@ impl Cx {
     /// What EKS tells of a cluster; within a reading asked once.
     pub async fn describe_cluster(&self, name: &str) -> Result<Option<Cluster>, Fault> {
         self.once("DescribeCluster", name, async {
-            let reply = found(self.eks.describe_cluster().name(name).send().await)?;
+            let asked = Box::pin(self.eks.describe_cluster().name(name).send());
+            let reply = found(asked.await)?;
             Ok(reply.and_then(|reply| reply.cluster))
         })
         .await
@@ -229,6 +230,9 @@ pub enum Propagation {
     Foreground,
 }
 
+/// A group, empty for the core, and one of its versions.
+type GroupVersion = (String, String);
+
 /// The API of a cluster.
 pub struct Api {
     client: Client,
@@ -239,7 +243,7 @@ pub struct Api {
     gate: Gate,
     limits: Limits,
     /// What the server said that it knows, by group, version and kind.
-    resources: Mutex<BTreeMap<(String, String), Arc<Vec<Resource>>>>,
+    resources: Mutex<BTreeMap<GroupVersion, Arc<Vec<Resource>>>>,
 }
 
 impl std::fmt::Debug for Api {
@@ -283,11 +287,11 @@ impl Api {
         let (mut items, mut more) = (Vec::new(), String::new());
         loop {
             let mut url = format!("{}?limit={PAGE}", of.all());
-            if let Some(label) = label {
-                url += &format!("&labelSelector={}", encoded(label));
-            }
-            if !more.is_empty() {
-                url += &format!("&continue={}", encoded(&more));
+            for (key, value) in [("labelSelector", label.unwrap_or_default()), ("continue", &more)]
+            {
+                if !value.is_empty() {
+                    url.extend(["&", key, "=", &encoded(value)]);
+                }
             }
             let action = format!("List{}", of.kind);
             // A kind that vanished, with its definition, has no objects.
@@ -295,7 +299,7 @@ impl Api {
             else {
                 return Ok(Vec::new());
             };
-            more = page["metadata"]["continue"].as_str().unwrap_or_default().to_owned();
+            page["metadata"]["continue"].as_str().unwrap_or_default().clone_into(&mut more);
             if let Value::Array(found) = page["items"].take() {
                 items.extend(found);
             }

@@ -4,7 +4,7 @@
 //! bookkeeping of controllers. What counts of it is what a manifest names, and what somebody else's field manager put
 //! beside that.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
@@ -152,9 +152,9 @@ fn walk<'a>(path: &str, sides: [Option<&'a Value>; 3], found: &mut Vec<Differenc
             if path == FINALIZERS {
                 !wanted.iter().all(|it| seen.contains(it))
             } else if let Some(keys) = item_keys([wanted.as_slice(), seen.as_slice()]) {
-                let names: BTreeMap<String, ()> =
-                    wanted.iter().chain(seen).map(|item| (keys.of(item), ())).collect();
-                for name in names.keys() {
+                let names: BTreeSet<String> =
+                    wanted.iter().chain(seen).map(|item| keys.of(item)).collect();
+                for name in &names {
                     let item = |side: Option<&'a Value>| {
                         side.and_then(Value::as_array)?.iter().find(|it| keys.of(it) == *name)
                     };

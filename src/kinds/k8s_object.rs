@@ -540,7 +540,7 @@ fn removals(live: &Value, parts: &[Vec<Step>]) -> Value {
     pointers.sort_by(|left, right| by_place(right, left));
     let escaped = |part: &String| part.replace('~', "~0").replace('/', "~1");
     for pointer in pointers {
-        let path: String = pointer.iter().map(|part| format!("/{}", escaped(part))).collect();
+        let path: String = pointer.iter().flat_map(|part| ["/".into(), escaped(part)]).collect();
         patch.push(json!({"op": "remove", "path": path}));
     }
     Value::Array(patch)

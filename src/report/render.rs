@@ -126,7 +126,7 @@ impl Manifest {
     pub fn text(&self) -> String {
         let mut text = format!("# {}\n", self.address);
         for unknown in &self.unknown {
-            text.push_str(&format!("# {unknown} is not known here\n"));
+            text.extend(["# ", unknown, " is not known here\n"]);
         }
         text + &yaml(&self.value)
     }
@@ -155,7 +155,7 @@ fn readme(title: &str, about: &str, unknown: &BTreeSet<String>) -> String {
             "\n## Not known here\n\nPut the real values in place of these before the files are used:\n\n",
         );
         for one in unknown {
-            text.push_str(&format!("- `{one}`\n"));
+            text.extend(["- `", one, "`\n"]);
         }
     }
     text

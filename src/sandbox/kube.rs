@@ -17,6 +17,11 @@
 mod admission;
 mod auth;
 mod controllers;
+#[expect(
+    clippy::collapsible_match,
+    clippy::single_match_else,
+    reason = "tables of kinds: an arm is a row"
+)]
 mod defaults;
 mod definitions;
 mod discovery;
@@ -33,6 +38,7 @@ mod status;
 mod store;
 mod structural;
 mod types;
+#[expect(clippy::collapsible_match, reason = "tables of kinds: an arm is a row")]
 mod validate;
 mod verbs;
 mod watch;

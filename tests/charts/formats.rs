@@ -37,7 +37,7 @@ fn shown(files: &BTreeMap<String, String>, shown: &[&str]) -> String {
     let mut text = format!("{}\n", names.join("\n"));
     for name in shown {
         let content = files.get(*name).unwrap_or_else(|| panic!("there is no {name}"));
-        text.push_str(&format!("\n=== {name}\n{content}"));
+        text.extend(["\n=== ", name, "\n", content]);
     }
     text
 }

@@ -59,7 +59,7 @@ impl Server {
         let options = Options {
             speed: SPEED,
             durations: KINDS.iter().map(typical).collect(),
-            program: platctl(),
+            program: Some(platctl()),
         };
         let running = runtime().block_on(sandbox.start(&options, &|_| {})).unwrap();
         Self { sandbox, running }
@@ -79,8 +79,8 @@ impl Drop for Server {
 }
 
 /// The platctl that serves Kubernetes.
-fn platctl() -> Option<PathBuf> {
-    Some(env!("CARGO_BIN_EXE_platctl").into())
+fn platctl() -> PathBuf {
+    env!("CARGO_BIN_EXE_platctl").into()
 }
 
 fn runtime() -> tokio::runtime::Runtime {

@@ -132,7 +132,7 @@ pub(crate) struct Chart {
     pub(crate) component: &'static str,
     pub(crate) repository: &'static str,
     /// The name of the chart, which the release has too.
-    pub(crate) chart: &'static str,
+    pub(crate) name: &'static str,
 }
 
 impl Chart {
@@ -148,13 +148,13 @@ impl Chart {
         if let Some(own) = &settings.values {
             lay_over(&mut values, &own.value);
         }
-        let newest = || matrix().newest(self.chart, blueprint.kubernetes());
+        let newest = || matrix().newest(self.name, blueprint.kubernetes());
         let version = settings.version.as_ref().map(|it| &it.value);
         let version = version.or_else(|| newest().map(|it| &it.version));
         ChartUse {
-            name: self.chart.to_owned(),
+            name: self.name.to_owned(),
             repository: Some(self.repository.to_owned()),
-            chart: self.chart.to_owned(),
+            chart: self.name.to_owned(),
             version: version.map(ToString::to_string),
             namespace: namespace.to_string(),
             values,
@@ -175,7 +175,7 @@ impl Chart {
         }
         let Some(cluster) = &check.blueprint.cluster else { return };
         let kubernetes = &cluster.version;
-        let chart = self.chart;
+        let chart = self.name;
         let Some(version) = &settings.version else {
             if matrix().newest(chart, Some(kubernetes.value)).is_none() {
                 check.report(

@@ -84,7 +84,7 @@ pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
     while let Some(cause) = next {
         let cause_text = cause.to_string();
         if !text.contains(&cause_text) {
-            text += &format!(": {cause_text}");
+            text.extend([": ", &cause_text]);
         }
         next = cause.source();
     }

@@ -115,7 +115,7 @@ mod tests {
         let token = tokens.token(credentials.into(), now).unwrap();
         let encoded = token.strip_prefix("k8s-aws-v1.").unwrap();
         let mut padded = encoded.replace('-', "+").replace('_', "/");
-        while padded.len() % 4 != 0 {
+        while !padded.len().is_multiple_of(4) {
             padded.push('=');
         }
         let url = String::from_utf8(base64::decode(padded).unwrap()).unwrap();

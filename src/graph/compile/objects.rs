@@ -170,7 +170,7 @@ struct Controller<'o> {
 /// A webhook, its configuration, and what serves it.
 struct Webhook<'o> {
     configuration: &'o Object,
-    webhook: &'o Value,
+    rules: &'o Value,
     servers: Vec<&'o Object>,
     /// The namespace of what serves it: it does not judge itself.
     namespace: &'o str,
@@ -314,7 +314,7 @@ impl<'o> Objects<'o> {
                 let servers = self.served_by(configuration, namespace, name);
                 let matters = webhook["failurePolicy"] != "Ignore" || is_mutating(configuration);
                 if matters && !servers.is_empty() {
-                    found.push(Webhook { configuration, webhook, servers, namespace });
+                    found.push(Webhook { configuration, rules: webhook, servers, namespace });
                 }
             }
         }
@@ -330,8 +330,8 @@ impl<'o> Objects<'o> {
             if itself || hook.configuration.cluster != object.cluster {
                 continue;
             }
-            let pods = object.template().is_some() && self.judges(hook.webhook, object, true);
-            if pods || self.judges(hook.webhook, object, false) {
+            let pods = object.template().is_some() && self.judges(hook.rules, object, true);
+            if pods || self.judges(hook.rules, object, false) {
                 edges.insert((&object.address, &hook.configuration.address));
                 for server in &hook.servers {
                     edges.insert((&object.address, &server.address));

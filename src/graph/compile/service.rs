@@ -68,16 +68,15 @@ impl Compiler<'_> {
         let registry = self.builder.name_added("registries", &image.repository);
         let mut registries = self.blueprint.registries.keys();
         let mut services = self.blueprint.services.iter();
-        let repository = match registries.find(|it| it.as_str() == registry) {
-            Some(name) => registry::address(name),
-            None => {
-                // The first of several services with one image has the repository for all.
-                let first = services.find(|(_, other)| {
-                    other.image.registry.is_none() && other.image.repository == image.repository
-                });
-                let Some((owner, _)) = first else { return Value::Null };
-                repository(owner)
-            }
+        let repository = if let Some(name) = registries.find(|it| it.as_str() == registry) {
+            registry::address(name)
+        } else {
+            // The first of several services with one image has the repository for all.
+            let first = services.find(|(_, other)| {
+                other.image.registry.is_none() && other.image.repository == image.repository
+            });
+            let Some((owner, _)) = first else { return Value::Null };
+            repository(owner)
         };
         join([get(&repository, "RepositoryUri"), json!(version)])
     }

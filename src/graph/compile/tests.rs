@@ -77,9 +77,9 @@ fn account() -> Account {
 }
 
 fn compiler_of<'a>(blueprint: &'a Blueprint, account: &'a Account) -> Compiler<'a> {
+    static NOTHING: Rendered = Rendered { objects: BTreeMap::new(), remarks: Vec::new() };
     let builder =
         Builder::new(Stack::new(&blueprint.stack), blueprint.region.as_str(), BTreeMap::new());
-    static NOTHING: Rendered = Rendered { objects: BTreeMap::new(), remarks: Vec::new() };
     let rendered = &NOTHING;
     Compiler { blueprint, home: blueprint, account, rendered, builder }
 }

@@ -100,7 +100,7 @@ fn waves(graph: &Graph) -> BTreeMap<&str, usize> {
     for (address, node) in nodes {
         let needs = edges.entry(address.component()).or_default();
         let is_here = |to: &&Address| graph.nodes.get(*to).is_some_and(is_object);
-        needs.extend(node.needs.keys().filter(is_here).map(|to| to.component()));
+        needs.extend(node.needs.keys().filter(is_here).map(Address::component));
     }
     let mut waves: BTreeMap<&str, usize> = edges.keys().map(|it| (*it, 0)).collect();
     // As many rounds as the longest way has steps; what is in a circle would never come to rest.

@@ -129,7 +129,7 @@ pub fn cloudformation(graph: &Graph) -> Files {
     if !unknown.is_empty() {
         text.push_str("\n## Parameters\n\n");
         for one in &unknown {
-            text.push_str(&format!("- `{one}`\n"));
+            text.extend(["- `", one, "`\n"]);
         }
     }
     files.insert("README.md".into(), text);

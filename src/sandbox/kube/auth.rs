@@ -72,7 +72,7 @@ fn seconds(text: &str) -> Option<u64> {
 /// The URL's alphabet, without padding.
 fn base64_url(text: &str) -> Option<Vec<u8>> {
     let mut standard = text.trim_end_matches('=').replace('-', "+").replace('_', "/");
-    while standard.len() % 4 != 0 {
+    while !standard.len().is_multiple_of(4) {
         standard.push('=');
     }
     aws_smithy_types::base64::decode(standard).ok()

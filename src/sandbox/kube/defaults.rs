@@ -20,7 +20,7 @@ pub(super) fn fill(
         "services" => service(cluster, old, object),
         "customresourcedefinitions" => definitions::default(object),
         "persistentvolumeclaims" => {
-            set(&mut object["spec"], &[("volumeMode", json!("Filesystem"))])
+            set(&mut object["spec"], &[("volumeMode", json!("Filesystem"))]);
         }
         "persistentvolumes" => set(
             &mut object["spec"],
@@ -36,10 +36,10 @@ pub(super) fn fill(
         "priorityclasses" => set(object, &[("preemptionPolicy", json!("PreemptLowerPriority"))]),
         "networkpolicies" if spec_of(object) => network_policy(&mut object["spec"]),
         "horizontalpodautoscalers" if spec_of(object) => {
-            set(&mut object["spec"], &[("minReplicas", json!(1))])
+            set(&mut object["spec"], &[("minReplicas", json!(1))]);
         }
         "mutatingwebhookconfigurations" | "validatingwebhookconfigurations" => {
-            webhooks(resource, object)
+            webhooks(resource, object);
         }
         "rolebindings" | "clusterrolebindings" => binding(object),
         "apiservices" => {

@@ -116,9 +116,6 @@ pub(super) fn strategic(of: &Type, target: &mut Value, patch: &Value) {
         }
         let below = member(of, key);
         match (below, value) {
-            (_, Value::Null) => {
-                members.remove(key);
-            }
             (Type::List(list), Value::Array(items)) if list.strategic.is_some() => {
                 let merge_key = list.strategic.as_deref().unwrap_or_default();
                 let place = members.entry(key.clone()).or_insert_with(|| Value::Array(Vec::new()));
@@ -135,7 +132,7 @@ pub(super) fn strategic(of: &Type, target: &mut Value, patch: &Value) {
                 let place = members.entry(key.clone()).or_insert(Value::Null);
                 strategic(below, place, value);
             }
-            (_, Value::Object(_)) => {
+            (_, Value::Null | Value::Object(_)) => {
                 members.remove(key);
             }
             (_, value) => {

@@ -77,10 +77,12 @@ fn type_of(schema: &Value) -> Type {
 pub(super) fn prune(of: &Type, value: &mut Value) {
     match (of, value) {
         (Type::List(list), Value::Array(items)) => {
-            items.iter_mut().for_each(|item| prune(&list.of, item))
+            for item in items {
+                prune(&list.of, item);
+            }
         }
         (Type::Map { of, .. }, Value::Object(members)) => {
-            members.values_mut().for_each(|it| prune(of, it))
+            members.values_mut().for_each(|it| prune(of, it));
         }
         (Type::Named { .. } | Type::Struct(_), Value::Object(members)) => {
             let Some(declared) = of.as_struct() else { return };
@@ -158,7 +160,7 @@ pub(super) fn validate(schema: &Value, value: &Value, path: &str, causes: &mut V
     match value {
         Value::String(text) => strings(schema, text, value, path, causes),
         Value::Number(number) => {
-            numbers(schema, number.as_f64().unwrap_or_default(), value, path, causes)
+            numbers(schema, number.as_f64().unwrap_or_default(), value, path, causes);
         }
         Value::Array(items) => lists(schema, items, value, path, causes),
         Value::Object(members) => objects(schema, members, value, path, causes),

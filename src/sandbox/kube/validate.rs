@@ -27,7 +27,7 @@ pub(super) fn object(resource: &Resource, object: &Value) -> Vec<Cause> {
         "customresourcedefinitions" => definitions::validate(object, &mut causes),
         "services" => service(object, &mut causes),
         "deployments" | "statefulsets" | "daemonsets" | "replicasets" => {
-            workload(object, &mut causes)
+            workload(object, &mut causes);
         }
         "jobs" => pod_template(
             &object["spec"]["template"],
@@ -322,7 +322,7 @@ fn service(object: &Value, causes: &mut Vec<Cause>) {
             None if ports.len() > 1 => causes.push(Cause::required(&format!("{place}.name"), "")),
             None => {}
             Some(name) if !is_label(name) => {
-                causes.push(Cause::invalid(&format!("{place}.name"), &name.into(), LABEL))
+                causes.push(Cause::invalid(&format!("{place}.name"), &name.into(), LABEL));
             }
             Some(name) => {
                 if !names.insert(name) {

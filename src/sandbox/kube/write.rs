@@ -304,7 +304,7 @@ fn keep_other_half(asked: &Write<'_>, old: Option<&Value>, new: &mut Value) {
         let status = members.get("status").cloned();
         let managed = members.get("metadata").and_then(|it| it.get("managedFields")).cloned();
         let metadata = members.remove("metadata");
-        *members = old.clone();
+        members.clone_from(old);
         members.remove("status");
         members.extend(status.map(|status| ("status".to_owned(), status)));
         // Built-in kinds let a writer of the status change labels and annotations, too.

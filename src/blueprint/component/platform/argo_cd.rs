@@ -17,7 +17,7 @@ use crate::source::{Span, Spanned};
 const CHART: Chart = Chart {
     component: "argoCd",
     repository: "https://argoproj.github.io/argo-helm",
-    chart: "argo-cd",
+    name: "argo-cd",
 };
 
 /// The project that Argo CD makes itself, in which everything is allowed.

@@ -18,7 +18,7 @@ use crate::source::{Span, Spanned};
 const CHART: Chart = Chart {
     component: "certManager",
     repository: "https://charts.jetstack.io",
-    chart: "cert-manager",
+    name: "cert-manager",
 };
 
 /// The service account of its pods.
@@ -69,7 +69,7 @@ impl AcmeServer {
 impl CertManager {
     pub(super) fn check(&self, at: Span, check: &mut Check<'_>) {
         CHART.check(&self.chart, at, check);
-        check.no_addon(CHART.component, CHART.chart, at);
+        check.no_addon(CHART.component, CHART.name, at);
         if self.issuers.is_empty() {
             return;
         }

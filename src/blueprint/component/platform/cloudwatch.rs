@@ -27,6 +27,7 @@ schema! {
 }
 
 impl CloudWatch {
+    #[expect(clippy::unused_self, reason = "as all components")]
     pub(super) fn check(&self, at: Span, check: &mut Check<'_>) {
         check.no_addon("cloudwatch", ADDON, at);
         let namespace: Name = NAMESPACE.parse().expect("the namespace of the add-on is a name");

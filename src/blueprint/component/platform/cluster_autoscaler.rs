@@ -14,7 +14,7 @@ use crate::source::{Span, Spanned};
 const CHART: Chart = Chart {
     component: "clusterAutoscaler",
     repository: "https://kubernetes.github.io/autoscaler",
-    chart: "cluster-autoscaler",
+    name: "cluster-autoscaler",
 };
 
 /// The service account of its pods.
@@ -54,7 +54,7 @@ impl ClusterAutoscaler {
 
     pub(super) fn chart(&self, blueprint: &Blueprint, at: Span) -> ChartUse {
         // Its minor version is that of Kubernetes.
-        let release = matrix().newest(CHART.chart, blueprint.kubernetes());
+        let release = matrix().newest(CHART.name, blueprint.kubernetes());
         let release = release.filter(|_| self.chart.version.is_none());
         let values = json!({
             "cloudProvider": "aws",

@@ -16,7 +16,7 @@ use crate::source::{Span, Spanned};
 const CHART: Chart = Chart {
     component: "externalDns",
     repository: "https://kubernetes-sigs.github.io/external-dns",
-    chart: "external-dns",
+    name: "external-dns",
 };
 
 /// The service account of its pods.
@@ -64,7 +64,7 @@ schema! {
 impl ExternalDns {
     pub(super) fn check(&self, at: Span, check: &mut Check<'_>) {
         CHART.check(&self.chart, at, check);
-        check.no_addon(CHART.component, CHART.chart, at);
+        check.no_addon(CHART.component, CHART.name, at);
         check.platform_role(CHART.component, &self.namespace, ACCOUNT, at);
         check.has_zones("external DNS", at);
     }

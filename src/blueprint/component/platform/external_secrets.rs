@@ -16,7 +16,7 @@ use crate::source::{Span, Spanned};
 const CHART: Chart = Chart {
     component: "externalSecrets",
     repository: "https://charts.external-secrets.io",
-    chart: "external-secrets",
+    name: "external-secrets",
 };
 
 /// The service account of its pods.

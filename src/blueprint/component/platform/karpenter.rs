@@ -21,7 +21,7 @@ use crate::source::{Span, Spanned};
 const CHART: Chart = Chart {
     component: "karpenter",
     repository: "oci://public.ecr.aws/karpenter",
-    chart: "karpenter",
+    name: "karpenter",
 };
 
 /// The service account of its pods.

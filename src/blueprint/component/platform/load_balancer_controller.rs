@@ -14,7 +14,7 @@ use crate::source::{Span, Spanned};
 const CHART: Chart = Chart {
     component: "loadBalancerController",
     repository: "https://aws.github.io/eks-charts",
-    chart: "aws-load-balancer-controller",
+    name: "aws-load-balancer-controller",
 };
 
 /// The service account of its pods.

@@ -13,7 +13,7 @@ use crate::source::{Span, Spanned};
 const CHART: Chart = Chart {
     component: "metricsServer",
     repository: "https://kubernetes-sigs.github.io/metrics-server",
-    chart: "metrics-server",
+    name: "metrics-server",
 };
 
 schema! {
@@ -30,7 +30,7 @@ schema! {
 impl MetricsServer {
     pub(super) fn check(&self, at: Span, check: &mut Check<'_>) {
         CHART.check(&self.chart, at, check);
-        check.no_addon(CHART.component, CHART.chart, at);
+        check.no_addon(CHART.component, CHART.name, at);
     }
 
     pub(super) fn chart(&self, blueprint: &Blueprint, at: Span) -> ChartUse {

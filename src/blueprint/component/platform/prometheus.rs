@@ -14,7 +14,7 @@ use crate::source::{Span, Spanned};
 const CHART: Chart = Chart {
     component: "prometheus",
     repository: "https://prometheus-community.github.io/helm-charts",
-    chart: "kube-prometheus-stack",
+    name: "kube-prometheus-stack",
 };
 
 /// The secret of the cluster from which Grafana has its first user, and the keys in it.

@@ -28,6 +28,7 @@ schema! {
 }
 
 impl VolumeClass {
+    #[expect(clippy::unused_self, reason = "as all components")]
     pub(super) fn check(&self, at: Span, check: &mut Check<'_>) {
         check.needs_volumes("a storage class", at, "");
     }

@@ -14,7 +14,7 @@ const TAG: &str = "elbv2.k8s.aws/cluster";
 
 impl Compiler<'_> {
     pub(super) fn load_balancer_controller(&mut self, controller: &LoadBalancerController) {
-        let mut statements = self.what_load_balancers_need();
+        let mut statements = Self::what_load_balancers_need();
         statements.extend(self.own_load_balancers());
         statements.extend(self.own_security_groups());
         let component = "platform.loadBalancerController";
@@ -29,7 +29,7 @@ impl Compiler<'_> {
     }
 
     /// What it looks at, and what load balancers are given of other services.
-    fn what_load_balancers_need(&self) -> Vec<Value> {
+    fn what_load_balancers_need() -> Vec<Value> {
         vec![
             allow_when(
                 &["iam:CreateServiceLinkedRole"],
