@@ -25,6 +25,8 @@ cluster:
   deletionProtection: false
   nodeGroups: {system: {instanceTypes: [t3.large], size: 1..2}}
   addons: {vpc-cni: {beforeNodes: true}, kube-proxy: {beforeNodes: true}, coredns: {}}
+resources:
+  elsewhere: {type: v1/Namespace, properties: {metadata: {name: elsewhere}}}
 charts:
   all: {path: tests/charts/everything, namespace: apps, values: {greeting: GREETING, size: SIZE}}
 ";
