@@ -31,7 +31,7 @@ use crate::graph::Graph;
 use crate::kind::{
     Answer, AnyKind, Cloud, DeletionPolicy, Lookup, Observed, Token, Update, Wanted, reference,
 };
-use crate::kinds;
+use crate::kinds::{self, k8s_object};
 use crate::state::State;
 use dice::Dice;
 use trouble::Mishaps;
@@ -528,6 +528,9 @@ pub fn call_of(verb: Verb, kind: &str) -> Call {
 
 /// `AWS::EC2::VPCEndpoint`: `ec2`, `VpcEndpoint`.
 fn service_and_noun(kind: &str) -> (String, String) {
+    if let Some((_, _, kind)) = k8s_object::parts(kind) {
+        return ("kubernetes".into(), kind.into());
+    }
     let mut parts = kind.split("::").skip(1);
     let (service, noun) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let service = match service {
@@ -547,5 +550,6 @@ mod tests {
         let named = |verb, kind| call_of(verb, kind).to_string();
         assert_eq!(named(Verb::Create, "AWS::EC2::VPCEndpoint"), "ec2 CreateVpcEndpoint");
         assert_eq!(named(Verb::Read, "AWS::Route53::RecordSet"), "route53 DescribeRecordSets");
+        assert_eq!(named(Verb::Create, "apps/v1/Deployment"), "kubernetes CreateDeployment");
     }
 }

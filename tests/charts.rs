@@ -40,7 +40,9 @@ pub(crate) fn helm() -> &'static Path {
     static HELM: OnceLock<PathBuf> = OnceLock::new();
     HELM.get_or_init(|| {
         let sandbox = Sandbox::named("charts").unwrap();
-        block_on(sandbox.install_helm(&|_| {})).unwrap()
+        let install = || block_on(sandbox.install_helm(&|_| {})).unwrap();
+        // Whoever asks may be inside a runtime, in which nothing can be waited for.
+        std::thread::scope(|it| it.spawn(install).join().unwrap())
     })
 }
 
@@ -53,7 +55,7 @@ pub(crate) fn rendered(blueprint: &Blueprint) -> Rendered {
     }
     let mut known = KNOWN.lock().unwrap();
     let once = known.entry(format!("{wanted:?}"));
-    // Whoever asks may be inside a runtime, in which nothing can be waited for.
+    // As for `helm`.
     let render = || std::thread::scope(|it| it.spawn(|| try_rendered(blueprint)).join().unwrap());
     once.or_insert_with(|| render().unwrap_or_else(|found| panic!("{found:#?}"))).clone()
 }

@@ -11,31 +11,18 @@
 //! `cargo test any_` tries the same on mutations of real blueprints, within seconds.
 
 #![no_main]
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "three modules of a library, of which one function is called"
-)]
-
-// The modules themselves, not the crate: nothing else of it is needed, and its other dependencies are large.
-#[path = "../../src"]
-mod platctl {
-    pub(crate) mod blueprint;
-    pub(crate) mod diagnostic;
-    pub(crate) mod source;
-}
 
 use libfuzzer_sys::fuzz_target;
-// Also where the modules look for each other.
-use platctl::blueprint::{Loaded, Selection};
-use platctl::diagnostic::Colour;
-use platctl::{blueprint, diagnostic, source};
+use platctl::blueprint::{self, Selection};
+use platctl::diagnostic::{Colour, Diagnostic};
+use platctl::source::SourceMap;
 
 fuzz_target!(|bytes: &[u8]| {
-    explained(&blueprint::validate_bytes("fuzz.yaml", bytes, &[]));
+    let valid = blueprint::validate_bytes("fuzz.yaml", bytes, &[]);
+    explained(&valid.diagnostics, &valid.sources);
     let selection = Selection { environment: Some("dev"), sets: &[] };
     let loaded = blueprint::load_bytes("fuzz.yaml", bytes, selection);
-    explained(&loaded);
+    explained(&loaded.diagnostics, &loaded.sources);
     assert_eq!(loaded.blueprint.is_none(), loaded.has_errors());
     // The text after the first line as the value of an option.
     if let Ok(text) = std::str::from_utf8(bytes)
@@ -43,18 +30,19 @@ fuzz_target!(|bytes: &[u8]| {
     {
         let sets = [(path.to_owned(), value.to_owned())];
         let base = include_bytes!("../../templates/platctl.yaml");
-        explained(&blueprint::validate_bytes("fuzz.yaml", base, &sets));
+        let valid = blueprint::validate_bytes("fuzz.yaml", base, &sets);
+        explained(&valid.diagnostics, &valid.sources);
     }
 });
 
 /// Every diagnostic can be shown, and its labels are ranges of the texts.
-fn explained(loaded: &Loaded) {
-    for diagnostic in &loaded.diagnostics {
+fn explained(diagnostics: &[Diagnostic], sources: &SourceMap) {
+    for diagnostic in diagnostics {
         for label in diagnostic.primary.iter().chain(&diagnostic.secondary) {
-            let text = loaded.sources.file(label.span.file).text();
+            let text = sources.file(label.span.file).text();
             assert!(text.get(label.span.range()).is_some(), "{label:?}: {}", diagnostic.summary);
         }
-        diagnostic.to_json(&loaded.sources);
-        diagnostic.render(&loaded.sources, Colour::Never).to_string();
+        diagnostic.to_json(sources);
+        diagnostic.render(sources, Colour::Never).to_string();
     }
 }

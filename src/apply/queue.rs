@@ -39,6 +39,7 @@ impl Queue {
             Op::Ready | Op::Gone | Op::Forget | Op::Adopt => FREE,
             Op::Create | Op::Late | Op::Update | Op::Delete => {
                 let change = &plan.changes[&step.address];
+                // All objects of Kubernetes are one service's.
                 let service = change.kind.rsplit_once("::").map_or("", |(service, _)| service);
                 let next = numbers.len() + 1;
                 *numbers.entry((service, change.region.as_str())).or_insert(next)
