@@ -87,8 +87,8 @@ async fn kubernetes_runs_beside_aws_and_ends_with_it() {
     let cluster = format!("{url}/clusters/400000000002/{REGION}/main/1");
     let config = kube::Config::new(cluster.parse().unwrap());
     let client = kube::Client::try_from(config).unwrap();
-    let refused = client.apiserver_version().await.unwrap_err();
-    assert!(matches!(refused, kube::Error::Api(status) if status.code == 401), "there is no token");
+    let version = client.apiserver_version().await.unwrap();
+    assert_eq!(version.major, "1");
     assert_eq!(sandbox.start(&options, QUIET).await.unwrap(), first, "the same servers");
     sandbox.reset().await.unwrap();
     sandbox.stop().await.unwrap();
