@@ -334,6 +334,7 @@ mod tests {
 
     #[test]
     fn what_the_parser_accepts_matches_the_pattern_and_almost_nothing_else_does() {
+        const LONG: usize = 100;
         let others = [
             "0",
             "255",
@@ -358,7 +359,8 @@ mod tests {
                 let valid = (word.accepts)(text);
                 let matching = validator.is_valid(&text.as_str().into());
                 assert!(matching || !valid, "{}: `{text}` does not match {schema}", word.what);
-                if matching && !valid {
+                // How long a text may be is for the parser.
+                if matching && !valid && text.len() <= LONG {
                     loose.entry(word.what.clone()).or_default().push(text.clone());
                 }
             }

@@ -21,7 +21,7 @@ word! {
         }
         ensure(!host.is_empty(), "the host is missing")?;
         ensure(!text.contains('@'), "holds credentials")?;
-        characters(text, 9, 2048, |c| c.is_ascii_graphic(), "printable ASCII characters without spaces")
+        characters(text, 7, 2048, |c| c.is_ascii_graphic(), "printable ASCII characters without spaces")
     }, "(https|oci)://[!-.0-9;-?A-~][!-?A-~]*|http://(127[.]0[.]0[.]1|localhost)([:/][!-?A-~]*)?");
 }
 
