@@ -57,11 +57,12 @@ fn collect_extras(
     }
 }
 
-/// A JSON patch that removes these parts from exactly this state of an object.
+/// A JSON patch that removes these parts from exactly this state of an object: with another version it is a conflict, after
+/// which the whole update is sent again. (A failed `test` would look like an invalid patch.)
 pub(super) fn removals(live: &Value, parts: &[Vec<Step>]) -> Value {
     let version = &live["metadata"]["resourceVersion"];
     let mut patch =
-        vec![json!({"op": "test", "path": "/metadata/resourceVersion", "value": version})];
+        vec![json!({"op": "replace", "path": "/metadata/resourceVersion", "value": version})];
     let mut pointers: Vec<Vec<String>> =
         parts.iter().filter_map(|steps| pointer(live, steps)).collect();
     // From the end, so that no removal moves an item that another one names.
@@ -121,7 +122,7 @@ mod tests {
             json!({"metadata": {"labels": {"app": "a"}}, "spec": {"ports": [{"port": 80}]}});
         let found = extras(&theirs, &manifest, Some(&live));
         let expected = json!([
-            {"op": "test", "path": "/metadata/resourceVersion", "value": "7"},
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": "7"},
             {"op": "remove", "path": "/spec/ports/2"},
             {"op": "remove", "path": "/spec/ports/1"},
             {"op": "remove", "path": "/metadata/labels/a~1b"},
