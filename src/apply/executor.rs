@@ -1,5 +1,7 @@
 //! Runs the steps: what is ready and has the longest way to go starts first. This loop alone writes the journal; the
 //! effects run beside it and report back.
+//!
+//! The file is long because all that changes the state of an apply is in this one loop.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
