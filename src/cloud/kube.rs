@@ -378,12 +378,6 @@ impl Api {
         found(self.send(&action, Method::DELETE, &url, Some(kind), Some(&options)).await).map(drop)
     }
 
-    /// The server's version: `v1.33.5-eks-113cf36`.
-    pub async fn version(&self) -> Result<String, Fault> {
-        let reply = self.send("GetVersion", Method::GET, "/version", None, None).await?;
-        Ok(reply["gitVersion"].as_str().unwrap_or_default().to_owned())
-    }
-
     async fn send(
         &self,
         action: &str,

@@ -64,7 +64,9 @@ fn deployment(live: &Value) -> Readiness {
         if condition.type_ == "Progressing"
             && condition.reason.as_deref() == Some("ProgressDeadlineExceeded")
         {
-            return stuck(live, condition.message.unwrap_or_default());
+            // It may still be mended from outside, by an image that is pushed, say; replacing the object would not help.
+            let message = condition.message.unwrap_or_default();
+            return Readiness::Pending(format!("stuck: {message}").into());
         }
     }
     let (updated, available, all) = (
@@ -81,12 +83,6 @@ fn deployment(live: &Value) -> Readiness {
     } else {
         Readiness::Ready
     }
-}
-
-/// A rollout that does not get on may still be mended from outside, by an image that is pushed, say; replacing the
-/// object would not help.
-fn stuck(_: &Value, message: String) -> Readiness {
-    Readiness::Pending(format!("stuck: {message}").into())
 }
 
 fn stateful_set(live: &Value) -> Readiness {

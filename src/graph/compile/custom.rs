@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::objects::DEFINITION;
 use crate::address::Address;
 use crate::graph::{Builder, GraphError};
 use crate::kind::reference;
 use crate::kinds::k8s_object;
 
-const DEFINITION: &str = "apiextensions.k8s.io/CustomResourceDefinition";
 /// As many mistakes of one object are told.
 const MISTAKES_MAX: usize = 5;
 

@@ -54,7 +54,7 @@ const WORKLOADS: &[(&str, &[&str])] = &[
     ("batch/CronJob", &["spec", "jobTemplate", "spec", "template"]),
     ("batch/Job", &["spec", "template"]),
 ];
-const DEFINITION: &str = "apiextensions.k8s.io/CustomResourceDefinition";
+pub(super) const DEFINITION: &str = "apiextensions.k8s.io/CustomResourceDefinition";
 const WEBHOOKS: [&str; 2] = [
     "admissionregistration.k8s.io/MutatingWebhookConfiguration",
     "admissionregistration.k8s.io/ValidatingWebhookConfiguration",
