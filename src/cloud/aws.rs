@@ -71,15 +71,15 @@ const CALL_MAX: Duration = Duration::from_mins(1);
 const ATTEMPT_MAX: Duration = Duration::from_secs(25);
 const CONNECT_MAX: Duration = Duration::from_secs(4);
 /// The first try and three retries of throttles and 5xx; what fails longer is the engine's to judge.
-const ATTEMPTS_MAX: u32 = 4;
+pub(super) const ATTEMPTS_MAX: u32 = 4;
 /// EC2 and IAM answer reads from copies that are seconds behind.
 const LAG_MAX: Duration = Duration::from_secs(6);
 /// However fast the sandbox lives.
 const LAG_FLOOR: Duration = Duration::from_millis(100);
 /// The client's own pauses between them, which grow. Like all waiting they are divided by the speed, down to a floor.
-const PAUSE_FIRST: Duration = Duration::from_secs(1);
+pub(super) const PAUSE_FIRST: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(20);
-const PAUSE_FLOOR: Duration = Duration::from_millis(20);
+pub(super) const PAUSE_FLOOR: Duration = Duration::from_millis(20);
 /// Who we are is mostly the first question. It is answered within a second, or nobody is there: then nobody should wait.
 const IDENTITY_MAX: Duration = Duration::from_secs(15);
 const IDENTITY_ATTEMPT_MAX: Duration = Duration::from_secs(6);

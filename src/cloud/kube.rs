@@ -20,8 +20,9 @@ use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
-use super::aws::{Cx, Gate};
+use super::aws::{ATTEMPTS_MAX, Cx, Gate, PAUSE_FIRST};
 use super::{Calls, Limits};
 use crate::fault::{Call, Class, Fault, found};
 use token::Tokens;
@@ -35,6 +36,8 @@ const PAGE: &str = "500";
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// Webhooks may take 10 seconds each.
 const CALL_MAX: Duration = Duration::from_mins(1);
+/// A read that has failed this long is told, and not repeated here.
+const REPEATED_WITHIN: Duration = Duration::from_secs(15);
 /// What Kubernetes calls itself in counts and limits.
 const SERVICE: &str = "kubernetes";
 
@@ -147,6 +150,8 @@ impl Cx {
     fn api(&self, mut config: Config, tokens: Option<Tokens>) -> Result<Api, Fault> {
         config.connect_timeout = Some(CONNECT_MAX);
         config.read_timeout = Some(CALL_MAX);
+        // It would repeat effects too, and the engine would not know.
+        config.default_retry = false;
         let endpoint = config.cluster_url.to_string();
         let client = ClientBuilder::try_from(config)
             .map_err(|error| Fault::bug(format!("client of {endpoint}: {}", fault::chain(&error))))?
@@ -378,6 +383,7 @@ impl Api {
         found(self.send(&action, Method::DELETE, &url, Some(kind), Some(&options)).await).map(drop)
     }
 
+    /// A read is tried some times, an effect once: repeating that is the engine's decision.
     async fn send(
         &self,
         action: &str,
@@ -387,11 +393,33 @@ impl Api {
         body: Option<&Value>,
     ) -> Result<Value, Fault> {
         let call = Call { service: SERVICE.into(), action: action.into() };
-        self.limits.admit(&call).await;
-        if !self.gate.lets_through(&call).await {
-            return Err(fault::not_sent(call));
+        let attempts = if method == Method::GET { ATTEMPTS_MAX } else { 1 };
+        let (begun, mut pause) = (Instant::now(), self.limits.scaled(PAUSE_FIRST));
+        for _ in 1..attempts {
+            match self.send_once(&call, &method, url, content, body).await {
+                Err(fault) if may_pass(&fault) && begun.elapsed() < REPEATED_WITHIN => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                answer => return answer,
+            }
         }
-        let mut request = Request::builder().method(method).uri(url);
+        self.send_once(&call, &method, url, content, body).await
+    }
+
+    async fn send_once(
+        &self,
+        call: &Call,
+        method: &Method,
+        url: &str,
+        content: Option<&str>,
+        body: Option<&Value>,
+    ) -> Result<Value, Fault> {
+        self.limits.admit(call).await;
+        if !self.gate.lets_through(call).await {
+            return Err(fault::not_sent(call.clone()));
+        }
+        let mut request = Request::builder().method(method.clone()).uri(url);
         if let Some(content) = content {
             request = request.header(header::CONTENT_TYPE, content);
         }
@@ -405,7 +433,7 @@ impl Api {
         let body = body.map(Value::to_string).unwrap_or_default().into_bytes();
         let request =
             request.body(body).map_err(|error| Fault::bug(format!("request {call}: {error}")))?;
-        self.calls.count(&call);
+        self.calls.count(call);
         tracing::trace!(%call, url, "request");
         let answer = tokio::time::timeout(CALL_MAX, self.client.request::<Value>(request)).await;
         let fault = match answer {
@@ -414,10 +442,15 @@ impl Api {
             Err(_) => fault::no_answer(call.clone(), &self.endpoint),
         };
         if fault.is(Class::Throttled) {
-            self.limits.throttled(&call);
+            self.limits.throttled(call);
         }
         Err(fault)
     }
+}
+
+/// Whether the same read may be answered in a moment.
+fn may_pass(fault: &Fault) -> bool {
+    matches!(fault.class, Class::Throttled | Class::Unavailable | Class::Unanswered)
 }
 
 /// Percent-encoded, for a query.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::aws::PAUSE_FLOOR;
 use crate::fault::Call;
 
 /// A bucket's size and its refill per second.
@@ -105,6 +106,11 @@ impl Limits {
     pub fn of(call: &Call) -> (&'static str, Limit) {
         let rule = rule_of(call);
         (rule.group, rule.limit)
+    }
+
+    /// A pause where time runs as fast as here.
+    pub(super) fn scaled(&self, pause: Duration) -> Duration {
+        pause.div_f64(self.speed.max(1.0)).max(PAUSE_FLOOR)
     }
 
     /// Waits until the call fits into its bucket.

@@ -169,7 +169,7 @@ fn told_when(
 ) -> String {
     let mut words = String::new();
     with_sandbox(|server| {
-        let proxy = Proxy::start(&server.running.endpoint);
+        let proxy = Proxy::start(&server.running);
         proxy.play(move |request| if request.action == action { act(request) } else { Act::Pass });
         words = told(&Stage::at(&proxy.url));
         async {}
@@ -310,7 +310,7 @@ fn access_denied_in_json() {
 fn access_denied_in_rest_json() {
     let message = "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: eks:DescribeCluster";
     with_sandbox(|server| async move {
-        let proxy = Proxy::start(&server.running.endpoint);
+        let proxy = Proxy::start(&server.running);
         proxy.play(move |request| match request.action.as_str() {
             "DescribeCluster" => Act::Refuse(403, "AccessDeniedException", message),
             _ => Act::Pass,
@@ -432,7 +432,7 @@ fn a_read_that_fails_leaves_what_is_recorded_alone() {
     with_sandbox(|server| async move {
         let broken = Switch::default();
         let fails = Arc::clone(&broken);
-        let proxy = Proxy::start(&server.running.endpoint);
+        let proxy = Proxy::start(&server.running);
         proxy.play(move |request| match request.action.as_str() {
             "DescribeRouteTables" if fails.load(Relaxed) => {
                 Act::Refuse(403, "UnauthorizedOperation", "You are not authorized.")
@@ -460,7 +460,7 @@ fn a_refusal_in_the_middle_of_an_apply() {
     with_sandbox(|server| async move {
         let broken = Switch::new(true.into());
         let fails = Arc::clone(&broken);
-        let proxy = Proxy::start(&server.running.endpoint);
+        let proxy = Proxy::start(&server.running);
         proxy.play(move |request| {
             let second = request.body.contains("10.0.2.0");
             match request.action.as_str() {
@@ -503,7 +503,7 @@ fn an_endpoint_that_dies_in_the_middle_of_an_apply() {
     with_sandbox(|server| async move {
         let dead = Switch::default();
         let dies = Arc::clone(&dead);
-        let proxy = Proxy::start(&server.running.endpoint);
+        let proxy = Proxy::start(&server.running);
         proxy.play(move |request| {
             match request.action.as_str() {
                 // It is made, and nobody hears of it.
@@ -538,7 +538,7 @@ fn an_endpoint_that_dies_in_the_middle_of_an_apply() {
 #[test]
 fn a_lost_answer_makes_nothing_twice() {
     with_sandbox(|server| async move {
-        let proxy = Proxy::start(&server.running.endpoint);
+        let proxy = Proxy::start(&server.running);
         proxy.play(|request| {
             match (request.action.as_str(), request.nth) {
                 ("CreateVpc", 1) => Act::Cut(When::Done),

@@ -1,6 +1,8 @@
 //! A proxy in front of the sandbox that treats requests as networks and services in trouble do: refused, answered with an
 //! error, slow, cut off before or after the service has acted.
 //!
+//! The clusters of the sandbox are behind it too: where AWS tells their addresses, it puts its own.
+//!
 //! A *script* says what happens to each request, by its service, action and number; all that it did is in the log.
 
 mod message;
@@ -14,13 +16,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use platctl::sandbox::{DEFAULT_ACCOUNT, access_key_id};
+use platctl::sandbox::{DEFAULT_ACCOUNT, Running, access_key_id};
 use sha2::{Digest as _, Sha256};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use message::{Incoming, Peer};
-pub(crate) use request::Request;
+pub(crate) use request::{KUBERNETES, Request};
 
 /// A proxy on a port of its own, until it is dropped.
 pub(crate) struct Proxy {
@@ -111,7 +113,10 @@ impl Chance {
 type Script = dyn Fn(&Request) -> Act + Send + Sync;
 
 struct Shared {
-    upstream: SocketAddr,
+    /// Its own address.
+    here: SocketAddr,
+    aws: SocketAddr,
+    kubernetes: Option<SocketAddr>,
     /// Requests of the sandbox's default account go to this one.
     account: String,
     course: Mutex<Course>,
@@ -133,17 +138,25 @@ struct Course {
 }
 
 impl Proxy {
-    /// `upstream`: the sandbox's address. Everything passes.
-    pub(crate) fn start(upstream: &str) -> Self {
-        Self::of_account(upstream, DEFAULT_ACCOUNT)
+    /// In front of a sandbox. Everything passes.
+    pub(crate) fn start(sandbox: &Running) -> Self {
+        Self::of_account(sandbox, DEFAULT_ACCOUNT)
     }
 
     /// The same, but what comes for the sandbox's default account goes to this one: `--sandbox` knows no other.
-    pub(crate) fn of_account(upstream: &str, account: &str) -> Self {
+    pub(crate) fn of_account(sandbox: &Running, account: &str) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
+        let here = listener.local_addr().unwrap();
+        let address = |url: &str| url.trim_start_matches("http://").parse().unwrap();
+        let kubernetes: Option<SocketAddr> = sandbox.kubernetes().map(address);
+        // One takes the place of the other in messages whose length is told already.
+        let length = |address: SocketAddr| address.to_string().len();
+        assert!(kubernetes.is_none_or(|it| length(it) == length(here)), "{here}, {kubernetes:?}");
         let shared = Arc::new(Shared {
-            upstream: upstream.trim_start_matches("http://").parse().unwrap(),
+            here,
+            aws: address(&sandbox.endpoint),
+            kubernetes,
             account: account.into(),
             course: Mutex::new(Course {
                 script: Arc::new(|_: &Request| Act::Pass),
@@ -156,7 +169,7 @@ impl Proxy {
             }),
             changed: Condvar::new(),
         });
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let url = format!("http://{here}");
         let (stop, stopped) = oneshot::channel();
         let serving = Arc::clone(&shared);
         // A thread of its own: tests block while the binary runs.
@@ -237,7 +250,7 @@ impl Shared {
         true
     }
 
-    /// All requests of a connection. It has one to the server, for as long as both keep theirs.
+    /// All requests of a connection, which are for one server. It has one to that, for as long as both keep theirs.
     async fn serve(&self, client: TcpStream) -> io::Result<()> {
         let mut client = Peer::new(client)?;
         let mut server = None;
@@ -280,7 +293,7 @@ impl Shared {
             Act::Delay(time) => tokio::time::sleep(time).await,
             Act::Pass | Act::FailAfter | Act::Drip(_) | Act::Cut(_) | Act::Hold(_) => {}
         }
-        let answer = self.forward(server, &incoming).await?;
+        let answer = self.forward(server, &incoming, &request).await?;
         self.change(|course| {
             if let Some((played, number)) = number
                 && played == course.played
@@ -336,15 +349,24 @@ impl Shared {
         &self,
         server: &mut Option<Peer>,
         incoming: &Incoming,
+        request: &Request,
     ) -> io::Result<message::Answer> {
         // The server may have closed a connection that was idle.
         let mut peer = match server.take().filter(Peer::is_alive) {
             Some(peer) => peer,
-            None => Peer::new(TcpStream::connect(self.upstream).await?)?,
+            None => {
+                let of_cluster = request.is_of_cluster();
+                let upstream = if of_cluster { self.kubernetes } else { Some(self.aws) };
+                let upstream = upstream.ok_or(io::ErrorKind::HostUnreachable)?;
+                Peer::new(TcpStream::connect(upstream).await?)?
+            }
         };
         peer.send(incoming.head.as_bytes()).await?;
         peer.send(&incoming.body).await?;
-        let answer = peer.answer(&incoming.method).await?;
+        let mut answer = peer.answer(&incoming.method).await?;
+        if let Some(kubernetes) = self.kubernetes {
+            replace(&mut answer.bytes, &kubernetes.to_string(), &self.here.to_string());
+        }
         if answer.keeps {
             *server = Some(peer);
         }
@@ -356,6 +378,15 @@ impl Shared {
         self.change(|course| course.holds = true);
         client.gone().await;
         false
+    }
+}
+
+/// One text for another of the same length.
+fn replace(bytes: &mut [u8], from: &str, to: &str) {
+    let mut at = 0;
+    while let Some(place) = bytes[at..].windows(from.len()).position(|it| it == from.as_bytes()) {
+        at += place;
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
     }
 }
 

@@ -67,7 +67,7 @@ struct User {
 impl User {
     fn new(server: &Server) -> Self {
         let account = new_account();
-        let proxy = Proxy::of_account(&server.running.endpoint, &account);
+        let proxy = Proxy::of_account(&server.running, &account);
         let folder = tempfile::tempdir().unwrap();
         // The record of a sandbox that runs, which is the proxy.
         let mut record = serde_json::to_value(&server.running).unwrap();

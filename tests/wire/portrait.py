@@ -4,12 +4,14 @@ two accounts with the same things look the same.
 Reads an account's id from each line of its input and prints one line for it: a JSON list of what is there. Ids become the
 address in the object's owner tags, or the kind of id where it has none; times, addresses and secrets that the service draws
 become their names. What AWS puts into every account is left out, as is what is deleted and only shown for a while.
+Clusters are shown with all the objects in them, and who owns which of their fields.
 """
 
 import json
 import re
 import sys
 from datetime import datetime
+from urllib.request import urlopen
 
 import boto3
 
@@ -21,11 +23,14 @@ DRAWN = {
     "SecretVersionsToStages", "VersionId", "VersionIdsToStages", "certificateAuthority", "endpoint",
     "modifiedAt", "resourceVersion", "updateToken", "AvailableIpAddressCount", "IdentityToken", "PreviousToken",
     "associationId", "storedBytes", "ResourceRecordSetCount", "generation", "platformVersion",
+    # Of Kubernetes.
+    "clusterIP", "clusterIPs", "nodePort", "observedGeneration", "uid",
 }
 # The default VPC is in every account, with all that AWS puts into it.
 FOREIGN = ("AWSServiceRole", "aws/", "default")
 # What services draw, and what stands for it.
 PATTERNS = [(re.compile(pattern), word) for pattern, word in [
+    (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
     (r"\b(acl|aclassoc|eipalloc|eipassoc|eni|eni-attach|igw|lt|nat|rtb|rtbassoc|sg|sgr|subnet|vpc|vpc-cidr-assoc|i)"
      r"-[0-9a-f]{8,}\b", r"\1-ID"),
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UUID"),
@@ -129,7 +134,10 @@ class Account:
     def eks(self):
         eks = self.client("eks")
         for name in self.pages("eks", "list_clusters", "clusters"):
-            yield "Cluster", eks.describe_cluster(name=name)["cluster"]
+            cluster = eks.describe_cluster(name=name)["cluster"]
+            yield "Cluster", cluster
+            if cluster["status"] != "DELETING":
+                yield from self.objects(cluster["endpoint"])
             for item in self.pages("eks", "list_nodegroups", "nodegroups", clusterName=name):
                 yield "Nodegroup", eks.describe_nodegroup(clusterName=name, nodegroupName=item)["nodegroup"]
             for item in self.pages("eks", "list_addons", "addons", clusterName=name):
@@ -142,6 +150,20 @@ class Account:
             for item in self.pages("eks", "list_pod_identity_associations", "associations", clusterName=name):
                 yield "PodIdentity", eks.describe_pod_identity_association(
                     clusterName=name, associationId=item["associationId"])["association"]
+
+    def objects(self, endpoint):
+        def ask(path):
+            with urlopen(f"{endpoint}{path}", timeout=30) as reply:
+                return json.load(reply)
+
+        groups = ["/api/v1"]
+        groups += [f"/apis/{it['preferredVersion']['groupVersion']}" for it in ask("/apis")["groups"]]
+        for group in groups:
+            for resource in ask(group)["resources"]:
+                if "/" in resource["name"] or "list" not in resource["verbs"]:
+                    continue
+                for item in ask(f"{group}/{resource['name']}")["items"]:
+                    yield resource["kind"], item
 
     def rds(self):
         for instance in self.pages("rds", "describe_db_instances", "DBInstances"):

@@ -2,11 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use aws_sdk_eks::types::{ClusterStatus, VpcConfigRequest};
+use platctl::cloud::kube::Resource;
 use platctl::cloud::{Aws, aws};
 use platctl::fault::{Class, Fault};
 use platctl::sandbox::access_key_id;
+use serde_json::json;
 
-use crate::support::proxy::{Act, Proxy, Request, When};
+use crate::support::proxy::{Act, KUBERNETES, Proxy, Request, When};
 use crate::support::{REGION, with_sandbox};
 
 /// The sandbox's own pace, where pauses are short.
@@ -41,7 +44,7 @@ async fn faults(aws: &Aws) -> Vec<(&'static str, Fault)> {
 #[test]
 fn every_service_refuses_in_its_own_words() {
     with_sandbox(|server| async move {
-        let proxy = Proxy::start(&server.running.endpoint);
+        let proxy = Proxy::start(&server.running);
         let aws = connect(&proxy, FAST).await;
         for (act, class) in [
             (Act::Throttle, Class::Throttled),
@@ -65,11 +68,60 @@ fn every_service_refuses_in_its_own_words() {
     });
 }
 
+#[test]
+fn the_api_of_a_cluster_refuses_in_its_own_words() {
+    with_sandbox(|server| async move {
+        let proxy = Proxy::start(&server.running);
+        let aws = connect(&proxy, FAST).await;
+        let cx = aws.region(REGION);
+        let trust = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+            "Principal": {"Service": "eks.amazonaws.com"}, "Action": "sts:AssumeRole"}]}"#;
+        let role = cx.iam.create_role().role_name("cluster").assume_role_policy_document(trust);
+        let role = role.send().await.unwrap().role.unwrap();
+        let subnets = cx.ec2.describe_subnets().send().await.unwrap();
+        let subnets = subnets.subnets().iter().filter_map(|it| it.subnet_id().map(str::to_owned));
+        let network = VpcConfigRequest::builder().set_subnet_ids(Some(subnets.take(2).collect()));
+        let create = cx.eks.create_cluster().name("refusing").role_arn(role.arn());
+        create.resources_vpc_config(network.build()).send().await.unwrap();
+        while cx.describe_cluster("refusing").await.unwrap().unwrap().status()
+            != Some(&ClusterStatus::Active)
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let api = cx.cluster("refusing").await.unwrap().unwrap();
+        let namespaces = Resource::new("", "v1", "Namespace", "namespaces", false);
+        for (act, class) in [
+            (Act::Throttle, Class::Throttled),
+            (Act::Fail, Class::Unavailable),
+            (Act::FailAfter, Class::Unavailable),
+            (Act::Unavailable, Class::Unavailable),
+            (Act::Cut(When::Unseen), Class::Unanswered),
+            (Act::Cut(When::Done), Class::Unanswered),
+        ] {
+            proxy.play(move |_| act);
+            let fault = api.list(&namespaces, None).await.unwrap_err();
+            assert_eq!(fault.class, class, "{act:?}: {fault:?}");
+            let log = proxy.log();
+            let asked: Vec<_> = log.iter().map(|it| it.request.action.as_str()).collect();
+            assert_eq!(asked, ["GET namespaces"; 4], "{act:?}: reads are repeated");
+            assert_eq!(log[0].request.service, KUBERNETES);
+        }
+        proxy.play(|_| Act::Throttle);
+        let manifest =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "refused"}});
+        let refused = api.apply(&namespaces, "", "refused", &manifest, false).await.unwrap_err();
+        assert_eq!(refused.class, Class::Throttled);
+        assert_eq!(proxy.count("PATCH namespaces"), 1, "an effect is sent once");
+        proxy.play(|_| Act::Pass);
+        assert!(!api.list(&namespaces, None).await.unwrap().is_empty());
+    });
+}
+
 /// Effects, which are sent once: the second of each waits until its bucket has filled again, at half its pace.
 #[test]
 fn a_throttle_slows_the_next_call_in_every_protocol() {
     with_sandbox(|server| async move {
-        let proxy = Proxy::start(&server.running.endpoint);
+        let proxy = Proxy::start(&server.running);
         proxy.play(|_| Act::Throttle);
         let cx = connect(&proxy, 1.0).await.region(REGION);
         let mut slowed = Vec::new();
@@ -98,7 +150,7 @@ async fn timed<T, E>(begun: Instant, call: impl Future<Output = Result<T, E>>) -
 #[test]
 fn what_is_slow_comes_whole() {
     with_sandbox(|server| async move {
-        let proxy = Proxy::start(&server.running.endpoint);
+        let proxy = Proxy::start(&server.running);
         let aws = connect(&proxy, FAST).await;
         let cx = aws.region(REGION);
         let (late, pause) = (Duration::from_millis(300), Duration::from_millis(1));

@@ -7,6 +7,7 @@ const REQUEST_ID: &str = "x-amzn-RequestId: req-1\r\n";
 /// Too many requests.
 pub(super) fn throttled(request: &Request) -> Vec<u8> {
     let (status, code, message) = match (&request.protocol, request.service.as_str()) {
+        (Protocol::Kubernetes, _) => (429, "TooManyRequests", "please try again later"),
         (Protocol::Ec2, _) => (503, "RequestLimitExceeded", "Request limit exceeded."),
         (Protocol::S3, _) => (503, "SlowDown", "Please reduce your request rate."),
         (_, "sns") => (429, "Throttled", "Rate exceeded"),
@@ -23,7 +24,7 @@ pub(super) fn throttled(request: &Request) -> Vec<u8> {
 /// The service has a problem of its own.
 pub(super) fn failed(request: &Request) -> Vec<u8> {
     let code = match (&request.protocol, request.service.as_str()) {
-        (Protocol::Ec2 | Protocol::S3, _) => "InternalError",
+        (Protocol::Ec2 | Protocol::S3 | Protocol::Kubernetes, _) => "InternalError",
         (_, "ecr" | "eks") => "ServerException",
         (_, "acm" | "logs") => "InternalServerException",
         (_, "kms") => "KMSInternalException",
@@ -38,7 +39,9 @@ pub(super) fn failed(request: &Request) -> Vec<u8> {
 pub(super) fn unavailable(request: &Request) -> Vec<u8> {
     let code = match request.protocol {
         Protocol::Ec2 => "Unavailable",
-        Protocol::Query | Protocol::RestXml | Protocol::S3 => "ServiceUnavailable",
+        Protocol::Query | Protocol::RestXml | Protocol::S3 | Protocol::Kubernetes => {
+            "ServiceUnavailable"
+        }
         Protocol::Json(_) | Protocol::Cbor | Protocol::RestJson => "ServiceUnavailableException",
     };
     refused(request, 503, code, "The service is unavailable. Please try again shortly.")
@@ -68,6 +71,13 @@ pub(super) fn refused(request: &Request, status: u16, code: &str, message: &str)
                 "<Error><Code>{code}</Code><Message>{message}</Message><RequestId>req-1</RequestId></Error>"
             );
             reply(status, "application/xml", "x-amz-request-id: req-1\r\n", body.as_bytes())
+        }
+        Protocol::Kubernetes => {
+            let body = format!(
+                r#"{{"kind": "Status", "apiVersion": "v1", "metadata": {{}}, "status": "Failure", "reason": "{code}",
+                    "message": "{message}", "code": {status}}}"#
+            );
+            reply(status, "application/json", "", body.as_bytes())
         }
         Protocol::Json(content) => {
             let body = format!(r#"{{"__type": "{code}", "message": "{message}"}}"#);

@@ -5,9 +5,9 @@ use super::message::Incoming;
 /// A request, as far as scripts care.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    /// As its signature names it: `ec2`, `elasticloadbalancing`.
+    /// As its signature names it: `ec2`, `elasticloadbalancing`; [`KUBERNETES`] has tokens instead.
     pub(crate) service: String,
-    /// `DescribeVpcs`; of a REST service that is not in [`OPERATIONS`], method and path.
+    /// `DescribeVpcs`; of a REST service that is not in [`OPERATIONS`], method and path; of Kubernetes method and resource.
     pub(crate) action: String,
     /// Which one of this service and action it is, from 1.
     pub(crate) nth: usize,
@@ -28,7 +28,11 @@ pub(super) enum Protocol {
     RestJson,
     RestXml,
     S3,
+    Kubernetes,
 }
+
+/// What the clusters are called among services.
+pub(crate) const KUBERNETES: &str = "kubernetes";
 
 /// Operations of REST services: service, method and path, name. `*` is one segment.
 const OPERATIONS: &[(&str, &str, &str)] = &[
@@ -83,10 +87,21 @@ const OPERATIONS: &[(&str, &str, &str)] = &[
 impl Request {
     /// Its numbers are not known yet.
     pub(super) fn of(incoming: &Incoming) -> Self {
+        let body = String::from_utf8_lossy(&incoming.body).into_owned();
+        if incoming.header("authorization").is_some_and(|it| it.starts_with("Bearer ")) {
+            let (service, action) = (KUBERNETES.into(), cluster_action(incoming));
+            return Self {
+                service,
+                action,
+                nth: 0,
+                effect: None,
+                body,
+                protocol: Protocol::Kubernetes,
+            };
+        }
         // The scope of the signature: `Credential=key/date/region/service/aws4_request`.
         let scope = incoming.header("authorization").and_then(|header| header.split('/').nth(3));
         let service = scope.unwrap_or_default().to_owned();
-        let body = String::from_utf8_lossy(&incoming.body).into_owned();
         let target = incoming.header("x-amz-target").and_then(|target| target.rsplit('.').next());
         let form = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
         let (action, protocol) = if incoming.header("smithy-protocol") == Some("rpc-v2-cbor") {
@@ -108,11 +123,30 @@ impl Request {
         Self { service, action, nth: 0, effect: None, body, protocol }
     }
 
+    pub(super) fn is_of_cluster(&self) -> bool {
+        self.protocol == Protocol::Kubernetes
+    }
+
     /// By the verbs that AWS names its reads with, and by the methods of REST.
     pub(super) fn is_read(&self) -> bool {
         let verbs = ["Describe", "List", "Get", "BatchGet", "GET ", "HEAD "];
         verbs.iter().any(|verb| self.action.starts_with(verb))
     }
+}
+
+/// `PATCH deployments`; what is not about objects is named by its path.
+fn cluster_action(incoming: &Incoming) -> String {
+    let path = incoming.path.split('?').next().unwrap_or_default();
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    let resource = match parts.as_slice() {
+        ["clusters", _, _, _, _, "api", _, rest @ ..]
+        | ["clusters", _, _, _, _, "apis", _, _, rest @ ..] => match rest {
+            ["namespaces", _, resource, ..] | [resource, ..] => resource,
+            [] => path,
+        },
+        _ => path,
+    };
+    format!("{} {resource}", incoming.method)
 }
 
 fn rest_action(service: &str, method: &str, path: &str) -> String {
