@@ -57,6 +57,8 @@ pub enum DeletionPolicy {
     Delete,
     /// What the service offers: a final snapshot, a recovery window.
     Snapshot,
+    /// The thing itself: nothing but its record goes. What is *replaced* goes all the same, as with `Snapshot`.
+    Retain,
 }
 
 /// How a kind carries tags.
@@ -94,6 +96,14 @@ impl Typical {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Token(pub String);
+
+/// Why an API would refuse what is about to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Objection {
+    pub reason: String,
+    /// Whether it can only go wrong. What is not sure, something that is under way may still make right.
+    pub is_sure: bool,
+}
 
 /// An update: from what was observed to what is desired.
 #[derive(Debug)]
@@ -286,6 +296,16 @@ pub trait AnyKind: Send + Sync {
         id: &'a PhysicalId,
         recorded: &'a Value,
     ) -> Answer<'a, Vec<Blocker>>;
+    /// What the API would refuse of these specs, as far as looking tells: one list for each. `beside` is all that is wanted
+    /// together with them, by kind.
+    fn objections<'a>(
+        &'a self,
+        _cx: &'a Cx,
+        specs: &'a [&'a Value],
+        _beside: &'a [(&'a str, &'a Value)],
+    ) -> Answer<'a, Vec<Vec<Objection>>> {
+        Box::pin(std::future::ready(Ok(vec![Vec::new(); specs.len()])))
+    }
 }
 
 /// The world that effects reach: AWS on the wire, or a simulation of it.
@@ -331,6 +351,16 @@ pub trait Cloud: Send + Sync {
         _id: &'a PhysicalId,
         _recorded: &'a Value,
     ) -> Answer<'a, Vec<Blocker>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+    /// What would be refused of these specs, as far as looking tells: one list for each, or none at all.
+    fn objections<'a>(
+        &'a self,
+        _kind: &'static dyn AnyKind,
+        _region: &'a str,
+        _specs: &'a [&'a Value],
+        _beside: &'a [(&'a str, &'a Value)],
+    ) -> Answer<'a, Vec<Vec<Objection>>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
     }
 }
@@ -389,6 +419,16 @@ impl Cloud for Aws {
         recorded: &'a Value,
     ) -> Answer<'a, Vec<Blocker>> {
         Box::pin(async move { kind.blockers(&self.region(region), id, recorded).await })
+    }
+
+    fn objections<'a>(
+        &'a self,
+        kind: &'static dyn AnyKind,
+        region: &'a str,
+        specs: &'a [&'a Value],
+        beside: &'a [(&'a str, &'a Value)],
+    ) -> Answer<'a, Vec<Vec<Objection>>> {
+        Box::pin(async move { kind.objections(&self.region(region), specs, beside).await })
     }
 }
 

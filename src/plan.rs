@@ -18,7 +18,8 @@ use sha2::{Digest, Sha256};
 use crate::address::{Address, Owner, PhysicalId, Stack};
 use crate::graph::{Graph, Node, order};
 use crate::kind::{
-    AnyKind, Loss, Observed, Readiness, Ref, ReplaceOrder, Scope, Tagging, reference,
+    AnyKind, DeletionPolicy, Loss, Observed, Readiness, Ref, ReplaceOrder, Scope, Tagging,
+    reference,
 };
 use crate::kinds;
 use crate::observe::{Observation, place};
@@ -376,7 +377,7 @@ impl Planner<'_> {
 }
 
 /// Whether the change updates something that gives this output another value.
-fn moves(change: &Change, output: &str) -> bool {
+pub(crate) fn moves(change: &Change, output: &str) -> bool {
     let outputs = kinds::find(&change.kind).map_or(&[][..], AnyKind::outputs);
     let moved_by =
         outputs.iter().find(|known| known.gives(output)).map_or(&[][..], |it| it.moved_by);
@@ -402,10 +403,13 @@ fn replaced_base(address: &Address) -> Option<Address> {
 }
 
 fn removal(record: &Record, observed: Option<&Observed>, reason: Reason) -> Change {
+    let retained = record.deletion == DeletionPolicy::Retain
+        && observed.is_some()
+        && matches!(reason, Reason::Removed | Reason::Destroy);
     Change {
         kind: record.kind.clone(),
         region: record.region.clone(),
-        action: Action::Delete,
+        action: if retained { Action::Retain } else { Action::Delete },
         reason,
         fields: Vec::new(),
         id: observed.map(|observed| observed.id.clone()),

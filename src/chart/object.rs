@@ -23,6 +23,8 @@ pub struct Object {
     /// All of it but `apiVersion`, `kind` and `status`. References stand in place of markers.
     pub manifest: Value,
     pub phase: Phase,
+    /// Whether it stays when its chart does not have it any more, as `helm.sh/resource-policy: keep` says.
+    pub is_kept: bool,
 }
 
 /// When an object is made, compared with the others of its release.
@@ -180,6 +182,7 @@ impl Definition {
 
 const HOOK: &str = "helm.sh/hook";
 const WEIGHT: &str = "helm.sh/hook-weight";
+const POLICY: &str = "helm.sh/resource-policy";
 
 /// What is known while the objects of a release are read.
 struct Reading<'a, 'p> {
@@ -257,6 +260,7 @@ impl Reading<'_, '_> {
         };
         let annotations = metadata.get("annotations").cloned().unwrap_or_default();
         let phase = self.phase(&group, &kind, &name, &annotations)?;
+        let is_kept = self.release.hooks && annotations[POLICY] == "keep";
         let mut manifest = Value::Object(members);
         if group.is_empty() && kind == "Secret" && !self.may_have_data(&name, &manifest) {
             return None;
@@ -272,7 +276,8 @@ impl Reading<'_, '_> {
             }
         };
         let role = role(self.release.component, &kind, namespace.as_deref(), &name);
-        Some(Object { kind: format!("{version}/{kind}"), name, namespace, role, manifest, phase })
+        let kind = format!("{version}/{kind}");
+        Some(Object { kind, name, namespace, role, manifest, phase, is_kept })
     }
 
     fn is_namespaced(&self, group: &str, kind: &str) -> bool {

@@ -487,7 +487,7 @@ fn tag((key, value): (&String, &String)) -> types::Tag {
 /// same, and a later table of the same name for another.
 fn final_backup(table: &TableDescription, policy: DeletionPolicy) -> Option<String> {
     match policy {
-        DeletionPolicy::Snapshot => {
+        DeletionPolicy::Snapshot | DeletionPolicy::Retain => {
             let digest = Sha256::digest(table.table_id().unwrap_or_default());
             let name = table.table_name().unwrap_or_default();
             Some(format!("{name}-final-{}", hex::encode(&digest[..4])))

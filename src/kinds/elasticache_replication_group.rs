@@ -576,13 +576,15 @@ fn delivery<'a>(
 /// same, and a later group of the same name for another. A group that never worked has nothing to keep.
 fn final_snapshot(group: &types::ReplicationGroup, policy: DeletionPolicy) -> Option<String> {
     match policy {
-        DeletionPolicy::Snapshot if group.status() != Some("create-failed") => {
+        DeletionPolicy::Snapshot | DeletionPolicy::Retain
+            if group.status() != Some("create-failed") =>
+        {
             let made = group.replication_group_create_time().map_or(0, DateTime::secs);
             let digest = Sha256::digest(made.to_string());
             let id = group.replication_group_id().unwrap_or_default();
             Some(format!("{id}-final-{}", hex::encode(&digest[..4])))
         }
-        DeletionPolicy::Snapshot | DeletionPolicy::Delete => None,
+        DeletionPolicy::Snapshot | DeletionPolicy::Retain | DeletionPolicy::Delete => None,
     }
 }
 

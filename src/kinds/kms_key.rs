@@ -259,7 +259,7 @@ impl Kind for Key {
     ) -> Result<(), Fault> {
         let days = recorded.pending_window_in_days.unwrap_or(match policy {
             DeletionPolicy::Delete => WINDOW_MIN_DAYS,
-            DeletionPolicy::Snapshot => WINDOW_MAX_DAYS,
+            DeletionPolicy::Snapshot | DeletionPolicy::Retain => WINDOW_MAX_DAYS,
         });
         let ask = cx.kms.schedule_key_deletion().key_id(id.as_str()).pending_window_in_days(days);
         gone(ask.send().await)

@@ -540,7 +540,9 @@ impl Kind for Instance {
         let snapshot = final_snapshot(live, policy);
         let backups_too = match policy {
             DeletionPolicy::Delete => true,
-            DeletionPolicy::Snapshot => recorded.delete_automated_backups.unwrap_or(true),
+            DeletionPolicy::Snapshot | DeletionPolicy::Retain => {
+                recorded.delete_automated_backups.unwrap_or(true)
+            }
         };
         let answer = cx
             .rds
@@ -892,12 +894,12 @@ fn final_snapshot(live: &DbInstance, policy: DeletionPolicy) -> Option<String> {
             Some("failed" | "incompatible-network" | "incompatible-restore")
         );
     match policy {
-        DeletionPolicy::Snapshot if !impossible => {
+        DeletionPolicy::Snapshot | DeletionPolicy::Retain if !impossible => {
             let digest = Sha256::digest(live.dbi_resource_id().unwrap_or_default());
             let id = live.db_instance_identifier().unwrap_or_default();
             Some(format!("{id}-final-{}", hex::encode(&digest[..4])))
         }
-        DeletionPolicy::Snapshot | DeletionPolicy::Delete => None,
+        DeletionPolicy::Snapshot | DeletionPolicy::Retain | DeletionPolicy::Delete => None,
     }
 }
 

@@ -284,7 +284,9 @@ impl Kind for Secret {
         let ask = cx.secrets.delete_secret().secret_id(id.as_str());
         let ask = match policy {
             DeletionPolicy::Delete => ask.force_delete_without_recovery(true),
-            DeletionPolicy::Snapshot => ask.recovery_window_in_days(RECOVERY_WINDOW_DAYS),
+            DeletionPolicy::Snapshot | DeletionPolicy::Retain => {
+                ask.recovery_window_in_days(RECOVERY_WINDOW_DAYS)
+            }
         };
         gone(ask.send().await)
     }

@@ -22,6 +22,8 @@ pub enum Action {
     DeleteThenCreate,
     /// Take over an object that carries our owner tags and is not recorded.
     Adopt,
+    /// Leave what is not wanted any more where it is; only its record goes.
+    Retain,
     Keep,
 }
 
@@ -35,6 +37,7 @@ impl Action {
             Self::CreateThenDelete => '±',
             Self::DeleteThenCreate => '∓',
             Self::Adopt => '=',
+            Self::Retain => '○',
             Self::Keep => ' ',
         }
     }
@@ -174,7 +177,9 @@ impl Change {
     pub fn loses_data(&self) -> bool {
         let deletes = match self.action {
             Action::Delete | Action::CreateThenDelete | Action::DeleteThenCreate => true,
-            Action::Create | Action::Update | Action::Adopt | Action::Keep => false,
+            Action::Create | Action::Update | Action::Adopt | Action::Retain | Action::Keep => {
+                false
+            }
         };
         deletes
             && self.loss == Loss::Data
@@ -206,6 +211,7 @@ pub struct Summary {
     pub replace: usize,
     pub delete: usize,
     pub adopt: usize,
+    pub retain: usize,
     pub keep: usize,
 }
 
@@ -222,6 +228,7 @@ impl Summary {
                 Action::Delete => &mut summary.delete,
                 Action::CreateThenDelete | Action::DeleteThenCreate => &mut summary.replace,
                 Action::Adopt => &mut summary.adopt,
+                Action::Retain => &mut summary.retain,
                 Action::Keep => &mut summary.keep,
             } += 1;
         }
@@ -230,7 +237,7 @@ impl Summary {
 
     /// How many things are done.
     pub fn changes(self) -> usize {
-        let Self { create, update, replace, delete, adopt, keep: _ } = self;
-        create + update + replace + delete + adopt
+        let Self { create, update, replace, delete, adopt, retain, keep: _ } = self;
+        create + update + replace + delete + adopt + retain
     }
 }

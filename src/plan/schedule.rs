@@ -314,6 +314,7 @@ fn chain_of(change: &Change) -> Vec<(Op, u64)> {
             [delete[1]].into_iter().chain(create()).collect()
         }
         Action::DeleteThenCreate => delete.into_iter().chain(create()).collect(),
+        Action::Retain => vec![(Op::Forget, 0)],
         Action::Delete if change.id.is_none() => vec![(Op::Forget, 0)],
         Action::Delete => delete.into(),
         Action::Update if change.fields.is_empty() => vec![(Op::Ready, rest(typical.create))],

@@ -32,7 +32,7 @@ pub fn of_action(action: Action) -> Style {
         Action::Update => CHANGED,
         Action::Delete => BAD,
         Action::CreateThenDelete | Action::DeleteThenCreate => REPLACED,
-        Action::Adopt => ADOPTED,
+        Action::Adopt | Action::Retain => ADOPTED,
         Action::Keep => QUIET,
     }
 }

@@ -106,6 +106,7 @@ pub fn done(action: Action) -> &'static str {
         Action::Delete => "deleted",
         Action::CreateThenDelete | Action::DeleteThenCreate => "replaced",
         Action::Adopt => "adopted",
+        Action::Retain => "left where it was",
         Action::Keep => "kept",
     }
 }

@@ -3,7 +3,7 @@
 use platctl::address::Stack;
 use platctl::apply;
 use platctl::kind::DeletionPolicy;
-use platctl::plan::{Action, Cause, Plan, Reason};
+use platctl::plan::{Action, Cause, Intent, Plan, Reason};
 use platctl::state::Event;
 use serde_json::{Value, json};
 
@@ -308,6 +308,57 @@ async fn needs_and_deletion_policies_are_noted_without_any_effect() {
     assert!(policies.contains(&("AWS::EKS::Cluster", DeletionPolicy::Snapshot)), "{policies:?}");
     assert!(policies.contains(&(LOG, DeletionPolicy::Delete)), "{policies:?}");
     assert!(run.outcome.is_success());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_to_stay_is_only_forgotten_and_taken_over_when_it_comes_back() {
+    let stage = Stage::new();
+    let all_of = |which: &str| {
+        let all = "data/a: {kind: AWS::S3::Bucket, deletion: Retain, spec: {BucketName: a}}
+data/b: {kind: AWS::S3::Bucket, spec: {BucketName: b}}
+data/log: {kind: AWS::Logs::LogGroup, deletion: Retain, spec: {LogGroupName: l}}";
+        let kept = all.lines().filter(|line| which.split(' ').any(|it| line.contains(it)));
+        Desired::parse(&kept.collect::<Vec<_>>().join("\n"))
+    };
+    stage.apply(&all_of("data")).await;
+    stage.forget_calls();
+
+    let plan = stage.plan(&all_of("data/log")).await;
+    assert_eq!(told(&plan), ["○ data/a removed", "- data/b removed"]);
+    assert_eq!(
+        plan.losses().collect::<Vec<_>>(),
+        [&address("data/b")],
+        "nothing of the other is lost"
+    );
+    assert_eq!((plan.summary().retain, plan.summary().delete), (1, 1));
+    assert!(stage.run(&plan).await.outcome.is_success());
+    let deleted = stage.calls().into_iter().filter(|call| call.verb == Verb::Delete);
+    assert_eq!(deleted.count(), 1);
+    assert!(!stage.state().resources.contains_key(&address("data/a")));
+    assert!(stage.plan(&all_of("data/log")).await.is_empty());
+
+    let (plan, _) = stage.apply(&all_of("data/a data/log")).await;
+    assert_eq!(told(&plan), ["= data/a found-ours"]);
+
+    // The end of the stack is none for what stays.
+    let plan = stage.plan_of(&Desired::default().graph(), Intent::Destroy).await;
+    assert_eq!(told(&plan), ["○ data/a destroy", "○ data/log destroy"]);
+    assert!(stage.run(&plan).await.outcome.is_success());
+    assert!(stage.state().resources.is_empty());
+    assert_eq!(stage.cloud.world().objects.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_to_stay_is_replaced_all_the_same() {
+    let stage = Stage::new();
+    let log = |class: &str| {
+        Desired::parse(&format!(
+            "data/log: {{kind: AWS::Logs::LogGroup, deletion: Retain, spec: {{LogGroupName: l, LogGroupClass: {class}}}}}"
+        ))
+    };
+    stage.apply(&log("STANDARD")).await;
+    let (plan, _) = stage.apply(&log("INFREQUENT_ACCESS")).await;
+    assert_eq!(told(&plan), ["∓ data/log replaces"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,11 +28,12 @@ cluster:
 resources:
   elsewhere: {type: v1/Namespace, properties: {metadata: {name: elsewhere}}}
 charts:
-  all: {path: tests/charts/everything, namespace: apps, values: {greeting: GREETING, size: SIZE}}
+  all: {path: tests/charts/everything, namespace: apps, values: {greeting: GREETING, size: SIZE, kept: KEPT}}
 ";
 
-fn load(greeting: &str, size: &str) -> Blueprint {
+fn load(greeting: &str, size: &str, kept: bool) -> Blueprint {
     let text = BLUEPRINT.replace("GREETING", greeting).replace("SIZE", size);
+    let text = text.replace("KEPT", &kept.to_string());
     let loaded = blueprint::load_bytes("shop.yaml", text.as_bytes(), Selection::default());
     loaded.blueprint.unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics))
 }
@@ -50,20 +51,26 @@ fn waits_for<'a>(graph: &'a Graph, address: &str) -> Vec<&'a str> {
 fn everything_that_a_chart_can_have_is_applied_upgraded_and_destroyed() {
     with_sandbox(|server| async move {
         let stack = TestStack::new(&server, "shop").await;
-        let first = graph(&stack, &load("hello", "3")).await;
+        let first = graph(&stack, &load("hello", "3", true)).await;
         let after = waits_for(&first, "charts.all/job/apps/all-migrate");
         assert!(after.contains(&"deployment/apps/all"), "a hook comes first: {after:?}");
         stack.apply(&first).await;
 
-        let second = graph(&stack, &load("good day", "4")).await;
+        let second = graph(&stack, &load("good day", "4", false)).await;
         let plan = stack.plan(&second, Intent::Apply).await;
         let expected = [
+            "○ charts.all/configmap/apps/all-kept",
             "~ charts.all/configmap/apps/all-settings data.greeting",
             "~ charts.all/deployment/apps/all spec.replicas",
             "~ charts.all/gizmo/apps/all spec.size",
         ];
         assert_eq!(plan_lines(&plan), expected);
         stack.apply(&second).await;
-        stack.destroy(&second).await;
+        let third = graph(&stack, &load("good day", "4", true)).await;
+        let plan = stack.plan(&third, Intent::Apply).await;
+        assert_eq!(plan_lines(&plan), ["= charts.all/configmap/apps/all-kept"]);
+        stack.apply(&third).await;
+        // In the end it goes with its cluster.
+        stack.destroy(&third).await;
     });
 }

@@ -30,6 +30,8 @@ schema! {
         Delete = "delete",
         /// What the service offers: a final snapshot, a recovery window.
         Snapshot = "snapshot",
+        /// The resource itself: only its record goes, and a blueprint that has it again takes it over.
+        Retain = "retain",
     }
 }
 

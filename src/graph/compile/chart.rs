@@ -7,6 +7,7 @@ use serde_json::json;
 use super::Compiler;
 use crate::address::Address;
 use crate::chart::{Object, Phase};
+use crate::kind::DeletionPolicy;
 
 /// The namespaces that every cluster has.
 const OF_EVERY_CLUSTER: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
@@ -54,10 +55,11 @@ impl Compiler<'_> {
             let address = Address::of(component, &object.role);
             phases.entry(object.phase).or_default().push(address);
         }
-        for Object { kind, role, manifest, phase, .. } in objects {
+        for Object { kind, role, manifest, phase, is_kept, .. } in objects {
             let before = waits_for(&phases, phase).to_vec();
             let address = Address::of(component, &role);
-            self.object(&address, &kind, manifest).in_turn(&before);
+            let policy = if is_kept { DeletionPolicy::Retain } else { DeletionPolicy::Delete };
+            self.object(&address, &kind, manifest).in_turn(&before).deletion(policy);
         }
     }
 

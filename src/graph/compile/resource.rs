@@ -14,6 +14,7 @@ impl Compiler<'_> {
         let policy = match resource.on_delete {
             OnDelete::Delete => DeletionPolicy::Delete,
             OnDelete::Snapshot => DeletionPolicy::Snapshot,
+            OnDelete::Retain => DeletionPolicy::Retain,
         };
         let mut properties = resource.properties.value.value.clone();
         if k8s_object::is_object(resource.r#type.as_str()) && properties.get("cluster").is_none() {

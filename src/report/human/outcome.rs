@@ -108,8 +108,14 @@ fn closing(
             *counts.entry(words::done(*action)).or_default() += 1;
         }
     }
-    let order =
-        [Action::Create, Action::Update, Action::CreateThenDelete, Action::Delete, Action::Adopt];
+    let order = [
+        Action::Create,
+        Action::Update,
+        Action::CreateThenDelete,
+        Action::Delete,
+        Action::Adopt,
+        Action::Retain,
+    ];
     let done = order.into_iter().filter_map(|action| {
         let word = words::done(action);
         counts.get(word).map(|count| painted(GOOD, format!("{count} {word}")).to_string())

@@ -123,6 +123,7 @@ fn why(change: &Change) -> Option<String> {
     let order = match change.action {
         Action::CreateThenDelete => "replaced, the new one first",
         Action::DeleteThenCreate => "replaced, the old one first",
+        Action::Retain => "stays where it is, only its record goes",
         Action::Create | Action::Update | Action::Delete | Action::Adopt | Action::Keep => {
             return reason;
         }
@@ -131,14 +132,19 @@ fn why(change: &Change) -> Option<String> {
 }
 
 fn counts(summary: Summary, out: &mut Formatter<'_>) -> fmt::Result {
-    let Summary { create, update, replace, delete, adopt, keep } = summary;
+    let Summary { create, update, replace, delete, adopt, retain, keep } = summary;
     let count = |count: usize, style, what| {
         let style = if count == 0 { QUIET } else { style };
         painted(style, format!("{count} {what}"))
     };
+    let retained = if retain == 0 {
+        String::new()
+    } else {
+        format!(", {}", count(retain, ADOPTED, "to leave where it is"))
+    };
     writeln!(
         out,
-        "{} {}, {}, {}, {}, {}, {}.",
+        "{} {}, {}, {}, {}, {}{retained}, {}.",
         painted(STRONG, "Plan:"),
         count(create, GOOD, "to create"),
         count(update, CHANGED, "to update"),
