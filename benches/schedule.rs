@@ -10,18 +10,22 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use platctl::address::Address;
 use platctl::apply::{Pace, signal};
-use platctl::blueprint::{self, Selection};
-use platctl::chart::Rendered;
+use platctl::blueprint::{self, Blueprint, Selection};
+use platctl::chart::helm::Helm;
+use platctl::chart::lock::Lock;
+use platctl::chart::{self, Kit, Rendered};
 use platctl::cloud::Limits;
 use platctl::graph::Graph;
 use platctl::graph::compile::{Account, compile};
 use platctl::kinds;
 use platctl::plan::{Intent, Origin};
+use platctl::sandbox::Sandbox;
 use platctl::simulation::rehearsal::{Rehearsal, Scene, rehearse};
 use platctl::simulation::{ACCOUNT, Climate, Simulation, Verb, World, call_of};
 use platctl::state::Store;
@@ -75,11 +79,33 @@ fn shown(duration: Duration) -> String {
 }
 
 fn graph(file: &str, environment: Option<&str>, sets: &[(String, String)]) -> Graph {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let loaded = blueprint::load(&path, Selection { environment, sets });
     let blueprint = loaded.blueprint.unwrap();
     let account = Account { id: ACCOUNT.into(), ..Account::placeholder(&blueprint) };
-    compile(&blueprint, &account, &Rendered::default()).unwrap()
+    compile(&blueprint, &account, &rendered(&blueprint)).unwrap()
+}
+
+/// Its charts, with those of `tests/charts` in place of the public ones.
+fn rendered(blueprint: &Blueprint) -> Rendered {
+    let wanted = blueprint.wanted();
+    if wanted.is_empty() {
+        return Rendered::default();
+    }
+    let (root, cache) = (Path::new(env!("CARGO_MANIFEST_DIR")), tempfile::tempdir().unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let program = Sandbox::named("charts").unwrap().install_helm(&|_| {}).await.unwrap();
+        let kit = Kit {
+            helm: Some(Helm { program, home: cache.path().join("helm") }),
+            kubectl: "kubectl".into(),
+            folder: root.into(),
+            archives: cache.path().join("charts"),
+            charts_from: Some(root.join("tests/charts")),
+            locked: false,
+        };
+        chart::render(&wanted, &kit, &mut Lock::default()).await.unwrap()
+    })
 }
 
 fn ours(graph: &Graph) -> Rehearsal {

@@ -82,6 +82,8 @@ pub mod k8s_object;
 mod k8s_extras;
 mod k8s_managed_fields;
 mod k8s_readiness;
+mod k8s_rules;
+pub mod k8s_schema;
 mod k8s_table;
 pub mod kms_alias;
 pub mod kms_key;

@@ -24,6 +24,7 @@ pub mod graph;
 pub mod state;
 pub mod observe;
 pub mod plan;
+pub mod judge;
 pub mod apply;
 pub mod recover;
 // A cloud in memory, for rehearsals and tests

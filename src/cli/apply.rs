@@ -46,7 +46,7 @@ async fn from_blueprint(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
     let store = target.store(&connection);
     locked(ui, &store, "apply", async |lock| {
         let state = store.load().await?;
-        let plan = survey(&target, &connection, &state, Intent::Apply).await?;
+        let plan = survey(ui, &target, &connection, &state, Intent::Apply).await?;
         present(ui, &plan, &connection);
         consent.check(&plan, &BTreeSet::new())?;
         if !plan.is_empty() && !consent.yes {

@@ -27,7 +27,7 @@ pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
     let store = target.store(&connection);
     locked(ui, &store, "destroy", async |lock| {
         let state = store.load().await?;
-        let plan = survey(&target, &connection, &state, Intent::Destroy).await?;
+        let plan = survey(ui, &target, &connection, &state, Intent::Destroy).await?;
         present(ui, &plan, &connection);
         // What this command has destroyed before it failed is in no state any more.
         let graph = target.graph(&connection.account().await?);

@@ -21,7 +21,7 @@ pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
     let target = target.render(ui, common).await?;
     let connection = Connection::open(ui, common, target.region()).await?;
     let state = target.store(&connection).load().await?;
-    let plan = survey(&target, &connection, &state, Intent::Apply).await?;
+    let plan = survey(ui, &target, &connection, &state, Intent::Apply).await?;
     let drifted = drift::drift(&plan);
     if ui.is_json() {
         ui.document(&json::drift(&plan, &drifted, &connection.aws.calls().snapshot()));

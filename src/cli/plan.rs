@@ -11,6 +11,7 @@ use super::target::{BlueprintArg, Target};
 use super::ui::Ui;
 use crate::address::Address;
 use crate::graph::{Existing, Graph};
+use crate::judge::judge;
 use crate::observe::{self, observe};
 use crate::plan::{self, Intent, Origin, Plan};
 use crate::report::{Detail, human, json};
@@ -37,7 +38,7 @@ pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
     let connection = Connection::open(ui, common, target.region()).await?;
     let state = target.store(&connection).load().await?;
     let intent = if args.destroy { Intent::Destroy } else { Intent::Apply };
-    let plan = survey(&target, &connection, &state, intent).await?;
+    let plan = survey(ui, &target, &connection, &state, intent).await?;
     show(ui, &plan, &connection);
     if !plan.conflicts.is_empty() {
         // The document tells of them too, and there can be only one.
@@ -57,6 +58,7 @@ pub(crate) async fn run(ui: &Ui, common: &Common, args: &Args) -> Result<Exit, C
 
 /// Looks at the three sides and compares them.
 pub(crate) async fn survey(
+    ui: &Ui,
     target: &Target,
     connection: &Connection,
     state: &State,
@@ -77,7 +79,9 @@ pub(crate) async fn survey(
         return Err(missing.into());
     }
     let origin = Origin { intent, region: target.region(), blueprint: &target.blueprint.hash };
-    Ok(plan::plan(&graph, state, &observation, origin))
+    let plan = plan::plan(&graph, state, &observation, origin);
+    target.heed(ui, &judge(&*connection.aws, &plan).await)?;
+    Ok(plan)
 }
 
 fn absent((address, existing): (&Address, &Existing)) -> Problem {

@@ -10,13 +10,14 @@ use super::place::Place;
 use super::rendering::{self, folder_of};
 use super::ui::Ui;
 use super::versions::today;
-use crate::address::Stack;
+use crate::address::{Address, Stack};
 use crate::blueprint::versions::lifecycle;
 use crate::blueprint::{self, Blueprint, Loaded, Selection};
 use crate::chart::Rendered;
 use crate::diagnostic::Severity;
 use crate::graph::Graph;
-use crate::graph::compile::{Account, compile};
+use crate::graph::compile::{self, Account, compile};
+use crate::kind::Objection;
 use crate::source::SourceMap;
 use crate::state::Store;
 use crate::state::seal::Wrap;
@@ -84,6 +85,20 @@ impl Target {
         compile(&self.blueprint, account, &self.rendered).map_err(|diagnostics| {
             CommandError::Blueprint { diagnostics, sources: self.sources.clone() }
         })
+    }
+
+    /// Refuses what APIs would refuse for sure; shows warnings of the rest.
+    pub(crate) fn heed(
+        &self,
+        ui: &Ui,
+        objections: &[(Address, Objection)],
+    ) -> Result<(), CommandError> {
+        let diagnostics = compile::objections(&self.blueprint, objections);
+        if diagnostics.iter().any(|it| it.severity == Severity::Error) {
+            return Err(CommandError::Blueprint { diagnostics, sources: self.sources.clone() });
+        }
+        ui.warnings(&diagnostics, &self.sources);
+        Ok(())
     }
 
     /// What the blueprint says about how its state is sealed.

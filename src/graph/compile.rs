@@ -14,9 +14,9 @@ use crate::blueprint::component::network::Tier;
 use crate::blueprint::reference::HOME;
 use crate::blueprint::value::Name;
 use crate::chart::Rendered;
-use crate::diagnostic::Diagnostic;
-use crate::graph::{Added, Builder, Graph};
-use crate::kind::Ref;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::graph::{Added, Builder, Graph, GraphError};
+use crate::kind::{Objection, Ref};
 use crate::source::Spanned;
 
 mod alarm;
@@ -130,6 +130,17 @@ pub fn compile(
     builder.build().map_err(|errors| {
         errors.iter().map(|error| problem::diagnostic(blueprint, error, &addresses)).collect()
     })
+}
+
+/// Objections of APIs to resources of a blueprint, as problems at its places.
+pub fn objections(blueprint: &Blueprint, found: &[(Address, Objection)]) -> Vec<Diagnostic> {
+    let told = found.iter().map(|(address, objection)| {
+        let (address, reason) = (address.clone(), objection.reason.clone());
+        let told = problem::diagnostic(blueprint, &GraphError::Spec { address, reason }, &[]);
+        let severity = if objection.is_sure { Severity::Error } else { Severity::Warning };
+        Diagnostic { severity, ..told }
+    });
+    told.collect()
 }
 
 /// What is wrong with the resources of any of these blueprints, each with what was rendered for it; each problem once.

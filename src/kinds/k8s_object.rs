@@ -12,6 +12,7 @@
 //! The deletion of an object with finalizers waits for their controllers: that of a Service or an Ingress for its load
 //! balancer, that of a node pool for its nodes.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
@@ -21,14 +22,15 @@ use serde_json::{Map, Value, json};
 
 use super::k8s_extras::{extras, removals};
 use super::k8s_managed_fields::of_others;
+use super::k8s_schema::{self, DEFINITION, Schema};
 use super::{k8s_readiness, k8s_table};
 use crate::address::{Owner, PhysicalId, Stack};
 use crate::cloud::Cx;
 use crate::cloud::kube::{Api, Propagation, Resource};
 use crate::fault::{Blocker, Class, Fault};
 use crate::kind::{
-    Answer, AnyKind, DeletionPolicy, Field, Loss, Observed, Output, ReplaceOrder, Scope, Tagging,
-    Token, Typical, Update, Wanted, manifest, outputs, reference,
+    Answer, AnyKind, DeletionPolicy, Field, Loss, Objection, Observed, Output, ReplaceOrder, Scope,
+    Tagging, Token, Typical, Update, Wanted, manifest, outputs, reference,
 };
 
 /// The label that tells the stack; what has it is listed.
@@ -189,6 +191,39 @@ impl Object {
         })
     }
 
+    /// What a cluster knows of the kind.
+    async fn known_of(&self, cx: &Cx, cluster: &str) -> Result<Known, Fault> {
+        let Some(api) = cx.cluster(cluster).await? else { return Ok(Known::Nothing) };
+        let Some(resource) = self.resource(&api).await? else { return Ok(Known::NoSuchKind) };
+        let definitions = "customresourcedefinitions";
+        let group = "apiextensions.k8s.io";
+        let definition = Resource::new(group, "v1", "CustomResourceDefinition", definitions, false);
+        let name = format!("{}.{}", resource.plural, self.group);
+        // Without one an API server of its own is behind the kind.
+        let found = api.get(&definition, "", &name).await?;
+        Ok(found.map_or(Known::Nothing, Known::Schema))
+    }
+
+    fn objections_to(&self, spec: &Value, known: &Known) -> Vec<Objection> {
+        let Self { group, version, kind, name, .. } = self;
+        match known {
+            Known::Nothing => Vec::new(),
+            Known::NoSuchKind => {
+                let reason = format!(
+                    "the cluster does not know `{name}`, and nothing in the blueprint defines it"
+                );
+                vec![Objection { reason, is_sure: false }]
+            }
+            Known::Schema(definition) => {
+                let mut schemas = k8s_schema::of_definition(definition).into_iter();
+                let schema = schemas.find(|(gvk, _)| *gvk == (*group, *version, *kind));
+                let mistakes = schema.map(|(_, schema): (_, Schema)| schema.mistakes(name, spec));
+                let sure = |reason| Objection { reason, is_sure: true };
+                mistakes.into_iter().flatten().map(sure).collect()
+            }
+        }
+    }
+
     fn observed(&self, cluster: &str, live: &Value, wanted: &Wanted<'_>) -> Observed {
         let (namespace, name) = place(live);
         let compared = wanted.compared.specs();
@@ -251,6 +286,15 @@ impl Object {
         let live = api.apply(&resource, named.namespace, named.name, &body, force).await?;
         Ok((live, api, resource))
     }
+}
+
+/// What a cluster says that objects of a kind must be.
+enum Known {
+    /// There is no cluster yet, or it does not say.
+    Nothing,
+    /// It has no such kind.
+    NoSuchKind,
+    Schema(Value),
 }
 
 /// Namespace and name.
@@ -473,6 +517,40 @@ impl AnyKind for Object {
                 Blocker::stays(name, "finalizer", why)
             });
             Ok(held.collect())
+        })
+    }
+
+    /// Custom resources against the definitions on their cluster. What is defined beside them was compared before, and may
+    /// be newer than what is there.
+    fn objections<'a>(
+        &'a self,
+        cx: &'a Cx,
+        specs: &'a [&'a Value],
+        beside: &'a [(&'a str, &'a Value)],
+    ) -> Answer<'a, Vec<Vec<Objection>>> {
+        Box::pin(async move {
+            let defines = |(kind, spec): &(&str, &Value)| {
+                group_kind(kind).as_deref() == Some(DEFINITION)
+                    && k8s_schema::defines(spec, self.group, self.kind)
+            };
+            let is_built_in = k8s_table::built_in(self.group_kind).is_some();
+            if is_built_in || beside.iter().any(defines) {
+                return Ok(vec![Vec::new(); specs.len()]);
+            }
+            let mut clusters: BTreeMap<&str, Known> = BTreeMap::new();
+            let mut found = Vec::with_capacity(specs.len());
+            for spec in specs {
+                let Some(cluster) = text(spec, &["cluster"]) else {
+                    found.push(Vec::new());
+                    continue;
+                };
+                let known = match clusters.entry(cluster) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(place) => place.insert(self.known_of(cx, cluster).await?),
+                };
+                found.push(self.objections_to(spec, known));
+            }
+            Ok(found)
         })
     }
 }

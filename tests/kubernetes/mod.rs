@@ -1,6 +1,7 @@
 //! Objects of Kubernetes through every stage: planned, applied, compared, healed, destroyed, on a cluster of the sandbox.
 
 mod chart;
+mod definitions;
 mod drift;
 mod elsewhere;
 mod life;

@@ -20,6 +20,7 @@ use crate::cloud::kube::KUBECONFIG;
 use crate::graph::{Added, Builder, strengthen};
 use crate::kind::Need;
 use crate::kinds::k8s_object;
+use crate::kinds::k8s_schema::DEFINITION;
 use aws::Aws;
 use ways::Ways;
 
@@ -54,7 +55,6 @@ const WORKLOADS: &[(&str, &[&str])] = &[
     ("batch/CronJob", &["spec", "jobTemplate", "spec", "template"]),
     ("batch/Job", &["spec", "template"]),
 ];
-pub(super) const DEFINITION: &str = "apiextensions.k8s.io/CustomResourceDefinition";
 const WEBHOOKS: [&str; 2] = [
     "admissionregistration.k8s.io/MutatingWebhookConfiguration",
     "admissionregistration.k8s.io/ValidatingWebhookConfiguration",
