@@ -52,6 +52,10 @@ const CHANGES: &[(&str, &str)] = &[
         "{birthday-api: {keep: 5, tags: mutable, forceDelete: true}}",
         "{birthday-api: {keep: 7, tags: mutable, forceDelete: true}, web: {keep: 3, forceDelete: true}}",
     ),
+    // On the cluster: an object of each sort of change.
+    ("the birthday service and what it needs", "all that celebrates"),
+    ("path: charts/birthday-api", "path: charts/api"),
+    ("  metricsServer: {}\n", ""),
 ];
 /// And the tags of everything.
 const TAGS: (&str, &str) = ("team: birthdays", "team: platform");
