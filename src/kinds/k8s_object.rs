@@ -200,12 +200,14 @@ impl Object {
         let definition = Resource::new(group, "v1", "CustomResourceDefinition", definitions, false);
         let name = format!("{}.{}", resource.plural, self.group);
         // Without one an API server of its own is behind the kind.
-        let found = api.get(&definition, "", &name).await?;
-        Ok(found.map_or(Known::Nothing, Known::Schema))
+        let Some(found) = api.get(&definition, "", &name).await? else { return Ok(Known::Nothing) };
+        let mut schemas = k8s_schema::of_definition(&found).into_iter();
+        let schema = schemas.find(|(of, _)| *of == (self.group, self.version, self.kind));
+        Ok(schema.map_or(Known::Nothing, |(_, schema)| Known::Schema(schema)))
     }
 
     fn objections_to(&self, spec: &Value, known: &Known) -> Vec<Objection> {
-        let Self { group, version, kind, name, .. } = self;
+        let name = self.name;
         match known {
             Known::Nothing => Vec::new(),
             Known::NoSuchKind => {
@@ -214,12 +216,9 @@ impl Object {
                 );
                 vec![Objection { reason, is_sure: false }]
             }
-            Known::Schema(definition) => {
-                let mut schemas = k8s_schema::of_definition(definition).into_iter();
-                let schema = schemas.find(|(gvk, _)| *gvk == (*group, *version, *kind));
-                let mistakes = schema.map(|(_, schema): (_, Schema)| schema.mistakes(name, spec));
+            Known::Schema(schema) => {
                 let sure = |reason| Objection { reason, is_sure: true };
-                mistakes.into_iter().flatten().map(sure).collect()
+                schema.mistakes(name, spec).into_iter().map(sure).collect()
             }
         }
     }
@@ -294,7 +293,7 @@ enum Known {
     Nothing,
     /// It has no such kind.
     NoSuchKind,
-    Schema(Value),
+    Schema(Schema),
 }
 
 /// Namespace and name.
