@@ -93,10 +93,16 @@ impl Diagnostic {
         }
     }
 
-    /// The order in which people read: by file and place, those without a place first.
+    /// The order in which people read: by file and place, those without a place first; each once.
     pub fn sort(diagnostics: &mut Vec<Diagnostic>) {
         diagnostics.sort_by_key(|it| it.primary.as_ref().map(|label| label.span));
-        diagnostics.dedup();
+        let mut kept: Vec<Diagnostic> = Vec::with_capacity(diagnostics.len());
+        for diagnostic in diagnostics.drain(..) {
+            if !kept.contains(&diagnostic) {
+                kept.push(diagnostic);
+            }
+        }
+        *diagnostics = kept;
     }
 }
 
@@ -253,6 +259,15 @@ mod tests {
             .also(Span::new(set, 7..8), "set here")
             .hint("Remove one of them.");
         (sources, diagnostic)
+    }
+
+    #[test]
+    fn what_is_found_in_every_environment_is_told_once() {
+        let (_, placed) = sample();
+        let other = Diagnostic { summary: "another at the same place".into(), ..placed.clone() };
+        let mut all = vec![placed.clone(), other.clone(), placed.clone(), other.clone()];
+        Diagnostic::sort(&mut all);
+        assert_eq!(all, [placed, other]);
     }
 
     #[test]

@@ -267,6 +267,8 @@ impl Builder {
                 }
             }
         }
+        let retained = self.nodes.values_mut().filter(|it| it.deletion == DeletionPolicy::Retain);
+        retained.for_each(mark_retained);
         let addresses: Vec<Address> = self.nodes.keys().cloned().collect();
         for address in addresses {
             let needs = self.needs_of_references(&address);
@@ -478,6 +480,29 @@ fn lay_over(base: &mut Value, overlay: &Value) {
     }
 }
 
+/// Marks what is to be retained, so that it is known without its record.
+fn mark_retained(node: &mut Node) {
+    let mark = [(tags::DELETION_TAG.to_owned(), tags::RETAIN.to_owned())];
+    let Some(members) = node.spec.as_object_mut() else { return };
+    match kinds::find(&node.kind).map(AnyKind::tagging) {
+        Some(Tagging::List) => {
+            let own = members.remove("Tags").and_then(|own| serde_json::from_value(own).ok());
+            let mut all = own.unwrap_or_else(tags::Tags::default);
+            all.0.extend(mark);
+            members.insert("Tags".into(), json!(all));
+        }
+        Some(Tagging::Map) => {
+            let tags = json!({ "Tags": BTreeMap::from(mark) });
+            lay_over(&mut node.spec, &tags);
+        }
+        Some(Tagging::Labels) => {
+            let mark = json!({ k8s_object::DELETION_ANNOTATION: tags::RETAIN });
+            lay_over(&mut node.spec, &json!({"metadata": {"annotations": mark}}));
+        }
+        Some(Tagging::None) | None => {}
+    }
+}
+
 fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(members) => {
@@ -512,6 +537,25 @@ mod tests {
             json!([{"Key": "platctl:address", "Value": "network/vpc"}, {"Key": "platctl:stack", "Value": "shop"}])
         );
         assert_eq!(spec.get("EnableDnsSupport"), None);
+    }
+
+    #[test]
+    fn what_is_to_be_retained_says_so_itself() {
+        let mut builder = builder();
+        let retained = |address: &str, builder: &mut Builder, kind: &str, spec: Value| {
+            let address = Address::of("a", address);
+            builder.add(address.clone(), kind, spec).deletion(DeletionPolicy::Retain);
+            address
+        };
+        let vpc = retained("vpc", &mut builder, "AWS::EC2::VPC", vpc());
+        let spec = json!({"cluster": "c", "metadata": {"name": "n"}});
+        let namespace = retained("n", &mut builder, "v1/Namespace", spec);
+        let graph = builder.build().unwrap();
+        let tag = json!({"Key": "platctl:deletion", "Value": "retain"});
+        assert!(graph.nodes[&vpc].spec["Tags"].as_array().unwrap().contains(&tag));
+        let annotations = &graph.nodes[&namespace].spec["metadata"]["annotations"];
+        assert_eq!(annotations["platctl.dev/deletion"], "retain");
+        assert_eq!(annotations["platctl.dev/address"], "a/n");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_resourcegroupstagging::types::TagFilter;
 
 use crate::address::{Owner, Stack};
-use crate::cloud::tags::{self, STACK_TAG, Tags};
+use crate::cloud::tags::{self, DELETION_TAG, RETAIN, STACK_TAG, Tags};
 use crate::cloud::{Aws, Cx};
 use crate::fault::Fault;
 
@@ -16,8 +16,8 @@ pub struct Owned {
     pub owner: Owner,
 }
 
-/// What carries the owner tags of `stack` in these regions, and of the services that are one for the world. The index
-/// lags behind the services by seconds, and does not know all of them (roles, for one).
+/// What carries the owner tags of `stack` in these regions, and of the services that are one for the world, without what
+/// is to be retained. The index lags behind the services by seconds, and does not know all of them (roles, for one).
 pub async fn owned(
     aws: &Aws,
     stack: &Stack,
@@ -50,7 +50,11 @@ async fn owned_in(cx: &Cx, stack: &Stack) -> Result<Vec<Owned>, Fault> {
     while let Some(mapping) = pages.next().await {
         let mapping = mapping?;
         let tags = mapping.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value));
-        if let (Some(arn), Some(owner)) = (mapping.resource_arn, tags::owner(&Tags::read(tags).0)) {
+        let tags = Tags::read(tags).0;
+        let is_retained = tags.get(DELETION_TAG).is_some_and(|it| it == RETAIN);
+        if let (Some(arn), Some(owner), false) =
+            (mapping.resource_arn, tags::owner(&tags), is_retained)
+        {
             found.push(Owned { arn, owner });
         }
     }

@@ -13,6 +13,9 @@ use crate::address::{Owner, Stack};
 pub const STACK_TAG: &str = "platctl:stack";
 /// The tag whose value is the resource's address.
 pub const ADDRESS_TAG: &str = "platctl:address";
+/// The tag of what is to be retained, with [`RETAIN`]: nobody's to delete, should its record be lost.
+pub const DELETION_TAG: &str = "platctl:deletion";
+pub const RETAIN: &str = "retain";
 /// Tags with this prefix are AWS's own and cannot be set.
 const RESERVED_PREFIX: &str = "aws:";
 

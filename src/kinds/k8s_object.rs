@@ -37,6 +37,8 @@ use crate::kind::{
 pub const STACK_LABEL: &str = "platctl.dev/stack";
 /// The annotation that tells the address: labels cannot hold a slash.
 pub const ADDRESS_ANNOTATION: &str = "platctl.dev/address";
+/// The annotation of what is to be retained, as the tag of AWS's resources.
+pub const DELETION_ANNOTATION: &str = "platctl.dev/deletion";
 
 /// As many objects are asked for by name at the same time.
 const GETS_MAX: usize = 16;
