@@ -5,8 +5,9 @@ use platctl::sandbox::kube::{Options, serve};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::world::{World, eventually, object, refusal};
+use super::world::{eventually, object, refusal};
 use super::{apply, deployment};
+use crate::support::api_server::ApiServer;
 
 fn condition(object: &DynamicObject, kind: &str) -> Option<String> {
     let conditions = object.data["status"]["conditions"].as_array()?;
@@ -24,7 +25,7 @@ async fn until(api: &Api<DynamicObject>, name: &str, kind: &str, wanted: &str) -
 
 #[tokio::test]
 async fn a_deployment_becomes_available_and_a_broken_one_does_not() {
-    let world = World::stand_in().await;
+    let world = ApiServer::stand_in().await;
     let deployments = world.namespaced("apps/v1", "Deployment", "deployments", "default");
     let begun =
         deployments.patch("web", &apply(), &Patch::Apply(deployment("nginx:1"))).await.unwrap();
@@ -52,7 +53,7 @@ async fn a_deployment_becomes_available_and_a_broken_one_does_not() {
 
 #[tokio::test]
 async fn jobs_end_claims_are_bound_and_other_workloads_are_ready() {
-    let world = World::stand_in().await;
+    let world = ApiServer::stand_in().await;
     let template = json!({"metadata": {"labels": {"app": "x"}}, "spec": {"containers": [{"name": "x", "image": "x:1"}]}});
     let mut once = template.clone();
     once["spec"]["restartPolicy"] = json!("Never");
@@ -93,7 +94,7 @@ async fn jobs_end_claims_are_bound_and_other_workloads_are_ready() {
 
 #[tokio::test]
 async fn a_namespace_goes_with_what_is_in_it_and_waits_for_finalizers() {
-    let world = World::stand_in().await;
+    let world = ApiServer::stand_in().await;
     let namespaces = world.of_cluster("v1", "Namespace", "namespaces");
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
     let made = namespaces.patch("shop", &apply(), &Patch::Apply(namespace)).await.unwrap();
@@ -135,7 +136,7 @@ async fn a_namespace_goes_with_what_is_in_it_and_waits_for_finalizers() {
 
 #[tokio::test]
 async fn owners_take_what_they_own_along_or_leave_it() {
-    let world = World::stand_in().await;
+    let world = ApiServer::stand_in().await;
     let maps = world.namespaced("v1", "ConfigMap", "configmaps", "default");
     for (name, params, stays) in [
         ("background", DeleteParams::background(), false),
@@ -167,7 +168,7 @@ async fn owners_take_what_they_own_along_or_leave_it() {
 
 #[tokio::test]
 async fn a_webhook_without_its_server_refuses_what_it_judges() {
-    let world = World::stand_in().await;
+    let world = ApiServer::stand_in().await;
     let hooks = world.of_cluster(
         "admissionregistration.k8s.io/v1",
         "ValidatingWebhookConfiguration",

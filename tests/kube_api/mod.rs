@@ -11,7 +11,8 @@ use kube::api::{
 };
 use serde_json::{Value, json};
 
-use world::{World, eventually, json_of, object, refusal};
+use crate::support::api_server::ApiServer;
+use world::{eventually, json_of, object, refusal};
 
 fn apply() -> PatchParams {
     PatchParams::apply("platctl")
@@ -35,7 +36,7 @@ fn deployment(image: &str) -> Value {
 
 #[tokio::test]
 async fn there_is_a_version_and_everything_is_discovered() {
-    let world = World::any().await;
+    let world = ApiServer::any().await;
     assert_eq!(world.client.apiserver_version().await.unwrap().major, "1");
     for discovery in [
         kube::Discovery::new(world.client.clone()).run().await.unwrap(),
@@ -62,7 +63,7 @@ async fn there_is_a_version_and_everything_is_discovered() {
 
 #[tokio::test]
 async fn an_apply_owns_its_fields_and_an_unchanged_one_changes_nothing() {
-    let world = World::any().await;
+    let world = ApiServer::any().await;
     let maps = world.namespaced("v1", "ConfigMap", "configmaps", "default");
     let first =
         maps.patch("settings", &apply(), &config_map(&json!({"a": "1", "b": "2"}))).await.unwrap();
@@ -85,7 +86,7 @@ async fn an_apply_owns_its_fields_and_an_unchanged_one_changes_nothing() {
 
 #[tokio::test]
 async fn who_applies_what_another_manages_is_refused_or_forces_it() {
-    let world = World::any().await;
+    let world = ApiServer::any().await;
     let maps = world.namespaced("v1", "ConfigMap", "configmaps", "default");
     maps.patch("settings", &apply(), &config_map(&json!({"a": "1"}))).await.unwrap();
     let other = PatchParams::apply("other");
@@ -102,7 +103,7 @@ async fn who_applies_what_another_manages_is_refused_or_forces_it() {
 
 #[tokio::test]
 async fn objects_are_completed_and_their_defaults_are_nobodys() {
-    let world = World::any().await;
+    let world = ApiServer::any().await;
     let deployments = world.namespaced("apps/v1", "Deployment", "deployments", "default");
     let made =
         deployments.patch("web", &apply(), &Patch::Apply(deployment("nginx:1"))).await.unwrap();
@@ -141,7 +142,7 @@ async fn objects_are_completed_and_their_defaults_are_nobodys() {
 
 #[tokio::test]
 async fn an_extra_element_of_a_list_survives_an_apply_by_its_key() {
-    let world = World::any().await;
+    let world = ApiServer::any().await;
     let deployments = world.namespaced("apps/v1", "Deployment", "deployments", "default");
     deployments.patch("web", &apply(), &Patch::Apply(deployment("nginx:1"))).await.unwrap();
     let sidecar = json!({"spec": {"template": {"spec": {"containers": [{"name": "proxy", "image": "envoy:1"}]}}}});
@@ -157,7 +158,7 @@ async fn an_extra_element_of_a_list_survives_an_apply_by_its_key() {
 
 #[tokio::test]
 async fn what_is_wrong_is_told_as_a_status() {
-    let world = World::any().await;
+    let world = ApiServer::any().await;
     let maps = world.namespaced("v1", "ConfigMap", "configmaps", "default");
     let maps = &maps;
     let create =
@@ -230,7 +231,7 @@ async fn what_is_wrong_is_told_as_a_status() {
 
 #[tokio::test]
 async fn lists_are_selected_and_paged() {
-    let world = World::any().await;
+    let world = ApiServer::any().await;
     let maps = world.namespaced("v1", "ConfigMap", "configmaps", "kube-public");
     for n in 0..5 {
         let parity = if n % 2 == 0 { "even" } else { "odd" };
@@ -269,7 +270,7 @@ async fn lists_are_selected_and_paged() {
 
 #[tokio::test]
 async fn changes_are_watched_from_a_version_on() {
-    let world = World::any().await;
+    let world = ApiServer::any().await;
     let maps = world.namespaced("v1", "ConfigMap", "configmaps", "default");
     let from = maps.list(&ListParams::default()).await.unwrap().metadata.resource_version.unwrap();
     let mut events = Box::pin(
@@ -293,7 +294,7 @@ async fn changes_are_watched_from_a_version_on() {
 
 #[tokio::test]
 async fn a_definition_makes_an_api_that_holds_to_its_schema() {
-    let world = World::any().await;
+    let world = ApiServer::any().await;
     let definitions = world.of_cluster(
         "apiextensions.k8s.io/v1",
         "CustomResourceDefinition",
@@ -372,7 +373,7 @@ async fn a_definition_makes_an_api_that_holds_to_its_schema() {
 
 #[tokio::test]
 async fn finalizers_hold_what_is_deleted() {
-    let world = World::any().await;
+    let world = ApiServer::any().await;
     let maps = world.namespaced("v1", "ConfigMap", "configmaps", "default");
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "held", "finalizers": ["shop.example/wait"]}});
     let made = maps.create(&PostParams::default(), &object(map)).await.unwrap();
