@@ -30,6 +30,8 @@ struct Play {
     real: Option<ApiServer>,
     /// What a real one of another age has in another version: kinds as manifests have them, and as it has them.
     versions: BTreeMap<&'static str, String>,
+    /// Servers before 1.21 do not know that the port of a Service without a protocol is one of TCP.
+    with_protocols: bool,
 }
 
 impl Play {
@@ -43,12 +45,13 @@ impl Play {
             }
         }
         let stack = TestStack::beside(server, CLUSTER, &real).await;
-        Self { stack, real: Some(real), versions }
+        let with_protocols = real.minor().await < 21;
+        Self { stack, real: Some(real), versions, with_protocols }
     }
 
     async fn on_eks(server: &Server) -> Self {
         let stack = TestStack::new(server, CLUSTER).await;
-        Self { stack, real: None, versions: BTreeMap::new() }
+        Self { stack, real: None, versions: BTreeMap::new(), with_protocols: false }
     }
 
     /// How ids name the cluster.
@@ -76,6 +79,11 @@ impl Play {
         for (address, kind, manifest) in objects {
             let mut spec = manifest.clone();
             spec["cluster"] = its_cluster.clone();
+            if self.with_protocols && *kind == "v1/Service" {
+                for port in spec["spec"]["ports"].as_array_mut().unwrap() {
+                    port["protocol"] = json!("TCP");
+                }
+            }
             let added = builder.add(address.parse().unwrap(), self.kind(kind), spec);
             if let Some(namespace) = manifest["metadata"]["namespace"].as_str() {
                 let needed = |(_, kind, it): &&(&str, &str, Value)| {

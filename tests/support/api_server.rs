@@ -32,6 +32,7 @@ pub(crate) struct ApiServer {
     pub(crate) client: Client,
     /// How many times faster than a cluster of AWS it lives.
     pub(crate) speed: f64,
+    pub(crate) is_real: bool,
     folder: TempDir,
     /// It ends with this.
     _server: Box<dyn Any>,
@@ -121,6 +122,8 @@ impl ApiServer {
             format!("--service-account-signing-key-file={}", file("accounts.key")),
             "--service-cluster-ip-range=10.0.0.0/24".into(),
             "--disable-admission-plugins=ServiceAccount".into(),
+            // As on EKS: to webhooks without kube-proxy.
+            "--enable-aggregator-routing=true".into(),
         ];
         let api = run("kube-apiserver", &api_args);
         let begun = Instant::now();
@@ -172,6 +175,7 @@ impl ApiServer {
             }
         }
         server.speed = REAL_SPEED;
+        server.is_real = true;
         server._server = Box::new((pods, controllers, api, etcd_process, folder));
         server
     }
@@ -188,7 +192,13 @@ impl ApiServer {
         let parsed = Kubeconfig::from_yaml(&config.to_string()).unwrap();
         let config =
             Config::from_custom_kubeconfig(parsed, &KubeConfigOptions::default()).await.unwrap();
-        Self { client: Client::try_from(config).unwrap(), speed: SPEED, folder, _server: server }
+        Self {
+            client: Client::try_from(config).unwrap(),
+            speed: SPEED,
+            is_real: false,
+            folder,
+            _server: server,
+        }
     }
 
     /// A file with the one context [`CONTEXT`].
@@ -217,6 +227,12 @@ impl ApiServer {
 
     pub(crate) async fn get(&self, url: &str) -> Result<Value, kube::Error> {
         self.ask(http::Request::get(url).body(Vec::new()).unwrap()).await
+    }
+
+    /// The second number of its version.
+    pub(crate) async fn minor(&self) -> u32 {
+        let version = self.client.apiserver_version().await.unwrap();
+        version.minor.trim_end_matches('+').parse().unwrap()
     }
 
     /// A kind, `apiVersion/Kind`, in the version in which the server has it: this one or, where that came later, the newest
