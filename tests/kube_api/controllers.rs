@@ -12,7 +12,9 @@ use crate::support::api_server::ApiServer;
 fn condition(object: &DynamicObject, kind: &str) -> Option<String> {
     let conditions = object.data["status"]["conditions"].as_array()?;
     let found = conditions.iter().find(|it| it["type"] == kind)?;
-    Some(format!("{} {}", found["status"].as_str()?, found["reason"].as_str()?))
+    // Older servers give no reasons for some.
+    let reason = found["reason"].as_str().unwrap_or_default();
+    Some(format!("{} {reason}", found["status"].as_str()?))
 }
 
 async fn until(api: &Api<DynamicObject>, name: &str, kind: &str, wanted: &str) -> DynamicObject {

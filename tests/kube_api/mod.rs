@@ -351,8 +351,8 @@ async fn a_definition_makes_an_api_that_holds_to_its_schema() {
         serde_json::to_value(&managers[0].fields_v1).unwrap(),
         json!({"f:spec": {"f:size": {}, "f:ports": {"k:{\"name\":\"a\"}": {".": {}, "f:name": {}, "f:port": {}}}}})
     );
-    let (code, reason, message) =
-        refusal(orders.patch("first", &apply(), &order(json!({"size": 0}))).await);
+    let bad = order(json!({"size": 0, "ports": [{"name": "a", "port": 1}]}));
+    let (code, reason, message) = refusal(orders.patch("first", &apply(), &bad).await);
     assert_eq!((code, reason.as_str()), (422, "Invalid"));
     assert_eq!(
         message,

@@ -26,7 +26,8 @@ fn edits(play: &Play) -> Vec<(&'static str, String, Value, &'static str)> {
             "k8s/limits",
             at("v1/LimitRange", "limitranges/all"),
             json!({"spec": {"limits": [{"type": "Container", "default": {"cpu": "2"}}]}}),
-            "spec.limits[Container].default.cpu",
+            // What is limited is requested, says the server.
+            "spec.limits[Container].default.cpu spec.limits[Container].defaultRequest",
         ),
         ("k8s/config", at("v1/ConfigMap", "configmaps/api"), json!({"data": {"a": "9"}}), "data.a"),
         (
