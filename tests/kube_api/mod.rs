@@ -1,6 +1,7 @@
 //! The API of Kubernetes as clients meet it: the stand-in of the sandbox, and with `KUBEBUILDER_ASSETS` a real API server.
 
 mod controllers;
+mod details;
 mod kubectl;
 mod world;
 

@@ -8,6 +8,7 @@ mod life;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Method;
 use platctl::address::Address;
@@ -113,7 +114,13 @@ impl Play {
         patch: Option<Value>,
     ) -> Value {
         if let Some(real) = &self.real {
-            return real.ask(request_as(manager, method, path, patch)).await.unwrap();
+            let deletes = method == Method::DELETE;
+            let answer = real.ask(request_as(manager, method, path, patch)).await.unwrap();
+            // What it leaves behind is let go first, by a controller.
+            while deletes && real.get(path).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            return answer;
         }
         let cx = self.stack.aws.region(REGION);
         kubectl(&cx, CLUSTER, manager, method, path, patch).await

@@ -22,7 +22,7 @@ pub(crate) const CONTEXT: &str = "tests";
 /// What takes ten seconds in a cluster takes a hundredth of one.
 const SPEED: f64 = 1000.0;
 /// Real controllers take their time, which is less where there are no nodes.
-const REAL_SPEED: f64 = 20.0;
+const REAL_SPEED: f64 = 10.0;
 /// A real server is up in about ten seconds, on a loaded machine in some more.
 const START_LIMIT: Duration = Duration::from_mins(2);
 const TOKEN: &str = "tests";
