@@ -33,6 +33,8 @@ pub const KUBECONFIG: &str = "kubeconfig:";
 const FIELD_MANAGER: &str = "platctl";
 /// Objects in one page of a list, as `kubectl` asks for them.
 const PAGE: &str = "500";
+/// A list without pages.
+const WHOLE: &str = "0";
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// Webhooks may take 10 seconds each.
 const CALL_MAX: Duration = Duration::from_mins(1);
@@ -287,11 +289,12 @@ impl Api {
         Ok(found)
     }
 
-    /// All objects of a kind in all namespaces: those that have the label, whatever its value, or all.
+    /// All objects of a kind in all namespaces: those that have the label, whatever its value, or all. Where the server has
+    /// forgotten the state of which the former pages told, all are asked for once more, in one piece.
     pub async fn list(&self, of: &Resource, label: Option<&str>) -> Result<Vec<Value>, Fault> {
-        let (mut items, mut more) = (Vec::new(), String::new());
+        let (mut items, mut more, mut limit) = (Vec::new(), String::new(), PAGE);
         loop {
-            let mut url = format!("{}?limit={PAGE}", of.all());
+            let mut url = format!("{}?limit={limit}", of.all());
             for (key, value) in [("labelSelector", label.unwrap_or_default()), ("continue", &more)]
             {
                 if !value.is_empty() {
@@ -299,11 +302,17 @@ impl Api {
                 }
             }
             let action = format!("List{}", of.kind);
-            // A kind that vanished, with its definition, has no objects.
-            let Some(mut page) = found(self.send(&action, Method::GET, &url, None, None).await)?
-            else {
-                return Ok(Vec::new());
+            let answer = match self.send(&action, Method::GET, &url, None, None).await {
+                Err(fault) if fault.is(Class::Stale) && limit != WHOLE && !more.is_empty() => {
+                    items.clear();
+                    more.clear();
+                    limit = WHOLE;
+                    continue;
+                }
+                answer => answer,
             };
+            // A kind that vanished, with its definition, has no objects.
+            let Some(mut page) = found(answer)? else { return Ok(Vec::new()) };
             page["metadata"]["continue"].as_str().unwrap_or_default().clone_into(&mut more);
             if let Value::Array(found) = page["items"].take() {
                 items.extend(found);
@@ -463,7 +472,68 @@ fn encoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    /// An API that gives these answers, one after the other: status and body. It tells what it was asked for.
+    async fn api(answers: Vec<(u16, Value)>) -> (Api, tokio::task::JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let served = tokio::spawn(async move {
+            let mut asked = Vec::new();
+            for (status, body) in answers {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = vec![0; 4096];
+                let length = stream.read(&mut request).await.unwrap();
+                let text = String::from_utf8_lossy(&request[..length]).into_owned();
+                asked.push(text.split_whitespace().nth(1).unwrap_or_default().to_owned());
+                let body = body.to_string();
+                let head = format!(
+                    "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}",
+                    body.len()
+                );
+                stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await.unwrap();
+            }
+            asked
+        });
+        let config = Config::new(uri(&endpoint).unwrap());
+        let api = Api {
+            client: ClientBuilder::try_from(config).unwrap().build(),
+            endpoint,
+            tokens: None,
+            calls: Calls::default(),
+            gate: Gate::default(),
+            limits: Limits::new(1.0),
+            resources: Mutex::default(),
+        };
+        (api, served)
+    }
+
+    /// A list that ends early would look as if somebody had deleted the rest.
+    #[tokio::test]
+    async fn a_list_whose_pages_have_expired_is_read_anew_in_one_piece() {
+        let item = |name: &str| json!({"metadata": {"name": name}});
+        let expired = json!({
+            "kind": "Status", "apiVersion": "v1", "metadata": {"continue": "c2"}, "status": "Failure", "code": 410,
+            "reason": "Expired", "message": "The provided continue parameter is too old",
+        });
+        let (api, served) = api(vec![
+            (200, json!({"metadata": {"continue": "c1"}, "items": [item("a")]})),
+            (410, expired),
+            (200, json!({"metadata": {}, "items": [item("a"), item("b")]})),
+        ])
+        .await;
+        let maps = Resource::new("", "v1", "ConfigMap", "configmaps", true);
+        assert_eq!(api.list(&maps, None).await.unwrap(), [item("a"), item("b")]);
+        let asked = [
+            "/api/v1/configmaps?limit=500",
+            "/api/v1/configmaps?limit=500&continue=c1",
+            "/api/v1/configmaps?limit=0",
+        ];
+        assert_eq!(served.await.unwrap(), asked);
+    }
 
     #[test]
     fn urls_name_group_namespace_and_object() {

@@ -39,6 +39,7 @@ const AMOUNTS: &[&str] = &[
     "max",
     "min",
     "overhead",
+    "maxLimitRequestRatio",
 ];
 const AMOUNT: &[&str] = &["sizeLimit", "averageValue", "divisor", "storage", "cpu", "memory"];
 /// A set in which every controller has its own items.
@@ -213,7 +214,28 @@ fn is_hollow(value: &Value) -> bool {
 fn is_amount(path: &str) -> bool {
     let mut names = path.rsplit('.').map(|name| name.split('[').next().unwrap_or(name));
     let own = names.next().unwrap_or_default();
-    AMOUNT.contains(&own) || names.next().is_some_and(|parent| AMOUNTS.contains(&parent))
+    names_amount(names.next().unwrap_or_default(), own)
+}
+
+fn names_amount(parent: &str, own: &str) -> bool {
+    // `value` is one in what an autoscaler aims at.
+    AMOUNT.contains(&own) || AMOUNTS.contains(&parent) || (parent, own) == ("target", "value")
+}
+
+/// Writes amounts that are numbers as texts, as which the API has them: not every server takes a number in an apply.
+pub fn write_amounts(manifest: &mut Value) {
+    write_amount(manifest, "", "");
+}
+
+fn write_amount(value: &mut Value, parent: &str, own: &str) {
+    match value {
+        Value::Object(members) => {
+            members.iter_mut().for_each(|(name, value)| write_amount(value, own, name));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| write_amount(item, parent, own)),
+        Value::Number(number) if names_amount(parent, own) => *value = number.to_string().into(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// A quantity of Kubernetes in billionths: `500m`, `1Gi`, `0.5`, `1e3`, 2.
@@ -357,6 +379,18 @@ mod tests {
         assert_eq!(amount(&json!("1e3")), amount(&json!(1000)));
         assert_eq!(amount(&json!("1.5Gi")), amount(&json!("1536Mi")));
         assert_eq!(amount(&json!("soon")), None);
+    }
+
+    #[test]
+    fn amounts_are_written_as_texts_and_other_numbers_stay() {
+        let mut manifest = json!({"replicas": 2, "containers": [{
+            "resources": {"limits": {"cpu": 0.5, "nvidia.com/gpu": 1, "memory": "1Gi"}}, "ports": [{"containerPort": 80}],
+        }]});
+        let expected = json!({"replicas": 2, "containers": [{
+            "resources": {"limits": {"cpu": "0.5", "nvidia.com/gpu": "1", "memory": "1Gi"}}, "ports": [{"containerPort": 80}],
+        }]});
+        write_amounts(&mut manifest);
+        assert_eq!(manifest, expected);
     }
 
     #[test]

@@ -263,14 +263,19 @@ impl Object {
 
     /// The manifest as the API server takes it.
     fn manifest(&self, spec: &Value) -> Value {
-        let mut manifest = spec.clone();
-        if let Some(members) = manifest.as_object_mut() {
+        let mut written = spec.clone();
+        if let Some(members) = written.as_object_mut() {
             members.remove("cluster");
             let api_version = self.name.rsplit_once('/').map_or("", |(it, _)| it);
             members.insert("apiVersion".into(), json!(api_version));
             members.insert("kind".into(), json!(self.kind));
         }
-        manifest
+        // In schemas and in custom resources a number is what it is.
+        let group = self.group_kind.split('/').next().unwrap_or_default();
+        if group != "apiextensions.k8s.io" && k8s_table::built_in(self.group_kind).is_some() {
+            manifest::write_amounts(&mut written);
+        }
+        written
     }
 
     async fn apply(

@@ -16,6 +16,7 @@
 
 mod admission;
 mod auth;
+mod autoscalers;
 mod controllers;
 #[expect(
     clippy::collapsible_match,
@@ -255,6 +256,10 @@ impl Server {
             ["api"] => json(discovery::api_versions()),
             ["apis"] => json(discovery::group_list(&resources)),
             ["api", version] => found(discovery::resource_list(&resources, "", version)),
+            // Groups that nobody has get no `Status`.
+            ["apis", group, ..] if !resources.iter().any(|it| it.group == *group) => {
+                Ok(Reply::text(404, "404 page not found\n"))
+            }
             ["apis", group] => found(discovery::group(&resources, group)),
             ["apis", group, version] => found(discovery::resource_list(&resources, group, version)),
             ["openapi", "v3"] => json(discovery::openapi_paths(&resources, prefix)),

@@ -1,12 +1,12 @@
 //! With kubectl as the client, where there is one.
 
-use super::world::World;
+use crate::support::api_server::ApiServer;
 
 const MAP: &str = r#"{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"a": "1"}}"#;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kubectl_applies_reads_edits_and_deletes() {
-    let world = World::any().await;
+    let world = ApiServer::any().await;
     let run = |args: &[&str], input: &str| world.kubectl(args, input);
     let apply = ["apply", "--server-side", "-f", "-"];
     let Some((ok, said)) = run(&apply, MAP) else { return };

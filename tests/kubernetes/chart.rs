@@ -6,13 +6,16 @@ use platctl::plan::Intent;
 
 use super::plan_lines;
 use crate::blueprints::graph;
+use crate::support::api_server::{ApiServer, CONTEXT};
 use crate::support::{TestStack, with_sandbox};
 
-const BLUEPRINT: &str = "\
+const HEAD: &str = "\
 apiVersion: platctl.dev/v1
 kind: Blueprint
 name: shop
 region: eu-west-1
+";
+const CLUSTER: &str = "\
 network:
   cidr: 10.0.0.0/16
   zones: 2
@@ -25,15 +28,24 @@ cluster:
   deletionProtection: false
   nodeGroups: {system: {instanceTypes: [t3.large], size: 1..2}}
   addons: {vpc-cni: {beforeNodes: true}, kube-proxy: {beforeNodes: true}, coredns: {}}
+";
+const THEIRS: &str = "existing: {cluster: {context: CONTEXT}}\n";
+const CHARTS: &str = "\
 resources:
   elsewhere: {type: v1/Namespace, properties: {metadata: {name: elsewhere}}}
 charts:
   all: {path: tests/charts/everything, namespace: apps, values: {greeting: GREETING, size: SIZE, kept: KEPT}}
 ";
 
-fn load(greeting: &str, size: &str, kept: bool) -> Blueprint {
-    let text = BLUEPRINT.replace("GREETING", greeting).replace("SIZE", size);
-    let text = text.replace("KEPT", &kept.to_string());
+/// On a real API server, if there is one, or with a cluster of its own.
+fn load(real: Option<&ApiServer>, greeting: &str, size: &str, kept: bool) -> Blueprint {
+    let cluster = match real {
+        Some(_) => THEIRS.replace("CONTEXT", CONTEXT),
+        None => CLUSTER.to_owned(),
+    };
+    let charts = CHARTS.replace("GREETING", greeting).replace("SIZE", size);
+    let charts = charts.replace("KEPT", &kept.to_string());
+    let text = [HEAD, &cluster, &charts].concat();
     let loaded = blueprint::load_bytes("shop.yaml", text.as_bytes(), Selection::default());
     loaded.blueprint.unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics))
 }
@@ -50,13 +62,17 @@ fn waits_for<'a>(graph: &'a Graph, address: &str) -> Vec<&'a str> {
 #[test]
 fn everything_that_a_chart_can_have_is_applied_upgraded_and_destroyed() {
     with_sandbox(|server| async move {
-        let stack = TestStack::new(&server, "shop").await;
-        let first = graph(&stack, &load("hello", "3", true)).await;
+        let real = ApiServer::if_real().await;
+        let stack = match &real {
+            Some(real) => TestStack::beside(&server, "shop", real).await,
+            None => TestStack::new(&server, "shop").await,
+        };
+        let first = graph(&stack, &load(real.as_ref(), "hello", "3", true)).await;
         let after = waits_for(&first, "charts.all/job/apps/all-migrate");
         assert!(after.contains(&"deployment/apps/all"), "a hook comes first: {after:?}");
         stack.apply(&first).await;
 
-        let second = graph(&stack, &load("good day", "4", false)).await;
+        let second = graph(&stack, &load(real.as_ref(), "good day", "4", false)).await;
         let plan = stack.plan(&second, Intent::Apply).await;
         let expected = [
             "○ charts.all/configmap/apps/all-kept",
@@ -66,7 +82,7 @@ fn everything_that_a_chart_can_have_is_applied_upgraded_and_destroyed() {
         ];
         assert_eq!(plan_lines(&plan), expected);
         stack.apply(&second).await;
-        let third = graph(&stack, &load("good day", "4", true)).await;
+        let third = graph(&stack, &load(real.as_ref(), "good day", "4", true)).await;
         let plan = stack.plan(&third, Intent::Apply).await;
         assert_eq!(plan_lines(&plan), ["= charts.all/configmap/apps/all-kept"]);
         stack.apply(&third).await;

@@ -8,13 +8,8 @@ use super::{Play, all_sorts, ordered, plan_lines};
 use crate::support::with_sandbox;
 
 /// Where the objects are, and an edit of a field of each: address, path, merge patch, the path that differs.
-fn edits() -> Vec<(&'static str, &'static str, Value, &'static str)> {
-    const SHOP: &str = "/api/v1/namespaces/shop";
-    let shop =
-        |path: &str| -> &'static str { Box::leak(format!("{SHOP}/{path}").into_boxed_str()) };
-    let group = |group: &str, path: &str| -> &'static str {
-        Box::leak(format!("/apis/{group}/namespaces/shop/{path}").into_boxed_str())
-    };
+fn edits(play: &Play) -> Vec<(&'static str, String, Value, &'static str)> {
+    let at = |kind: &str, object: &str| play.path(kind, object);
     let image = json!({"spec": {"template": {"spec": {"containers": [{
         "name": "main", "image": "registry.example.com/api:9", "ports": [{"containerPort": 8080, "protocol": "TCP"}],
         "env": [{"name": "MODE", "value": "fast"}], "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}},
@@ -23,59 +18,65 @@ fn edits() -> Vec<(&'static str, &'static str, Value, &'static str)> {
     vec![
         (
             "k8s/quota",
-            shop("resourcequotas/all"),
+            at("v1/ResourceQuota", "resourcequotas/all"),
             json!({"spec": {"hard": {"pods": "5"}}}),
             "spec.hard.pods",
         ),
         (
             "k8s/limits",
-            shop("limitranges/all"),
+            at("v1/LimitRange", "limitranges/all"),
             json!({"spec": {"limits": [{"type": "Container", "default": {"cpu": "2"}}]}}),
-            "spec.limits[Container].default.cpu",
+            // What is limited is requested, says the server.
+            "spec.limits[Container].default.cpu spec.limits[Container].defaultRequest",
         ),
-        ("k8s/config", shop("configmaps/api"), json!({"data": {"a": "9"}}), "data.a"),
+        ("k8s/config", at("v1/ConfigMap", "configmaps/api"), json!({"data": {"a": "9"}}), "data.a"),
         (
             "k8s/role",
-            group("rbac.authorization.k8s.io/v1", "roles/api"),
+            at("rbac.authorization.k8s.io/v1/Role", "roles/api"),
             json!({"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}]}),
             "rules[0].verbs",
         ),
-        ("k8s/deployment", group("apps/v1", "deployments/api"), image.clone(), of_image),
-        ("k8s/stateful-set", group("apps/v1", "statefulsets/store"), image.clone(), of_image),
-        ("k8s/daemon-set", group("apps/v1", "daemonsets/agent"), image, of_image),
+        ("k8s/deployment", at("apps/v1/Deployment", "deployments/api"), image.clone(), of_image),
+        (
+            "k8s/stateful-set",
+            at("apps/v1/StatefulSet", "statefulsets/store"),
+            image.clone(),
+            of_image,
+        ),
+        ("k8s/daemon-set", at("apps/v1/DaemonSet", "daemonsets/agent"), image, of_image),
         (
             "k8s/cron-job",
-            group("batch/v1", "cronjobs/nightly"),
+            at("batch/v1/CronJob", "cronjobs/nightly"),
             json!({"spec": {"schedule": "0 4 * * *"}}),
             "spec.schedule",
         ),
         (
             "k8s/service",
-            shop("services/api"),
+            at("v1/Service", "services/api"),
             json!({"spec": {"selector": {"app": "other"}}}),
             "spec.selector.app",
         ),
         (
             "k8s/scale",
-            group("autoscaling/v2", "horizontalpodautoscalers/api"),
+            at("autoscaling/v2/HorizontalPodAutoscaler", "horizontalpodautoscalers/api"),
             json!({"spec": {"maxReplicas": 50}}),
             "spec.maxReplicas",
         ),
         (
             "k8s/disruption",
-            group("policy/v1", "poddisruptionbudgets/api"),
+            at("policy/v1/PodDisruptionBudget", "poddisruptionbudgets/api"),
             json!({"spec": {"maxUnavailable": 2}}),
             "spec.maxUnavailable",
         ),
         (
             "k8s/policy",
-            group("networking.k8s.io/v1", "networkpolicies/api"),
+            at("networking.k8s.io/v1/NetworkPolicy", "networkpolicies/api"),
             json!({"spec": {"policyTypes": ["Ingress", "Egress"]}}),
             "spec.policyTypes",
         ),
         (
             "k8s/thing",
-            group("example.com/v1", "things/a"),
+            at("example.com/v1/Thing", "things/a"),
             json!({"spec": {"size": 9}}),
             "spec.size",
         ),
@@ -88,8 +89,8 @@ fn an_edit_of_each_sort_of_object_is_found_alone_and_healed() {
         let play = Play::new(&server).await;
         let graph = ordered(&play, &all_sorts());
         play.stack.apply(&graph).await;
-        for (address, path, patch, differs) in edits() {
-            play.edit(path, patch).await;
+        for (address, path, patch, differs) in edits(&play) {
+            play.edit(&path, patch).await;
             let plan = play.stack.plan(&graph, Intent::Apply).await;
             assert_eq!(plan_lines(&plan), [format!("~ {address} {differs}")], "{address}");
             play.stack.apply(&graph).await;
@@ -105,15 +106,15 @@ fn what_others_add_is_found_alone_and_taken_away() {
         let graph = ordered(&play, &all_sorts());
         play.stack.apply(&graph).await;
         let deployment = "/apis/apps/v1/namespaces/shop/deployments/api";
-        for (_, path, ..) in edits() {
-            play.edit(path, json!({"metadata": {"labels": {"theirs": "x"}}})).await;
+        for (_, path, ..) in edits(&play) {
+            play.edit(&path, json!({"metadata": {"labels": {"theirs": "x"}}})).await;
         }
         let ports =
             json!([{"name": "http", "port": 80, "targetPort": 8080}, {"name": "more", "port": 81}]);
         play.edit("/api/v1/namespaces/shop/services/api", json!({"spec": {"ports": ports}})).await;
         play.edit(deployment, json!({"metadata": {"annotations": {"note": "y"}}})).await;
         let plan = play.stack.plan(&graph, Intent::Apply).await;
-        let mut expected: Vec<String> = edits()
+        let mut expected: Vec<String> = edits(&play)
             .iter()
             .map(|(address, ..)| match *address {
                 "k8s/service" => {
@@ -142,8 +143,8 @@ fn what_others_delete_is_made_again() {
         let play = Play::new(&server).await;
         let graph = ordered(&play, &all_sorts());
         play.stack.apply(&graph).await;
-        for (address, path, ..) in edits() {
-            play.others("kubectl", Method::DELETE, path, None).await;
+        for (address, path, ..) in edits(&play) {
+            play.others("kubectl", Method::DELETE, &path, None).await;
             let plan = play.stack.plan(&graph, Intent::Apply).await;
             assert_eq!(plan_lines(&plan), [format!("+ {address}")]);
             play.stack.apply(&graph).await;

@@ -4,10 +4,9 @@ use std::fs;
 
 use platctl::blueprint::{self, Selection};
 use platctl::graph::compile::{Account, compile};
-use platctl::sandbox::kube::{Options, Tokens, serve};
-use serde_json::json;
-use tokio::net::TcpListener;
+use serde_json::{Value, json};
 
+use crate::support::api_server::ApiServer;
 use crate::support::{TestStack, with_sandbox};
 
 const BLUEPRINT: &str = "\
@@ -24,23 +23,17 @@ resources:
 #[test]
 fn objects_live_on_a_cluster_of_a_kubeconfig_file() {
     with_sandbox(|server| async move {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let options = Options { tokens: Tokens::Any, speed: 1000.0, ..Options::default() };
-        let theirs = serve(listener, options).unwrap();
-        let url = theirs.cluster("123456789012", "eu-west-1", "theirs", "1");
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("kubeconfig.json");
-        let config = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "other",
-            "clusters": [{"name": "c", "cluster": {"server": url}}],
-            "users": [{"name": "u", "user": {"token": "anything"}}],
-            "contexts": [
-                {"name": "theirs", "context": {"cluster": "c", "user": "u"}},
-                {"name": "other", "context": {"cluster": "nowhere", "user": "u"}},
-            ],
-        });
-        fs::write(&file, config.to_string()).unwrap();
-        let stack = TestStack::with_kubeconfig(&server, "guest", Some(file)).await;
+        let theirs = ApiServer::with_controllers().await;
+        let mut config: Value =
+            serde_json::from_slice(&fs::read(theirs.kubeconfig()).unwrap()).unwrap();
+        let its = config["contexts"][0]["context"].clone();
+        config["contexts"] = json!([
+            {"name": "theirs", "context": its},
+            {"name": "other", "context": {"cluster": "nowhere", "user": "nobody"}},
+        ]);
+        config["current-context"] = json!("other");
+        fs::write(theirs.kubeconfig(), config.to_string()).unwrap();
+        let stack = TestStack::beside(&server, "guest", &theirs).await;
         let loaded =
             blueprint::load_bytes("guest.yaml", BLUEPRINT.as_bytes(), Selection::default());
         let blueprint = loaded.blueprint.unwrap();

@@ -1,4 +1,5 @@
-//! Objects of Kubernetes through every stage: planned, applied, compared, healed, destroyed, on a cluster of the sandbox.
+//! Objects of Kubernetes through every stage: planned, applied, compared, healed, destroyed, on a cluster of the sandbox;
+//! with `KUBEBUILDER_ASSETS` on a real API server, which a kubeconfig file tells of.
 
 mod chart;
 mod definitions;
@@ -8,13 +9,15 @@ mod life;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Method;
 use platctl::address::Address;
 use platctl::graph::{Builder, Graph};
 use serde_json::{Value, json};
 
-use crate::support::{REGION, Server, TestStack, kubectl};
+use crate::support::api_server::{ApiServer, CONTEXT};
+use crate::support::{REGION, Server, TestStack, kubectl, request_as};
 
 const CLUSTER: &str = "play";
 
@@ -25,21 +28,65 @@ fn get(address: &str, output: &str) -> Value {
 /// A stack with a cluster, and somebody else with access to it.
 struct Play {
     stack: TestStack,
+    /// A real API server; without one the cluster is one of the sandbox's EKS.
+    real: Option<ApiServer>,
+    /// What a real one of another age has in another version: kinds as manifests have them, and as it has them.
+    versions: BTreeMap<&'static str, String>,
+    /// Servers before 1.21 do not know that the port of a Service without a protocol is one of TCP.
+    with_protocols: bool,
 }
 
 impl Play {
+    /// On a real API server, if there is one.
     async fn new(server: &Server) -> Self {
-        Self { stack: TestStack::new(server, CLUSTER).await }
+        let Some(real) = ApiServer::if_real().await else { return Self::on_eks(server).await };
+        let mut versions = BTreeMap::new();
+        for (_, kind, _) in all_sorts() {
+            if !kind.starts_with("example.com/") {
+                versions.insert(kind, real.served(kind).await);
+            }
+        }
+        let stack = TestStack::beside(server, CLUSTER, &real).await;
+        let with_protocols = real.minor().await < 21;
+        Self { stack, real: Some(real), versions, with_protocols }
+    }
+
+    async fn on_eks(server: &Server) -> Self {
+        let stack = TestStack::new(server, CLUSTER).await;
+        Self { stack, real: None, versions: BTreeMap::new(), with_protocols: false }
+    }
+
+    /// How ids name the cluster.
+    fn cluster(&self) -> String {
+        match &self.real {
+            Some(_) => format!("kubeconfig:{CONTEXT}"),
+            None => CLUSTER.to_owned(),
+        }
+    }
+
+    /// A kind in the version that the cluster has.
+    fn kind<'a>(&'a self, kind: &'a str) -> &'a str {
+        self.versions.get(kind).map_or(kind, String::as_str)
     }
 
     /// The cluster, and these objects on it: address, kind, manifest.
     fn graph(&self, objects: &[(&str, &str, Value)]) -> Graph {
         let mut builder = self.stack.builder();
-        cluster(&mut builder);
+        let its_cluster = if self.real.is_some() {
+            json!(self.cluster())
+        } else {
+            cluster(&mut builder);
+            get("cluster/cluster", "Name")
+        };
         for (address, kind, manifest) in objects {
             let mut spec = manifest.clone();
-            spec["cluster"] = get("cluster/cluster", "Name");
-            let added = builder.add(address.parse().unwrap(), kind, spec);
+            spec["cluster"] = its_cluster.clone();
+            if self.with_protocols && *kind == "v1/Service" {
+                for port in spec["spec"]["ports"].as_array_mut().unwrap() {
+                    port["protocol"] = json!("TCP");
+                }
+            }
+            let added = builder.add(address.parse().unwrap(), self.kind(kind), spec);
             if let Some(namespace) = manifest["metadata"]["namespace"].as_str() {
                 let needed = |(_, kind, it): &&(&str, &str, Value)| {
                     *kind == "v1/Namespace" && it["metadata"]["name"] == namespace
@@ -52,6 +99,13 @@ impl Play {
         builder.build().unwrap()
     }
 
+    /// The path of an object in the namespace of [`all_sorts`].
+    fn path(&self, kind: &str, plural_and_name: &str) -> String {
+        let version = self.kind(kind).rsplit_once('/').unwrap().0;
+        let root = if version.contains('/') { "apis" } else { "api" };
+        format!("/{root}/{version}/namespaces/shop/{plural_and_name}")
+    }
+
     /// Somebody else's request, as a field manager of that name.
     async fn others(
         &self,
@@ -60,6 +114,15 @@ impl Play {
         path: &str,
         patch: Option<Value>,
     ) -> Value {
+        if let Some(real) = &self.real {
+            let deletes = method == Method::DELETE;
+            let answer = real.ask(request_as(manager, method, path, patch)).await.unwrap();
+            // What it leaves behind is let go first, by a controller.
+            while deletes && real.get(path).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            return answer;
+        }
         let cx = self.stack.aws.region(REGION);
         kubectl(&cx, CLUSTER, manager, method, path, patch).await
     }

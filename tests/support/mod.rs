@@ -1,5 +1,7 @@
 //! What tests share: a sandbox for the whole binary, and stacks in accounts of their own.
 
+pub(crate) mod api_server;
+mod pods;
 pub(crate) mod proxy;
 
 use std::collections::BTreeMap;
@@ -21,6 +23,8 @@ use platctl::plan::{Intent, Origin, Plan, check, plan};
 use platctl::sandbox::{Options, Running, Sandbox, Typical, access_key_id};
 use platctl::state::{State, Store};
 use serde_json::Value;
+
+use api_server::ApiServer;
 
 pub(crate) const REGION: &str = "eu-west-1";
 /// The day on which commands run, so that what they say of versions stays: 2025-11-25, in seconds.
@@ -98,6 +102,8 @@ pub(crate) struct TestStack {
     pub(crate) aws: Arc<Aws>,
     pub(crate) store: Store,
     pub(crate) name: Stack,
+    /// How many times faster than AWS everything is waited for.
+    pub(crate) speed: f64,
     _folder: tempfile::TempDir,
 }
 
@@ -128,15 +134,23 @@ impl TestStack {
             aws: Arc::new(Aws::connect(&options).await),
             store: Store::new(folder.path(), &name),
             name,
+            speed: SPEED,
             _folder: folder,
         }
+    }
+
+    /// One that works on somebody else's cluster, too.
+    pub(crate) async fn beside(server: &Server, name: &str, cluster: &ApiServer) -> Self {
+        let kubeconfig = Some(cluster.kubeconfig());
+        let stack = Self::with_kubeconfig(server, name, kubeconfig).await;
+        Self { speed: cluster.speed, ..stack }
     }
 
     /// Another stack in the same account.
     pub(crate) fn neighbour(&self, name: &str) -> Self {
         let (folder, name) = (tempfile::tempdir().unwrap(), Stack::new(name));
         let store = Store::new(folder.path(), &name);
-        Self { aws: Arc::clone(&self.aws), store, name, _folder: folder }
+        Self { aws: Arc::clone(&self.aws), store, name, speed: self.speed, _folder: folder }
     }
 
     /// The account's id.
@@ -181,7 +195,7 @@ impl TestStack {
             plan,
             state: &mut state,
             journal: &mut journal,
-            pace: Pace { speed: SPEED },
+            pace: Pace { speed: self.speed },
             progress: &|_| {},
             interrupts,
         };
@@ -239,12 +253,24 @@ pub(crate) async fn kubectl(
     let token = cx.cluster_token(cluster).await.unwrap();
     let config = kube::Config::new(described.endpoint().unwrap().parse().unwrap());
     let client = kube::Client::try_from(config).unwrap();
+    let mut request = request_as(manager, method, path, patch);
+    let bearer = format!("Bearer {token}").parse().unwrap();
+    request.headers_mut().insert("authorization", bearer);
+    client.request(request).await.unwrap()
+}
+
+/// A request of a field manager; what it writes is an object or a merge patch.
+pub(crate) fn request_as(
+    manager: &str,
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+) -> Request<Vec<u8>> {
     let separator = if path.contains('?') { '&' } else { '?' };
+    let kind = if method == Method::PATCH { "merge-patch+json" } else { "json" };
     let request = Request::builder()
         .method(method)
         .uri(format!("{path}{separator}fieldManager={manager}"))
-        .header("authorization", format!("Bearer {token}"))
-        .header("content-type", "application/merge-patch+json");
-    let body = patch.map(|it| it.to_string()).unwrap_or_default();
-    client.request(request.body(body.into_bytes()).unwrap()).await.unwrap()
+        .header("content-type", format!("application/{kind}"));
+    request.body(body.map(|it| it.to_string()).unwrap_or_default().into_bytes()).unwrap()
 }

@@ -57,7 +57,8 @@ fn classify(status: u16, reason: &str, message: &str) -> Class {
         "AlreadyExists" => Class::Exists,
         // Another field manager has another value there, and was not to be overruled.
         "Conflict" if message.contains("Apply failed with") => Class::Exists,
-        "Conflict" => Class::Stale,
+        // What an answer in pages began with is forgotten.
+        "Conflict" | "Expired" => Class::Stale,
         "Invalid" | "BadRequest" | "RequestEntityTooLarge" | "UnsupportedMediaType" => {
             Class::Invalid
         }
@@ -111,6 +112,7 @@ mod tests {
             (403, "Forbidden", "User cannot list", Class::Denied),
             (500, "InternalError", "failed calling webhook \"a\": no endpoints", Class::NotYet),
             (500, "InternalError", "etcd", Class::Unavailable),
+            (410, "Expired", "The provided continue parameter is too old", Class::Stale),
             (422, "Invalid", "field is immutable", Class::Invalid),
             (429, "", "", Class::Throttled),
             (502, "", "", Class::Unavailable),

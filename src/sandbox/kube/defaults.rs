@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::autoscalers;
 use super::definitions;
 use super::resources::Resource;
 use super::store::{Cluster, Key};
@@ -21,12 +22,37 @@ pub(super) fn fill(
         "customresourcedefinitions" => definitions::default(object),
         "persistentvolumeclaims" => {
             set(&mut object["spec"], &[("volumeMode", json!("Filesystem"))]);
+            set(&mut object["status"], &[("phase", json!("Pending"))]);
         }
-        "persistentvolumes" => set(
+        "persistentvolumes" => {
+            set(
+                &mut object["spec"],
+                &[
+                    ("volumeMode", json!("Filesystem")),
+                    ("persistentVolumeReclaimPolicy", json!("Retain")),
+                ],
+            );
+            volume(&mut object["spec"]);
+            set(&mut object["status"], &[("phase", json!("Pending"))]);
+        }
+        "limitranges" => each(&mut object["spec"], "limits").for_each(limit),
+        "endpoints" => {
+            for subset in each(object, "subsets") {
+                for port in each(subset, "ports") {
+                    set(port, &[("protocol", json!("TCP"))]);
+                }
+            }
+        }
+        "csidrivers" => set(
             &mut object["spec"],
             &[
-                ("volumeMode", json!("Filesystem")),
-                ("persistentVolumeReclaimPolicy", json!("Retain")),
+                ("attachRequired", json!(true)),
+                ("podInfoOnMount", json!(false)),
+                ("storageCapacity", json!(false)),
+                ("fsGroupPolicy", json!("ReadWriteOnceWithFSType")),
+                ("volumeLifecycleModes", json!(["Persistent"])),
+                ("requiresRepublish", json!(false)),
+                ("seLinuxMount", json!(false)),
             ],
         ),
         "storageclasses" => set(
@@ -36,7 +62,7 @@ pub(super) fn fill(
         "priorityclasses" => set(object, &[("preemptionPolicy", json!("PreemptLowerPriority"))]),
         "networkpolicies" if spec_of(object) => network_policy(&mut object["spec"]),
         "horizontalpodautoscalers" if spec_of(object) => {
-            set(&mut object["spec"], &[("minReplicas", json!(1))]);
+            autoscalers::fill(&mut object["spec"]);
         }
         "mutatingwebhookconfigurations" | "validatingwebhookconfigurations" => {
             webhooks(resource, object);
@@ -47,7 +73,17 @@ pub(super) fn fill(
                 set(&mut object["spec"]["service"], &[("port", json!(443))]);
             }
         }
-        "pods" if spec_of(object) => pod(&mut object["spec"]),
+        "pods" if spec_of(object) => {
+            set(
+                &mut object["spec"],
+                &[
+                    ("enableServiceLinks", json!(true)),
+                    ("preemptionPolicy", json!("PreemptLowerPriority")),
+                    ("priority", json!(0)),
+                ],
+            );
+            pod(&mut object["spec"]);
+        }
         "deployments" if spec_of(object) => {
             let spec = &mut object["spec"];
             set(
@@ -117,7 +153,20 @@ pub(super) fn fill(
     }
 }
 
-fn set(target: &mut Value, defaults: &[(&str, Value)]) {
+/// Of a container what is at most is what it gets, and what it gets or is at least is what it asks for.
+fn limit(item: &mut Value) {
+    if item["type"] != "Container" {
+        return;
+    }
+    for (to, from) in [("default", "max"), ("defaultRequest", "default"), ("defaultRequest", "min")]
+    {
+        for (name, amount) in item[from].as_object().cloned().into_iter().flatten() {
+            set(&mut item[to], &[(&name, amount)]);
+        }
+    }
+}
+
+pub(super) fn set(target: &mut Value, defaults: &[(&str, Value)]) {
     if target.is_null() {
         *target = json!({});
     }
@@ -304,6 +353,12 @@ fn job(object: &mut Value) {
         }
     }
     template(spec);
+    // One without labels shows those of its pods.
+    let labels = object["spec"]["template"]["metadata"]["labels"].clone();
+    let unlabelled = object["metadata"]["labels"].as_object().is_none_or(Map::is_empty);
+    if unlabelled && labels.is_object() {
+        object["metadata"]["labels"] = labels;
+    }
 }
 
 /// The pods of a workload.
@@ -399,6 +454,9 @@ fn volume(volume: &mut Value) {
             }
         }
     }
+    if volume.get("hostPath").is_some_and(Value::is_object) {
+        set(&mut volume["hostPath"], &[("type", json!(""))]);
+    }
     if volume.get("projected").is_some() {
         for source in each(&mut volume["projected"], "sources") {
             if source.get("serviceAccountToken").is_some_and(Value::is_object) {
@@ -424,36 +482,6 @@ pub(super) fn contents_of_namespace(name: &str) -> [(&'static str, Value); 2] {
             }),
         ),
     ]
-}
-
-/// `HorizontalPodAutoscaler` is stored as v2: v1 has one metric, the CPU, in a field of its own.
-pub(super) fn autoscaler_to_v2(object: &mut Value) {
-    let Some(spec) = object["spec"].as_object_mut() else { return };
-    if let Some(target) = spec.remove("targetCPUUtilizationPercentage").filter(Value::is_number) {
-        let target = json!({ "type": "Utilization", "averageUtilization": target });
-        spec.insert(
-            "metrics".into(),
-            json!([{ "type": "Resource", "resource": { "name": "cpu", "target": target } }]),
-        );
-    }
-}
-
-pub(super) fn autoscaler_to_v1(object: &mut Value) {
-    let Some(spec) = object["spec"].as_object_mut() else { return };
-    let metrics = spec.remove("metrics").unwrap_or_default();
-    let cpu = metrics.as_array().into_iter().flatten().find(|it| it["resource"]["name"] == "cpu");
-    if let Some(target) = cpu.and_then(|it| it["resource"]["target"].get("averageUtilization")) {
-        spec.insert("targetCPUUtilizationPercentage".into(), target.clone());
-    }
-    spec.remove("behavior");
-    if let Some(status) = object["status"].as_object_mut() {
-        let kept = ["currentReplicas", "desiredReplicas", "lastScaleTime", "observedGeneration"];
-        *status = status
-            .iter()
-            .filter(|(key, _)| kept.contains(&key.as_str()))
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect::<Map<_, _>>();
-    }
 }
 
 /// The namespaces of a new cluster.

@@ -53,6 +53,11 @@ impl Request {
 }
 
 impl Reply {
+    pub(super) fn text(status: u16, text: &str) -> Self {
+        let body = Body::Whole(text.as_bytes().to_vec());
+        Self { status, content_type: "text/plain; charset=utf-8", body }
+    }
+
     pub(super) fn json(status: u16, body: &serde_json::Value) -> Self {
         let body = Body::Whole(body.to_string().into_bytes());
         Self { status, content_type: "application/json", body }

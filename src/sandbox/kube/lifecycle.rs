@@ -6,8 +6,13 @@ use serde_json::{Value, json};
 
 use super::defaults::namespace_key;
 use super::definitions;
+use super::resources::Resource;
 use super::store::{Cluster, Due, Key, now};
 
+/// Until the last pod that uses the claim has gone.
+const CLAIM_PROTECTION: &str = "kubernetes.io/pvc-protection";
+/// Until the claim to which the volume is bound has gone.
+const VOLUME_PROTECTION: &str = "kubernetes.io/pv-protection";
 const FOREGROUND: &str = "foregroundDeletion";
 /// A namespace controller needs a few seconds until it has seen that nothing is left.
 const NAMESPACE_SECONDS: f64 = 5.0;
@@ -132,6 +137,13 @@ pub(super) fn finish(cluster: &mut Cluster, key: &Key, uid: &str) {
 
 /// A controller that is there does what its finalizer is for; without one that goes on for ever.
 fn clean_up(cluster: &mut Cluster, key: &Key) {
+    // There are no pods that could use it.
+    for own in [CLAIM_PROTECTION, VOLUME_PROTECTION] {
+        let Some(object) = cluster.get(key).cloned() else { return };
+        if finalizers(&object).iter().any(|it| it == own) {
+            drop_finalizer(cluster, key, &object, own);
+        }
+    }
     let Some(object) = cluster.get(key).cloned() else { return };
     let foreign: Vec<String> =
         finalizers(&object).into_iter().filter(|it| it != FOREGROUND && it.contains('.')).collect();
@@ -208,6 +220,15 @@ pub(super) fn add_finalizer(object: &mut Value, finalizer: &str) {
     if !all.iter().any(|it| it == finalizer) {
         all.push(finalizer.into());
         object["metadata"]["finalizers"] = json!(all);
+    }
+}
+
+/// Storage that is in use stays.
+pub(super) fn protect(resource: &Resource, object: &mut Value) {
+    match resource.id().as_str() {
+        "persistentvolumeclaims" => add_finalizer(object, CLAIM_PROTECTION),
+        "persistentvolumes" => add_finalizer(object, VOLUME_PROTECTION),
+        _ => {}
     }
 }
 

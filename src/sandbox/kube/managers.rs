@@ -105,6 +105,10 @@ pub(super) fn update(of: &Type, old: &Value, new: &mut Value, writer: &Writer, n
     let mut old = old.clone();
     take_managed_fields(&mut old);
     take_managed_fields(new);
+    // Nobody's object stays nobody's until it is applied.
+    if managers.is_empty() && old["metadata"]["uid"].is_string() {
+        return;
+    }
     let Comparison { added, modified, removed } = compare(of, &old, new);
     let changed = stripped(added.union(&modified), &writer.subresource);
     for manager in managers.iter_mut().filter(|it| it.writer != *writer) {

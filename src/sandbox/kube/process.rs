@@ -21,6 +21,7 @@ const SOURCES: &[(&str, &str)] = files![
     "../kube.rs",
     "admission.rs",
     "auth.rs",
+    "autoscalers.rs",
     "controllers.rs",
     "defaults.rs",
     "definitions.rs",

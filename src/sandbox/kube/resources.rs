@@ -72,7 +72,7 @@ impl Resource {
 
     /// Whether `metadata.generation` counts the changes of its spec.
     pub(super) fn has_generation(&self) -> bool {
-        const COUNTED: [&str; 13] = [
+        const COUNTED: [&str; 14] = [
             "deployments",
             "statefulsets",
             "daemonsets",
@@ -83,6 +83,7 @@ impl Resource {
             "ingresses",
             "networkpolicies",
             "poddisruptionbudgets",
+            "priorityclasses",
             "customresourcedefinitions",
             "mutatingwebhookconfigurations",
             "validatingwebhookconfigurations",

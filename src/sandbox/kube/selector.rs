@@ -44,7 +44,9 @@ impl Selector {
                 "reason",
             ];
             if !known.contains(&field) {
-                return Err(Status::bad_request(format!("field label not supported: {field}")));
+                let known = r#"only "metadata.name", "metadata.namespace""#;
+                let message = format!("{field:?} is not a known field selector: {known}");
+                return Err(Status::bad_request(message));
             }
             selector.fields.push((field.into(), equal, value.into()));
         }

@@ -154,7 +154,10 @@ impl Status {
             .iter()
             .map(|it| json!({ "reason": it.reason, "message": it.message, "field": it.field }))
             .collect();
-        status.details = json!({ "name": name, "kind": resource.kind, "causes": causes });
+        status.details = json!({ "kind": resource.kind, "causes": causes });
+        if !name.is_empty() {
+            status.details["name"] = name.into();
+        }
         if !resource.group.is_empty() {
             status.details["group"] = resource.group.as_str().into();
         }

@@ -182,6 +182,9 @@ pub(super) fn normalize(of: &Type, value: &mut Value, path: &str) -> Result<(), 
     let wrong = |expected| Err(Mistyped { path: path.into(), found: word(value), expected });
     match of {
         Type::Any => Ok(()),
+        Type::Scalar(Scalar::Bytes) if value.as_str().is_some_and(|it| !is_base64(it)) => {
+            Err(Mistyped { path: path.into(), found: "illegal base64 data", expected: "[]byte" })
+        }
         Type::Scalar(scalar) => match (scalar, &*value) {
             (
                 Scalar::String | Scalar::Time | Scalar::Bytes | Scalar::IntOrString,
@@ -251,6 +254,10 @@ pub(super) fn normalize(of: &Type, value: &mut Value, path: &str) -> Result<(), 
             Ok(())
         }
     }
+}
+
+fn is_base64(text: &str) -> bool {
+    aws_smithy_types::base64::decode(text).is_ok()
 }
 
 /// A value of another type than its field's.

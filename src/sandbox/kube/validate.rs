@@ -95,6 +95,10 @@ pub(super) fn object(resource: &Resource, object: &Value) -> Vec<Cause> {
                     let why = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
                     causes.push(Cause::invalid(&format!("data[{key}]"), &key.as_str().into(), why));
                 }
+                if object["binaryData"].get(key).is_some() {
+                    let why = "duplicate of key present in binaryData";
+                    causes.push(Cause::invalid(&format!("data[{key}]"), &key.as_str().into(), why));
+                }
             }
         }
         "storageclasses" => {
@@ -265,6 +269,15 @@ fn metadata(resource: &Resource, object: &Value, causes: &mut Vec<Cause>) {
             causes.push(Cause::invalid("metadata.labels", value, LABEL_VALUE));
         }
     }
+    for (index, finalizer) in metadata["finalizers"].as_array().into_iter().flatten().enumerate() {
+        let name = finalizer.as_str().unwrap_or_default();
+        let standard = ["kubernetes", "orphan", "foregroundDeletion"];
+        if !resource.custom && !name.contains('/') && !standard.contains(&name) {
+            let why = "name is neither a standard finalizer name nor is it fully qualified";
+            let field = format!("metadata.finalizers[{index}]");
+            causes.push(Cause::invalid(&field, finalizer, why));
+        }
+    }
     for key in metadata["annotations"].as_object().into_iter().flatten().map(|(key, _)| key) {
         qualified("metadata.annotations", &key.to_lowercase(), causes);
     }
@@ -273,8 +286,11 @@ fn metadata(resource: &Resource, object: &Value, causes: &mut Vec<Cause>) {
 fn qualified(field: &str, key: &str, causes: &mut Vec<Cause>) {
     let (prefix, name) =
         key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
-    let valid = is_name(name) && name.len() <= 63 && prefix.is_none_or(is_subdomain);
-    if !valid {
+    if prefix.is_some_and(|it| !is_subdomain(it)) {
+        let why = format!("prefix part {SUBDOMAIN}");
+        causes.push(Cause::invalid(field, &key.into(), &why));
+    }
+    if !is_name(name) || name.len() > 63 {
         let why = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
         causes.push(Cause::invalid(field, &key.into(), why));
     }

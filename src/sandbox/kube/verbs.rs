@@ -260,9 +260,14 @@ fn object(target: &Target<'_>, request: &Request) -> Answer<Value> {
         (sent("namespace"), &target.namespace, resource.namespaced)
         && sent != wanted
     {
-        let message = format!(
-            "the namespace of the provided object does not match the namespace sent on the request: {sent} != {wanted}"
-        );
+        let message = if request.method == "POST" {
+            "the namespace of the provided object does not match the namespace sent on the request"
+                .to_owned()
+        } else {
+            format!(
+                "the namespace of the object ({sent}) does not match the namespace on the request ({wanted})"
+            )
+        };
         return Err(Status::bad_request(message));
     }
     if let (Some(sent), Some(wanted)) = (sent("name"), &target.name)
@@ -313,7 +318,7 @@ fn patch(cluster: &mut Cluster, target: &Target<'_>, request: &Request) -> Outco
     }
     if !request.param("force").is_empty() {
         let cause = Cause::forbidden("force", "may not be specified for non-apply patch");
-        return Err(invalid_options(&cause));
+        return Err(invalid_options("PatchOptions", &cause));
     }
     let live = target.live(cluster)?;
     let mut new =
@@ -341,6 +346,16 @@ fn patch(cluster: &mut Cluster, target: &Target<'_>, request: &Request) -> Outco
             return Err(Status::new(415, "UnsupportedMediaType", message));
         }
     }
+    if !target.resource.custom && target.subresource.is_empty() {
+        // What a patch has made of an object is judged before its kind is asked.
+        normalize(&target.version.of, &mut new.clone(), "").map_err(|wrong| {
+            let shown = Value::String(new.to_string());
+            let why = format!("{}: expected {}, got {}", wrong.path, wrong.expected, wrong.found);
+            let Cause { reason, field, message } = Cause::invalid("patch", &shown, &why);
+            Status::new(422, "Invalid", format!(" \"\" is invalid: {field}: {message}"))
+                .with_cause(reason, &field, &message)
+        })?;
+    }
     if sent["metadata"].get("resourceVersion").is_none() && kind != "application/json-patch+json" {
         new["metadata"].as_object_mut().map(|it| it.remove("resourceVersion"));
     }
@@ -348,20 +363,25 @@ fn patch(cluster: &mut Cluster, target: &Target<'_>, request: &Request) -> Outco
     target.store(cluster, &asked, new)
 }
 
-fn invalid_options(cause: &Cause) -> Status {
-    let message =
-        format!("PatchOptions.meta.k8s.io \"\" is invalid: {}: {}", cause.field, cause.message);
-    Status::new(422, "Invalid", message)
+fn invalid_options(kind: &str, cause: &Cause) -> Status {
+    let message = format!("{kind}.meta.k8s.io \"\" is invalid: {}: {}", cause.field, cause.message);
+    Status::new(422, "Invalid", message).with_cause(cause.reason, &cause.field, &cause.message)
 }
 
 /// Server-side apply.
 fn apply(cluster: &mut Cluster, target: &Target<'_>, request: &Request) -> Outcome {
     let Target { resource, version, .. } = target;
     if request.param("fieldManager").is_empty() {
-        return Err(invalid_options(&Cause::required(
-            "fieldManager",
-            "is required for apply patch",
-        )));
+        let cause = Cause::required("fieldManager", "is required for apply patch");
+        return Err(invalid_options("PatchOptions", &cause));
+    }
+    let sent = body(request)?;
+    let own = resource.api_version(&version.name);
+    if sent["apiVersion"].as_str().is_none_or(str::is_empty) && target.subresource != "scale" {
+        let message = format!(
+            "Incorrect version specified in apply patch. Specified patch version: , expected: {own}"
+        );
+        return Err(Status::bad_request(message));
     }
     let mut config = object(target, request)?;
     let named = config["metadata"]["managedFields"].as_array().is_some_and(|it| !it.is_empty());
@@ -371,6 +391,13 @@ fn apply(cluster: &mut Cluster, target: &Target<'_>, request: &Request) -> Outco
     drop_nulls(&mut config);
     let key = target.own_key();
     let live = cluster.get(&key).cloned();
+    if live.is_none() && config["metadata"]["name"].as_str().is_none_or(str::is_empty) {
+        let message = format!(
+            "the name of the object ({} based on URL) was undeterminable: name must be provided",
+            key.name
+        );
+        return Err(Status::bad_request(message));
+    }
     if live.is_none() && !target.subresource.is_empty() {
         return Err(Status::not_found(resource, &key.name));
     }
@@ -463,10 +490,17 @@ fn delete(cluster: &mut Cluster, target: &Target<'_>, request: &Request) -> Outc
         if let Some(wanted) = preconditions[field].as_str().filter(|it| *found != *it) {
             let found = found.as_str().unwrap_or_default();
             let why = format!(
-                "Precondition failed: {shown} in precondition: {wanted}, {shown} in object meta: {found}"
+                "the {shown} in the precondition ({wanted}) does not match the {shown} in record ({found}). The object might have been {}",
+                if field == "uid" { "deleted and then recreated" } else { "modified" }
             );
             return Err(Status::conflict(resource, &key.name, &why));
         }
+    }
+    let policy = &options["propagationPolicy"];
+    if policy.as_str().is_some_and(|it| !["Foreground", "Background", "Orphan"].contains(&it)) {
+        let supported = ["Foreground", "Background", "Orphan", "nil"].map(|it| format!("{it:?}"));
+        let cause = Cause::unsupported("propagationPolicy", policy, &supported);
+        return Err(invalid_options("DeleteOptions", &cause));
     }
     let protected = ["default", "kube-system", "kube-public"];
     if resource.is("", "namespaces") && protected.contains(&key.name.as_str()) {

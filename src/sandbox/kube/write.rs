@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::admission::{Asked, admit};
+use super::autoscalers;
 use super::controllers;
 use super::defaults;
 use super::lifecycle;
@@ -83,6 +84,9 @@ pub(super) fn write(cluster: &mut Cluster, asked: &Write<'_>, mut new: Value) ->
             &now(),
         );
     }
+    if old.is_none() {
+        lifecycle::protect(resource, &mut new);
+    }
     let operation = if old.is_some() { "UPDATE" } else { "CREATE" };
     admit(
         cluster,
@@ -152,7 +156,7 @@ fn identify(asked: &Write<'_>, old: Option<&Value>, new: &mut Value) -> Answer<(
                     "the object does not exist, and a resourceVersion was given",
                 )
             } else {
-                Status::bad_request("resourceVersion should not be set on objects to be created")
+                Status::new(500, "", "resourceVersion should not be set on objects to be created")
             });
         }
         metadata.remove("resourceVersion");
@@ -181,8 +185,9 @@ fn identify(asked: &Write<'_>, old: Option<&Value>, new: &mut Value) -> Answer<(
         let added: Vec<String> =
             lifecycle::finalizers(new).into_iter().filter(|it| !before.contains(it)).collect();
         if !added.is_empty() {
+            let quoted: Vec<String> = added.iter().map(|it| format!("{it:?}")).collect();
             let why = "no new finalizers can be added if the object is being deleted";
-            let why = format!("{why}, found new finalizers {added:?}");
+            let why = format!("{why}, found new finalizers []string{{{}}}", quoted.join(", "));
             return Err(Status::invalid(
                 resource,
                 &key.name,
@@ -272,7 +277,7 @@ fn drop_empty(metadata: &mut Value) {
 
 fn into_storage(resource: &Resource, version: &Version, new: &mut Value) {
     if resource.plural == "horizontalpodautoscalers" && version.name == "v1" && !resource.custom {
-        defaults::autoscaler_to_v2(new);
+        autoscalers::to_v2(new);
     }
     new["apiVersion"] = resource.api_version(&resource.storage().name).into();
 }
@@ -283,7 +288,7 @@ pub(super) fn in_version(resource: &Resource, version: &str, object: &Value) -> 
     shown["apiVersion"] = resource.api_version(version).into();
     shown["kind"] = resource.kind.as_str().into();
     if resource.plural == "horizontalpodautoscalers" && version == "v1" && !resource.custom {
-        defaults::autoscaler_to_v1(&mut shown);
+        autoscalers::to_v1(&mut shown);
     }
     let other = resource.versions.iter().find(|it| it.name == version && !it.storage);
     if let Some(Version { of, schema: Some(schema), .. }) = other {
@@ -329,9 +334,11 @@ fn keep_other_half(asked: &Write<'_>, old: Option<&Value>, new: &mut Value) {
     if let Some(status) = old.and_then(|old| old.get("status")) {
         members.insert("status".into(), status.clone());
     }
-    // What every Service shows from the start.
-    if asked.resource.is("", "services") {
-        members.entry("status").or_insert_with(|| json!({ "loadBalancer": {} }));
+    // What such objects show from the start.
+    if !asked.resource.custom {
+        let balanced = ["services", "ingresses"].contains(&asked.resource.plural.as_str());
+        let first = if balanced { json!({ "loadBalancer": {} }) } else { json!({}) };
+        members.entry("status").or_insert(first);
     }
 }
 
