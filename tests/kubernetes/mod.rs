@@ -4,6 +4,7 @@ mod chart;
 mod drift;
 mod elsewhere;
 mod life;
+mod load_balancers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -71,6 +71,7 @@ struct Object {
     /// `group/Kind`
     kind: String,
     cluster: String,
+    region: String,
     namespace: String,
     name: String,
     spec: Value,
@@ -89,6 +90,15 @@ impl Object {
     fn template(&self) -> Option<&Value> {
         let (_, path) = WORKLOADS.iter().find(|(kind, _)| *kind == self.kind)?;
         Some(self.at(path))
+    }
+
+    /// Whether something makes a load balancer for it in AWS.
+    fn is_balanced(&self) -> bool {
+        match self.kind.as_str() {
+            "networking.k8s.io/Ingress" => true,
+            "/Service" => self.at(&["spec", "type"]) == "LoadBalancer",
+            _ => false,
+        }
     }
 
     fn account(&self) -> &str {
@@ -153,6 +163,7 @@ fn object((address, node): (&Address, &crate::graph::Node)) -> Option<Object> {
         kind,
         // A reference to the cluster's name tells clusters apart as well as the name.
         cluster: node.spec["cluster"].to_string(),
+        region: node.region.clone(),
         namespace: text(&metadata["namespace"]),
         name: text(&metadata["name"]),
         spec: node.spec.clone(),
@@ -431,11 +442,7 @@ impl<'o> Objects<'o> {
         controllers: &[Controller<'o>],
         edges: &mut Edges<'o>,
     ) {
-        let is_balanced = match object.kind.as_str() {
-            "networking.k8s.io/Ingress" => true,
-            "/Service" => object.at(&["spec", "type"]) == "LoadBalancer",
-            _ => false,
-        };
+        let is_balanced = object.is_balanced();
         if !is_balanced && k8s_object::plural(&object.kind).is_some() {
             return;
         }
