@@ -79,6 +79,7 @@ pub mod iam_oidc_provider;
 pub mod iam_role;
 pub mod iam_role_policy;
 pub mod k8s_object;
+pub mod k8s_owned;
 mod k8s_extras;
 mod k8s_managed_fields;
 mod k8s_readiness;

@@ -4,6 +4,7 @@
 //! EKS tells where the API of a cluster is and who signed its certificate. Whoever calls it shows a token, which is a
 //! presigned request for who the caller is ([`token`]).
 
+mod discovery;
 mod fault;
 mod token;
 
@@ -35,6 +36,10 @@ const PAGE: &str = "500";
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// Webhooks may take 10 seconds each.
 const CALL_MAX: Duration = Duration::from_mins(1);
+/// How objects are asked for without anything but their metadata.
+const METADATA: &str =
+    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
+const JSON: &str = "application/json";
 /// What Kubernetes calls itself in counts and limits.
 const SERVICE: &str = "kubernetes";
 
@@ -282,8 +287,22 @@ impl Api {
         Ok(found)
     }
 
+    /// The metadata of all objects of a kind that have a label of this value (`key=value`).
+    pub async fn list_metadata(&self, of: &Resource, label: &str) -> Result<Vec<Value>, Fault> {
+        self.list_as(of, Some(label), METADATA).await
+    }
+
     /// All objects of a kind in all namespaces: those that have the label, whatever its value, or all.
     pub async fn list(&self, of: &Resource, label: Option<&str>) -> Result<Vec<Value>, Fault> {
+        self.list_as(of, label, JSON).await
+    }
+
+    async fn list_as(
+        &self,
+        of: &Resource,
+        label: Option<&str>,
+        accept: &str,
+    ) -> Result<Vec<Value>, Fault> {
         let (mut items, mut more) = (Vec::new(), String::new());
         loop {
             let mut url = format!("{}?limit={PAGE}", of.all());
@@ -295,8 +314,8 @@ impl Api {
             }
             let action = format!("List{}", of.kind);
             // A kind that vanished, with its definition, has no objects.
-            let Some(mut page) = found(self.send(&action, Method::GET, &url, None, None).await)?
-            else {
+            let page = self.ask(&action, Method::GET, &url, accept, None, None).await;
+            let Some(mut page) = found(page)? else {
                 return Ok(Vec::new());
             };
             page["metadata"]["continue"].as_str().unwrap_or_default().clone_into(&mut more);
@@ -386,12 +405,24 @@ impl Api {
         content: Option<&str>,
         body: Option<&Value>,
     ) -> Result<Value, Fault> {
+        self.ask(action, method, url, JSON, content, body).await
+    }
+
+    async fn ask(
+        &self,
+        action: &str,
+        method: Method,
+        url: &str,
+        accept: &str,
+        content: Option<&str>,
+        body: Option<&Value>,
+    ) -> Result<Value, Fault> {
         let call = Call { service: SERVICE.into(), action: action.into() };
         self.limits.admit(&call).await;
         if !self.gate.lets_through(&call).await {
             return Err(fault::not_sent(call));
         }
-        let mut request = Request::builder().method(method).uri(url);
+        let mut request = Request::builder().method(method).uri(url).header(header::ACCEPT, accept);
         if let Some(content) = content {
             request = request.header(header::CONTENT_TYPE, content);
         }

@@ -20,15 +20,15 @@ use serde::de::Error as _;
 use serde_json::{Map, Value, json};
 
 use super::k8s_extras::{extras, removals};
-use super::k8s_managed_fields::of_others;
+use super::k8s_managed_fields::{of_others, ours};
 use super::{k8s_readiness, k8s_table};
 use crate::address::{Owner, PhysicalId, Stack};
 use crate::cloud::Cx;
 use crate::cloud::kube::{Api, Propagation, Resource};
 use crate::fault::{Blocker, Class, Fault};
 use crate::kind::{
-    Answer, AnyKind, DeletionPolicy, Field, Loss, Observed, Output, ReplaceOrder, Scope, Tagging,
-    Token, Typical, Update, Wanted, manifest, outputs, reference,
+    Answer, AnyKind, DeletionPolicy, Field, Kind, Loss, Observed, Output, ReplaceOrder, Scope,
+    Tagging, Token, Typical, Update, Wanted, manifest, outputs, reference,
 };
 
 /// The label that tells the stack; what has it is listed.
@@ -120,6 +120,15 @@ pub fn owner(live: &Value) -> Option<Owner> {
     Some(Owner { stack, address })
 }
 
+/// The cluster that an object is on, or that a resource is, by the name that specs of objects give it.
+pub fn cluster_of<'a>(kind: &str, id: &'a PhysicalId) -> Option<&'a str> {
+    if kind == <super::eks_cluster::Cluster as Kind>::NAME {
+        return Some(id.as_str());
+    }
+    let [cluster, ..] = id.parts::<3>().filter(|_| is_object(kind))?;
+    Some(cluster)
+}
+
 /// `group/Kind` of a kind's name, with an empty group for the core.
 pub fn group_kind(name: &str) -> Option<String> {
     parts(name).map(|(group, _, kind)| format!("{group}/{kind}"))
@@ -192,8 +201,10 @@ impl Object {
     fn observed(&self, cluster: &str, live: &Value, wanted: &Wanted<'_>) -> Observed {
         let (namespace, name) = place(live);
         let compared = wanted.compared.specs();
-        let mut spec = manifest::named(live, &compared);
-        if !compared.is_empty() {
+        // Whoever names no member wants to know what we applied.
+        let wants_ours = compared.iter().any(|it| it.as_object().is_some_and(Map::is_empty));
+        let mut spec = if wants_ours { applied(live) } else { manifest::named(live, &compared) };
+        if !compared.is_empty() && !wants_ours {
             spec = manifest::merged(spec, of_others(live));
         }
         if let Some(members) = spec.as_object_mut() {
@@ -257,6 +268,17 @@ impl Object {
 fn place(live: &Value) -> (&str, &str) {
     let of = |name: &str| live["metadata"][name].as_str().unwrap_or_default();
     (of("namespace"), of("name"))
+}
+
+/// The manifest that we applied, as far as that can be told.
+fn applied(live: &Value) -> Value {
+    let mut manifest = ours(live);
+    for name in ["name", "namespace"] {
+        if let Some(value) = live["metadata"].get(name) {
+            manifest["metadata"][name] = value.clone();
+        }
+    }
+    manifest
 }
 
 fn no_cluster(name: &str) -> Fault {

@@ -201,6 +201,61 @@ fn without_its_controller_the_finalizer_of_a_service_is_named_as_what_holds_it()
     });
 }
 
+/// Other ports are other listeners and rules of the same load balancer; one that is not asked for any more goes.
+#[test]
+fn a_load_balancer_follows_its_service() {
+    with_sandbox(|server| async move {
+        let play = Play::new(&server).await;
+        let cx = play.stack.aws.region(REGION);
+        let with = |kind: &str, port: u16| {
+            let internal = "service.beta.kubernetes.io/aws-load-balancer-internal";
+            let service = json!({
+                "metadata": {"name": "web", "namespace": "default", "annotations": {internal: "true"}},
+                "spec": {"type": kind, "selector": {"app": "web"}, "ports": [{"name": "http", "port": port, "targetPort": 8080}]},
+            });
+            play.graph(&[("k8s/web", "v1/Service", service)])
+        };
+        play.stack.apply(&with("LoadBalancer", 80)).await;
+        let first = balancers(&cx).await;
+        assert_eq!(first.len(), 1);
+        assert_eq!(open_ports(&cx).await, (vec![80], vec![80]));
+        play.stack.apply(&with("LoadBalancer", 8443)).await;
+        eventually(async || open_ports(&cx).await == (vec![8443], vec![8443])).await;
+        let now = balancers(&cx).await;
+        assert_eq!(now[0].load_balancer_arn(), first[0].load_balancer_arn());
+        let graph = with("ClusterIP", 8443);
+        play.stack.apply(&graph).await;
+        eventually(async || balancers(&cx).await.is_empty()).await;
+        eventually(async || open_ports(&cx).await == (vec![], vec![])).await;
+        play.stack.destroy(&graph).await;
+    });
+}
+
+/// The ports of all listeners, and those that the groups of load balancers let in.
+async fn open_ports(cx: &Cx) -> (Vec<i32>, Vec<i32>) {
+    let mut listening = Vec::new();
+    for balancer in balancers(cx).await {
+        let ask = cx.elb.describe_listeners().set_load_balancer_arn(balancer.load_balancer_arn);
+        // It may be gone by now.
+        let Ok(listeners) = ask.send().await else { continue };
+        listening.extend(listeners.listeners().iter().filter_map(|it| it.port()));
+    }
+    let of_balancers = Filter::builder().name("group-name").values("k8s-elb-*").build();
+    let groups = cx.ec2.describe_security_groups().filters(of_balancers).send().await.unwrap();
+    let rules = groups.security_groups().iter().flat_map(|it| it.ip_permissions());
+    (listening, rules.filter_map(|it| it.from_port()).collect())
+}
+
+async fn eventually(is: impl AsyncFn() -> bool) {
+    for _ in 0..500 {
+        if is().await {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("it does not come about");
+}
+
 /// Nobody looks after it any more, and it holds the network.
 #[test]
 fn the_load_balancer_of_a_cluster_that_was_deleted_under_it_stays() {

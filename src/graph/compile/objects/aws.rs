@@ -1,11 +1,13 @@
 //! What objects of Kubernetes need of AWS: a way into the cluster, nodes and add-ons for pods, roles for service accounts,
 //! subnets and the way to the internet for load balancers.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::{Edges, Object};
 use crate::address::Address;
-use crate::graph::Builder;
+use crate::graph::Node;
 
 /// What AWS has for the pods and the objects of a cluster.
 #[derive(Default)]
@@ -22,9 +24,9 @@ pub(super) struct Aws {
 }
 
 impl Aws {
-    pub(super) fn of(builder: &Builder) -> Self {
+    pub(super) fn of(nodes: &BTreeMap<Address, Node>) -> Self {
         let mut found = Self::default();
-        for (address, node) in &builder.nodes {
+        for (address, node) in nodes {
             let cluster = node.spec["ClusterName"].to_string();
             let address = address.clone();
             match node.kind.as_str() {
