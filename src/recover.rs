@@ -15,6 +15,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::address::{Address, Owner, PhysicalId};
+use crate::cloud::kube::KUBECONFIG;
 use crate::cloud::owned::Owned;
 use crate::graph::compile::objects;
 use crate::graph::{Graph, Needs, Node, order};
@@ -102,7 +103,13 @@ pub fn clusters(graph: &Graph, found: &Recovered) -> BTreeSet<(String, String)> 
         let name = k8s_object::cluster_of(&record.kind, record.id.as_ref()?)?;
         Some((record.region.clone(), name.to_owned()))
     });
-    named.chain(recorded).collect()
+    let mut contexts = BTreeSet::new();
+    let all: BTreeSet<(String, String)> = named.chain(recorded).collect();
+    // A context of a kubeconfig file is the same cluster in every region.
+    let is_new = |(_, name): &(String, String)| {
+        !name.starts_with(KUBECONFIG) || contexts.insert(name.clone())
+    };
+    all.into_iter().filter(is_new).collect()
 }
 
 /// Records the objects of Kubernetes that carry the label of the stack and were not found yet.
