@@ -191,6 +191,7 @@ impl Sandbox {
             kubernetes,
         };
         self.record(&running)?;
+        running.introduce(options).await?;
         Ok(running)
     }
 
@@ -253,7 +254,8 @@ impl Sandbox {
         mut running: Running,
         options: &Options,
     ) -> Result<Running, SandboxError> {
-        running.post("/platctl/configure", &options.to_json().to_string()).await?;
+        running.aws.post(CONFIGURE, &options.to_json().to_string()).await?;
+        running.introduce(options).await?;
         running.speed = options.speed;
         self.record(&running)?;
         Ok(running)
@@ -321,6 +323,13 @@ impl Running {
             (None, program) => program.is_none(),
         };
         self.aws.made_of == aws::extension_hash() && kubernetes
+    }
+
+    /// Tells the server of Kubernetes, which comes first, where AWS is.
+    async fn introduce(&self, options: &Options) -> Result<(), SandboxError> {
+        let Some(kubernetes) = &self.kubernetes else { return Ok(()) };
+        let json = serde_json::json!({ "speed": options.speed, "aws": self.endpoint });
+        kubernetes.post(CONFIGURE, &json.to_string()).await
     }
 
     async fn post(&self, path: &str, json: &str) -> Result<(), SandboxError> {
@@ -401,6 +410,8 @@ pub fn access_key_id(account: &str) -> String {
 }
 
 const RECORD: &str = "server.json";
+/// The control endpoint that takes options.
+const CONFIGURE: &str = "/platctl/configure";
 
 /// The folder of all that platctl can make again.
 pub fn cache() -> Result<PathBuf, SandboxError> {

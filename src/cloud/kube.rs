@@ -4,6 +4,7 @@
 //! EKS tells where the API of a cluster is and who signed its certificate. Whoever calls it shows a token, which is a
 //! presigned request for who the caller is ([`token`]).
 
+mod discovery;
 mod fault;
 mod token;
 
@@ -40,6 +41,10 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 const CALL_MAX: Duration = Duration::from_mins(1);
 /// A read that has failed this long is told, and not repeated here.
 const REPEATED_WITHIN: Duration = Duration::from_secs(15);
+/// How objects are asked for without anything but their metadata.
+const METADATA: &str =
+    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
+const JSON: &str = "application/json";
 /// What Kubernetes calls itself in counts and limits.
 const SERVICE: &str = "kubernetes";
 
@@ -276,7 +281,7 @@ impl Api {
             return Ok(Some(resource));
         }
         let url = base(group, version);
-        let reply = found(self.send("ListResources", Method::GET, &url, None, None).await)?;
+        let reply = found(self.read("ListResources", &url).await)?;
         let listed = reply.as_ref().and_then(|reply| reply["resources"].as_array());
         let resources = listed.into_iter().flatten().filter_map(|it| {
             let plural = it["name"].as_str().filter(|name| !name.contains('/'))?;
@@ -289,9 +294,23 @@ impl Api {
         Ok(found)
     }
 
-    /// All objects of a kind in all namespaces: those that have the label, whatever its value, or all. Where the server has
-    /// forgotten the state of which the former pages told, all are asked for once more, in one piece.
+    /// The metadata of all objects of a kind that have a label of this value (`key=value`).
+    pub async fn list_metadata(&self, of: &Resource, label: &str) -> Result<Vec<Value>, Fault> {
+        self.list_as(of, Some(label), METADATA).await
+    }
+
+    /// All objects of a kind in all namespaces: those that have the label, whatever its value, or all.
     pub async fn list(&self, of: &Resource, label: Option<&str>) -> Result<Vec<Value>, Fault> {
+        self.list_as(of, label, JSON).await
+    }
+
+    /// Where the server has forgotten the state of which the former pages told, all are asked for once more, in one piece.
+    async fn list_as(
+        &self,
+        of: &Resource,
+        label: Option<&str>,
+        accept: &str,
+    ) -> Result<Vec<Value>, Fault> {
         let (mut items, mut more, mut limit) = (Vec::new(), String::new(), PAGE);
         loop {
             let mut url = format!("{}?limit={limit}", of.all());
@@ -302,7 +321,7 @@ impl Api {
                 }
             }
             let action = format!("List{}", of.kind);
-            let answer = match self.send(&action, Method::GET, &url, None, None).await {
+            let answer = match self.read_as(&action, &url, accept).await {
                 Err(fault) if fault.is(Class::Stale) && limit != WHOLE && !more.is_empty() => {
                     items.clear();
                     more.clear();
@@ -330,7 +349,7 @@ impl Api {
         name: &str,
     ) -> Result<Option<Value>, Fault> {
         let action = format!("Get{}", of.kind);
-        found(self.send(&action, Method::GET, &of.one(namespace, name), None, None).await)
+        found(self.read(&action, &of.one(namespace, name)).await)
     }
 
     /// Server-side apply of a whole manifest. With `force` fields of other managers are taken over.
@@ -349,7 +368,7 @@ impl Api {
         // JSON is YAML.
         let kind = "application/apply-patch+yaml";
         let action = format!("Apply{}", of.kind);
-        let applied = self.send(&action, Method::PATCH, &url, Some(kind), Some(manifest)).await;
+        let applied = self.write(&action, Method::PATCH, &url, kind, manifest).await;
         applied.map_err(|fault| match fault.class {
             // Its namespace, or its kind, is not there yet.
             Class::NotFound => Fault { class: Class::NotYet, ..fault },
@@ -368,7 +387,7 @@ impl Api {
         let url = format!("{}?fieldManager={FIELD_MANAGER}", of.one(namespace, name));
         let kind = "application/json-patch+json";
         let action = format!("Patch{}", of.kind);
-        self.send(&action, Method::PATCH, &url, Some(kind), Some(patch)).await.map(drop)
+        self.write(&action, Method::PATCH, &url, kind, patch).await.map(drop)
     }
 
     /// Asks for the deletion; finalizers may take their time. What is not there is a success.
@@ -389,23 +408,21 @@ impl Api {
         let action = format!("Delete{}", of.kind);
         let kind = "application/json";
         let url = of.one(namespace, name);
-        found(self.send(&action, Method::DELETE, &url, Some(kind), Some(&options)).await).map(drop)
+        found(self.write(&action, Method::DELETE, &url, kind, &options).await).map(drop)
     }
 
-    /// A read is tried some times, an effect once: repeating that is the engine's decision.
-    async fn send(
-        &self,
-        action: &str,
-        method: Method,
-        url: &str,
-        content: Option<&str>,
-        body: Option<&Value>,
-    ) -> Result<Value, Fault> {
+    /// A read as JSON.
+    async fn read(&self, action: &str, url: &str) -> Result<Value, Fault> {
+        self.read_as(action, url, JSON).await
+    }
+
+    /// A read in another form. It is tried as often as one of AWS.
+    async fn read_as(&self, action: &str, url: &str, accept: &str) -> Result<Value, Fault> {
         let call = Call { service: SERVICE.into(), action: action.into() };
-        let attempts = if method == Method::GET { ATTEMPTS_MAX } else { 1 };
         let (begun, mut pause) = (Instant::now(), self.limits.scaled(PAUSE_FIRST));
-        for _ in 1..attempts {
-            match self.send_once(&call, &method, url, content, body).await {
+        for _ in 1..ATTEMPTS_MAX {
+            let request = Request::get(url).header(header::ACCEPT, accept);
+            match self.send(&call, request, Vec::new()).await {
                 Err(fault) if may_pass(&fault) && begun.elapsed() < REPEATED_WITHIN => {
                     tokio::time::sleep(pause).await;
                     pause *= 2;
@@ -413,24 +430,33 @@ impl Api {
                 answer => return answer,
             }
         }
-        self.send_once(&call, &method, url, content, body).await
+        self.send(&call, Request::get(url).header(header::ACCEPT, accept), Vec::new()).await
     }
 
-    async fn send_once(
+    /// An effect, which is sent once: repeating it is the engine's decision.
+    async fn write(
+        &self,
+        action: &str,
+        method: Method,
+        url: &str,
+        content: &str,
+        body: &Value,
+    ) -> Result<Value, Fault> {
+        let call = Call { service: SERVICE.into(), action: action.into() };
+        let request = Request::builder().method(method).uri(url);
+        let request = request.header(header::ACCEPT, JSON).header(header::CONTENT_TYPE, content);
+        self.send(&call, request, body.to_string().into_bytes()).await
+    }
+
+    async fn send(
         &self,
         call: &Call,
-        method: &Method,
-        url: &str,
-        content: Option<&str>,
-        body: Option<&Value>,
+        mut request: http::request::Builder,
+        body: Vec<u8>,
     ) -> Result<Value, Fault> {
         self.limits.admit(call).await;
         if !self.gate.lets_through(call).await {
             return Err(fault::not_sent(call.clone()));
-        }
-        let mut request = Request::builder().method(method.clone()).uri(url);
-        if let Some(content) = content {
-            request = request.header(header::CONTENT_TYPE, content);
         }
         if let Some(tokens) = &self.tokens {
             let token = tokens
@@ -439,11 +465,10 @@ impl Api {
                 .map_err(|fault| Fault { call: Some(call.clone()), ..fault })?;
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        let body = body.map(Value::to_string).unwrap_or_default().into_bytes();
         let request =
             request.body(body).map_err(|error| Fault::bug(format!("request {call}: {error}")))?;
         self.calls.count(call);
-        tracing::trace!(%call, url, "request");
+        tracing::trace!(%call, url = %request.uri(), "request");
         let answer = tokio::time::timeout(CALL_MAX, self.client.request::<Value>(request)).await;
         let fault = match answer {
             Ok(Ok(reply)) => return Ok(reply),

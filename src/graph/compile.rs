@@ -47,7 +47,7 @@ mod log_bucket;
 mod metric;
 mod network;
 mod network_policy;
-mod objects;
+pub(crate) mod objects;
 mod parameter;
 mod path;
 mod platform;

@@ -71,6 +71,14 @@ pub(super) fn of_others(live: &Value) -> Value {
     all
 }
 
+/// What we applied of a live object.
+pub(super) fn ours(live: &Value) -> Value {
+    let managed = live["metadata"]["managedFields"].as_array().into_iter().flatten();
+    let ours = managed.filter(|it| it["manager"] == MANAGER && it["operation"] == "Apply");
+    let parts = ours.filter_map(|entry| picked(live, entry.get("fieldsV1")?));
+    parts.fold(Value::Object(Map::new()), crate::kind::manifest::merged)
+}
+
 /// The part of a live value that a set of fields names.
 fn picked(live: &Value, fields: &Value) -> Option<Value> {
     let fields = fields.as_object()?;

@@ -21,16 +21,17 @@ use serde::de::Error as _;
 use serde_json::{Map, Value, json};
 
 use super::k8s_extras::{extras, removals};
-use super::k8s_managed_fields::of_others;
-use super::k8s_schema::{self, DEFINITION, Schema};
+use super::k8s_managed_fields::{of_others, ours};
+use super::k8s_objections::Known;
+use super::k8s_schema::{self, DEFINITION};
 use super::{k8s_readiness, k8s_table};
 use crate::address::{Owner, PhysicalId, Stack};
 use crate::cloud::Cx;
-use crate::cloud::kube::{Api, Propagation, Resource};
+use crate::cloud::kube::{Api, KUBECONFIG, Propagation, Resource};
 use crate::fault::{Blocker, Class, Fault};
 use crate::kind::{
-    Answer, AnyKind, DeletionPolicy, Field, Loss, Objection, Observed, Output, ReplaceOrder, Scope,
-    Tagging, Token, Typical, Update, Wanted, manifest, outputs, reference,
+    Answer, AnyKind, DeletionPolicy, Field, Kind, Loss, Objection, Observed, Output, ReplaceOrder,
+    Scope, Tagging, Token, Typical, Update, Wanted, manifest, outputs, reference,
 };
 
 /// The label that tells the stack; what has it is listed.
@@ -124,6 +125,20 @@ pub fn owner(live: &Value) -> Option<Owner> {
     Some(Owner { stack, address })
 }
 
+/// The cluster that an object is on, or that a resource is, by the name that specs of objects give it.
+pub fn cluster_of<'a>(kind: &str, id: &'a PhysicalId) -> Option<&'a str> {
+    if kind == <super::eks_cluster::Cluster as Kind>::NAME {
+        return Some(id.as_str());
+    }
+    let [cluster, ..] = id.parts::<3>().filter(|_| is_object(kind))?;
+    Some(cluster)
+}
+
+/// Whether the name of a cluster is that of a context of a kubeconfig file, which is the same one in every region.
+pub fn is_context(cluster: &str) -> bool {
+    cluster.starts_with(KUBECONFIG)
+}
+
 /// `group/Kind` of a kind's name, with an empty group for the core.
 pub fn group_kind(name: &str) -> Option<String> {
     parts(name).map(|(group, _, kind)| format!("{group}/{kind}"))
@@ -194,42 +209,19 @@ impl Object {
     }
 
     /// What a cluster knows of the kind.
-    async fn known_of(&self, cx: &Cx, cluster: &str) -> Result<Known, Fault> {
+    async fn known_on(&self, cx: &Cx, cluster: &str) -> Result<Known, Fault> {
         let Some(api) = cx.cluster(cluster).await? else { return Ok(Known::Nothing) };
-        let Some(resource) = self.resource(&api).await? else { return Ok(Known::NoSuchKind) };
-        let definitions = "customresourcedefinitions";
-        let group = "apiextensions.k8s.io";
-        let definition = Resource::new(group, "v1", "CustomResourceDefinition", definitions, false);
-        let name = format!("{}.{}", resource.plural, self.group);
-        // Without one an API server of its own is behind the kind.
-        let Some(found) = api.get(&definition, "", &name).await? else { return Ok(Known::Nothing) };
-        let mut schemas = k8s_schema::of_definition(&found).into_iter();
-        let schema = schemas.find(|(of, _)| *of == (self.group, self.version, self.kind));
-        Ok(schema.map_or(Known::Nothing, |(_, schema)| Known::Schema(schema)))
-    }
-
-    fn objections_to(&self, spec: &Value, known: &Known) -> Vec<Objection> {
-        let name = self.name;
-        match known {
-            Known::Nothing => Vec::new(),
-            Known::NoSuchKind => {
-                let reason = format!(
-                    "the cluster does not know `{name}`, and nothing in the blueprint defines it"
-                );
-                vec![Objection { reason, is_sure: false }]
-            }
-            Known::Schema(schema) => {
-                let sure = |reason| Objection { reason, is_sure: true };
-                schema.mistakes(name, spec).into_iter().map(sure).collect()
-            }
-        }
+        let resource = self.resource(&api).await?;
+        Known::on(&api, resource).await
     }
 
     fn observed(&self, cluster: &str, live: &Value, wanted: &Wanted<'_>) -> Observed {
         let (namespace, name) = place(live);
         let compared = wanted.compared.specs();
-        let mut spec = manifest::named(live, &compared);
-        if !compared.is_empty() {
+        // Whoever names no member wants to know what we applied.
+        let wants_ours = compared.iter().any(|it| it.as_object().is_some_and(Map::is_empty));
+        let mut spec = if wants_ours { applied(live) } else { manifest::named(live, &compared) };
+        if !compared.is_empty() && !wants_ours {
             spec = manifest::merged(spec, of_others(live));
         }
         if let Some(members) = spec.as_object_mut() {
@@ -294,19 +286,21 @@ impl Object {
     }
 }
 
-/// What a cluster says that objects of a kind must be.
-enum Known {
-    /// There is no cluster yet, or it does not say.
-    Nothing,
-    /// It has no such kind.
-    NoSuchKind,
-    Schema(Schema),
-}
-
 /// Namespace and name.
 fn place(live: &Value) -> (&str, &str) {
     let of = |name: &str| live["metadata"][name].as_str().unwrap_or_default();
     (of("namespace"), of("name"))
+}
+
+/// The manifest that we applied, as far as that can be told.
+fn applied(live: &Value) -> Value {
+    let mut manifest = ours(live);
+    for name in ["name", "namespace"] {
+        if let Some(value) = live["metadata"].get(name) {
+            manifest["metadata"][name] = value.clone();
+        }
+    }
+    manifest
 }
 
 fn no_cluster(name: &str) -> Fault {
@@ -552,9 +546,9 @@ impl AnyKind for Object {
                 };
                 let known = match clusters.entry(cluster) {
                     Entry::Occupied(known) => known.into_mut(),
-                    Entry::Vacant(place) => place.insert(self.known_of(cx, cluster).await?),
+                    Entry::Vacant(place) => place.insert(self.known_on(cx, cluster).await?),
                 };
-                found.push(self.objections_to(spec, known));
+                found.push(known.objections(self.name, spec));
             }
             Ok(found)
         })

@@ -3,7 +3,7 @@
 //! A cluster is a prefix of paths, `/clusters/<account>/<region>/<name>/<unique>`, and begins with the first request to it:
 //! an API server with its built-in kinds, as far as a client of the API can tell (discovery, all verbs, server-side apply,
 //! custom resources, admission, deletion), and controllers that show what they would when their time has passed. There are no
-//! nodes and no pods, and webhooks are not called.
+//! nodes and no pods, and webhooks are not called. What Services and Ingresses ask for is made in the sandbox's AWS.
 //!
 //! ```text
 //! process     the server as a process of the sandbox
@@ -12,11 +12,15 @@
 //! verbs       the verbs on a resource         fields      sets of fields; managers: who owns them, apply
 //! watch       changes as they happen          lifecycle   finalizers, owners, namespaces
 //! store       a cluster's data                controllers what happens by itself
+//! load_balancers  what happens in AWS: balancer_stacks (for whom), balancer_model (what), balancer_aws (how)
 //! ```
 
 mod admission;
 mod auth;
 mod autoscalers;
+mod balancer_aws;
+mod balancer_model;
+mod balancer_stacks;
 mod controllers;
 #[expect(
     clippy::collapsible_match,
@@ -29,6 +33,7 @@ mod discovery;
 mod fields;
 mod http;
 mod lifecycle;
+mod load_balancers;
 mod managers;
 mod patch;
 pub(super) mod process;
@@ -103,7 +108,7 @@ impl Default for Options {
 pub struct Handle {
     address: SocketAddr,
     stopped: signal::Receiver<bool>,
-    tasks: [JoinHandle<()>; 2],
+    tasks: [JoinHandle<()>; 3],
 }
 
 /// Serves on a listener.
@@ -114,6 +119,7 @@ pub fn serve(listener: TcpListener, options: Options) -> io::Result<Handle> {
         speed: Mutex::new(options.speed),
         options,
         clusters: Mutex::default(),
+        aws: Mutex::default(),
         stop,
     });
     let ticking = Arc::clone(&server);
@@ -124,11 +130,12 @@ pub fn serve(listener: TcpListener, options: Options) -> io::Result<Handle> {
             ticking.tick();
         }
     });
+    let balancing = tokio::spawn(load_balancers::run(Arc::clone(&server)));
     let answering = tokio::spawn(http::serve(listener, move |request| {
         let server = Arc::clone(&server);
         async move { server.answer(&request) }
     }));
-    Ok(Handle { address, stopped, tasks: [ticker, answering] })
+    Ok(Handle { address, stopped, tasks: [ticker, balancing, answering] })
 }
 
 impl Handle {
@@ -159,6 +166,8 @@ struct Server {
     options: Options,
     speed: Mutex<f64>,
     clusters: Mutex<BTreeMap<String, Arc<Mutex<Cluster>>>>,
+    /// Where AWS answers; until that is told, nothing is made there.
+    aws: Mutex<Option<String>>,
     stop: signal::Sender<bool>,
 }
 
@@ -178,28 +187,31 @@ impl Server {
 
     fn control(&self, request: &Request, path: &[&str]) -> Answer<Reply> {
         #[derive(Deserialize)]
-        // What concerns AWS alone is sent along, and of no use here.
         struct Configure {
             speed: f64,
+            /// What is not said stays.
+            aws: Option<String>,
         }
         match (request.method.as_str(), path) {
-            ("GET", ["health"]) => {
-                let speed = *self.speed.lock().unwrap_or_else(PoisonError::into_inner);
-                Ok(Reply::json(
-                    200,
-                    &json!({ "instance": self.options.instance, "speed": speed, "pid": std::process::id() }),
-                ))
-            }
+            ("GET", ["health"]) => Ok(Reply::json(
+                200,
+                &json!({ "instance": self.options.instance, "speed": self.speed(), "pid": std::process::id() }),
+            )),
             ("POST", ["reset"]) => {
                 self.clusters.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 Ok(Reply::json(200, &json!({})))
             }
             ("POST", ["configure"]) => {
-                let Configure { speed } = serde_json::from_slice(&request.body)
+                let Configure { speed, aws } = serde_json::from_slice(&request.body)
                     .map_err(|error| Status::bad_request(error.to_string()))?;
                 *self.speed.lock().unwrap_or_else(PoisonError::into_inner) = speed;
+                if aws.is_some() {
+                    *self.aws.lock().unwrap_or_else(PoisonError::into_inner) = aws;
+                }
+                let is_in_aws = self.aws().is_some();
                 for cluster in self.all() {
-                    cluster.lock().unwrap_or_else(PoisonError::into_inner).speed = speed;
+                    let mut cluster = cluster.lock().unwrap_or_else(PoisonError::into_inner);
+                    (cluster.speed, cluster.is_in_aws) = (speed, is_in_aws);
                 }
                 Ok(Reply::json(200, &json!({})))
             }
@@ -211,8 +223,20 @@ impl Server {
         }
     }
 
-    fn all(&self) -> Vec<Arc<Mutex<Cluster>>> {
-        self.clusters.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    fn speed(&self) -> f64 {
+        *self.speed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn aws(&self) -> Option<String> {
+        self.aws.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn by_path(&self) -> BTreeMap<String, Arc<Mutex<Cluster>>> {
+        self.clusters.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn all(&self) -> impl Iterator<Item = Arc<Mutex<Cluster>>> {
+        self.by_path().into_values()
     }
 
     fn tick(&self) {
@@ -224,8 +248,8 @@ impl Server {
     fn cluster(&self, prefix: &str) -> Arc<Mutex<Cluster>> {
         let mut clusters = self.clusters.lock().unwrap_or_else(PoisonError::into_inner);
         let known = clusters.entry(prefix.into()).or_insert_with(|| {
-            let speed = *self.speed.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut cluster = Cluster::new(speed);
+            let mut cluster = Cluster::new(self.speed());
+            cluster.is_in_aws = self.aws().is_some();
             controllers::bootstrap(&mut cluster);
             Arc::new(Mutex::new(cluster))
         });

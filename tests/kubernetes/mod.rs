@@ -6,6 +6,7 @@ mod definitions;
 mod drift;
 mod elsewhere;
 mod life;
+mod load_balancers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

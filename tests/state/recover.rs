@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use http::Method;
 use platctl::address::Address;
 use platctl::cloud::owned::{Owned, owned};
 use platctl::graph::Graph;
@@ -13,7 +14,7 @@ use serde_json::json;
 
 use super::Stage;
 use crate::blueprints::{graph, load};
-use crate::support::{REGION, TestStack, changes, with_sandbox};
+use crate::support::{REGION, TestStack, changes, kubectl, with_sandbox};
 
 /// What the index of tags knows of the stack.
 async fn index(stack: &TestStack, graph: &Graph) -> BTreeSet<Owned> {
@@ -152,6 +153,114 @@ fn the_command_brings_back_an_empty_plan() {
         let told = stage.succeeds("state recover --force");
         assert!(told.contains("Recovered") && told.contains("of shop"), "{told}");
         stage.succeeds("plan");
+        stage.succeeds("destroy --yes --allow-delete *");
+    });
+}
+
+/// A cluster, and a namespace on it with a config map.
+const ON_A_CLUSTER: &str = "\
+apiVersion: platctl.dev/v1
+kind: Blueprint
+name: shop
+region: eu-west-1
+network:
+  cidr: 10.0.0.0/16
+  zones: 2
+  subnets:
+    public: [10.0.1.0/24, 10.0.2.0/24]
+    private: [10.0.11.0/24, 10.0.12.0/24]
+  nat: single
+cluster:
+  version: '1.35'
+  deletionProtection: false
+  nodeGroups: {system: {instanceTypes: [t3.large], size: 1..2}}
+  addons: {vpc-cni: {beforeNodes: true}, kube-proxy: {beforeNodes: true}}
+resources:
+  kept: {type: v1/Namespace, properties: {metadata: {name: kept}}}
+  config: {type: v1/ConfigMap, properties: {metadata: {name: config, namespace: kept}, data: {a: '1'}}}
+";
+/// What leaves it: a namespace and what is in it, a definition and one of its objects.
+const LEAVING: &str = "  gone: {type: v1/Namespace, properties: {metadata: {name: gone}}}
+  settings: {type: v1/ConfigMap, properties: {metadata: {name: settings, namespace: gone}, data: {a: '1'}}}
+  definition:
+    type: apiextensions.k8s.io/v1/CustomResourceDefinition
+    properties:
+      metadata: {name: things.example.com}
+      spec:
+        group: example.com
+        scope: Namespaced
+        names: {kind: Thing, plural: things, singular: thing, listKind: ThingList}
+        versions:
+          - name: v1
+            served: true
+            storage: true
+            schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {size: {type: integer}}}}}}
+  thing: {type: example.com/v1/Thing, properties: {metadata: {name: one, namespace: gone}, spec: {size: 1}}}
+";
+
+/// Objects that no blueprint names are found by their label, whatever their kind, and go in order; what a controller made
+/// of an object of ours is left to it.
+#[test]
+fn objects_that_have_left_the_blueprint_are_found_on_the_cluster() {
+    with_sandbox(|server| async move {
+        let stage = Stage::new(&server).blueprint(&format!("{ON_A_CLUSTER}{LEAVING}"));
+        stage.succeeds("apply --yes");
+        let recorded = stage.recorded();
+        let cx = stage.aws(&server).await.region(REGION);
+        let config = "/api/v1/namespaces/kept/configmaps/config";
+        let live = kubectl(&cx, "shop", "x", Method::GET, config, None).await;
+        let owner = json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "name": "config",
+            "uid": live["metadata"]["uid"], "controller": true,
+        });
+        let metadata = json!({
+            "name": "copy", "labels": live["metadata"]["labels"],
+            "annotations": live["metadata"]["annotations"], "ownerReferences": [owner],
+        });
+        let copy = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata});
+        let all = "/api/v1/namespaces/kept/configmaps";
+        kubectl(&cx, "shop", "copier", Method::POST, all, Some(copy)).await;
+
+        std::fs::remove_dir_all(stage.path().join(".platctl")).unwrap();
+        let stage = stage.blueprint(ON_A_CLUSTER);
+        let report = stage.json("state recover");
+        let left = ["definition", "gone", "settings", "thing"]
+            .map(|it| format!("resources.{it}/resource"));
+        let mut strays: Vec<_> = report["strays"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|stray| {
+                assert_eq!((&stray["arn"], &stray["recorded"]), (&json!(null), &stray["address"]));
+                stray["address"].as_str().unwrap().to_owned()
+            })
+            .collect();
+        strays.sort();
+        assert_eq!(strays, left);
+        assert_eq!((&report["missing"], &report["conflicts"]), (&json!([]), &json!([])));
+        assert_eq!(stage.recorded(), recorded);
+
+        let file = stage.path().join(".platctl/shop/state.json");
+        let state: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        let record = |name: &str| &state["resources"][format!("resources.{name}/resource")];
+        let needs = |name: &str, other: &str| !record(name)["needs"][other].is_null();
+        for name in ["definition", "gone", "settings", "thing"] {
+            assert!(needs(name, "cluster/cluster"), "{name}: {}", record(name));
+        }
+        assert!(needs("settings", "resources.gone/resource"), "{}", record("settings"));
+        assert!(needs("thing", "resources.gone/resource"), "{}", record("thing"));
+        assert!(needs("thing", "resources.definition/resource"), "{}", record("thing"));
+        assert_eq!(record("thing")["spec"]["spec"], json!({"size": 1}));
+
+        let plan = stage.ends(2, "plan");
+        let is_told = |it: &String| plan.contains(it.trim_end_matches("/resource"));
+        assert!(left.iter().all(is_told) && plan.contains(" 4 to delete, 0 to adopt"), "{plan}");
+        stage.succeeds("apply --yes");
+        assert!(left.iter().all(|it| !stage.recorded().contains(it)));
+        stage.succeeds("plan");
+        let copy = kubectl(&cx, "shop", "x", Method::GET, &format!("{all}/copy"), None).await;
+        assert_eq!(copy["metadata"]["name"], "copy");
         stage.succeeds("destroy --yes --allow-delete *");
     });
 }

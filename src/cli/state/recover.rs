@@ -9,7 +9,9 @@ use crate::cli::error::{CommandError, Problem};
 use crate::cli::target::{BlueprintArg, Target};
 use crate::cli::ui::Ui;
 use crate::cloud::owned::owned;
-use crate::recover::{Recovered, recover};
+use crate::graph::Graph;
+use crate::kinds::{k8s_object, k8s_owned};
+use crate::recover::{Recovered, clusters, recover, recover_objects};
 use crate::report::{human, json};
 use crate::state::State;
 
@@ -43,7 +45,9 @@ pub(super) async fn run(ui: &Ui, common: &Common, args: &Recover) -> Result<(), 
         let owned = owned(&connection.aws, &graph.stack, regions).await.map_err(|fault| {
             Problem::new("cannot ask which objects carry the tags of the stack").failed(&fault)
         })?;
-        let found = recover(&*connection.aws, &graph, state.clone(), &owned, &region).await?;
+        let mut found = recover(&*connection.aws, &graph, state.clone(), &owned, &region).await?;
+        let objects = objects(ui, &connection, &graph, &found).await?;
+        recover_objects(&*connection.aws, &mut found, &objects).await?;
         *state = found.state.clone();
         store.replace(lock, state).await?;
         Ok(found)
@@ -56,4 +60,29 @@ pub(super) async fn run(ui: &Ui, common: &Common, args: &Recover) -> Result<(), 
         ui.print(human::recovered(&found));
     }
     Ok(())
+}
+
+/// What carries the stack's label on its clusters. One of which nothing is known but that it is there need not let us in.
+async fn objects(
+    ui: &Ui,
+    connection: &Connection,
+    graph: &Graph,
+    found: &Recovered,
+) -> Result<BTreeSet<k8s_owned::OwnedObject>, CommandError> {
+    let mut objects = BTreeSet::new();
+    for (region, cluster) in clusters(graph, found) {
+        let cx = connection.aws.region(&region);
+        match k8s_owned::owned(&cx, &cluster, &graph.stack).await {
+            Ok(owned) => objects.extend(owned),
+            Err(fault) => {
+                let what =
+                    format!("cannot ask which objects of cluster `{cluster}` are of the stack");
+                if graph.nodes.values().any(|node| k8s_object::is_object(&node.kind)) {
+                    return Err(Problem::new(what).failed(&fault).into());
+                }
+                ui.remark(format_args!("{what}: {fault}"));
+            }
+        }
+    }
+    Ok(objects)
 }

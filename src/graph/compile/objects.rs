@@ -17,7 +17,7 @@ use super::{Compiler, cluster, get};
 use crate::address::Address;
 use crate::blueprint::component::existing::ExistingCluster;
 use crate::cloud::kube::KUBECONFIG;
-use crate::graph::{Added, Builder, strengthen};
+use crate::graph::{Added, Builder, Needs, Node, strengthen};
 use crate::kind::Need;
 use crate::kinds::k8s_object;
 use crate::kinds::k8s_schema::DEFINITION;
@@ -71,6 +71,7 @@ struct Object {
     /// `group/Kind`
     kind: String,
     cluster: String,
+    region: String,
     namespace: String,
     name: String,
     spec: Value,
@@ -89,6 +90,15 @@ impl Object {
     fn template(&self) -> Option<&Value> {
         let (_, path) = WORKLOADS.iter().find(|(kind, _)| *kind == self.kind)?;
         Some(self.at(path))
+    }
+
+    /// Whether something makes a load balancer for it in AWS.
+    fn is_balanced(&self) -> bool {
+        match self.kind.as_str() {
+            "networking.k8s.io/Ingress" => true,
+            "/Service" => self.at(&["spec", "type"]) == "LoadBalancer",
+            _ => false,
+        }
     }
 
     fn account(&self) -> &str {
@@ -112,9 +122,23 @@ struct Objects<'o> {
 
 /// Puts every object of the graph behind what it needs.
 pub(super) fn order(builder: &mut Builder) {
-    let all: Vec<Object> = builder.nodes.iter().filter_map(object).collect();
+    let in_turn = std::mem::take(&mut builder.in_turn);
+    for (object, other) in edges(&builder.nodes, &builder.after, &in_turn) {
+        let needs = builder.after.entry(object).or_default();
+        strengthen(needs, other, Need::Ready);
+    }
+}
+
+/// The objects among `nodes`, each with something that it comes behind. `known` is what nodes need besides what their specs
+/// refer to; `in_turn` says what comes behind what, unless something else says the opposite.
+pub(crate) fn edges(
+    nodes: &BTreeMap<Address, Node>,
+    known: &BTreeMap<Address, Needs>,
+    in_turn: &BTreeSet<(Address, Address)>,
+) -> Vec<(Address, Address)> {
+    let all: Vec<Object> = nodes.iter().filter_map(object).collect();
     let objects = Objects::of(&all);
-    let aws = Aws::of(builder);
+    let aws = Aws::of(nodes);
     let (mut sure, mut likely) = (BTreeSet::new(), BTreeSet::new());
     let controllers = objects.controllers();
     let webhooks = objects.webhooks();
@@ -124,27 +148,26 @@ pub(super) fn order(builder: &mut Builder) {
         objects.judged_by(object, &webhooks, &mut likely);
         objects.controlled_by(object, &controllers, &mut likely);
     }
+    let mut ways = Ways::of(nodes, known);
+    let mut found = Vec::new();
+    let mut add = |ways: &mut Ways, object: &Address, other: &Address| {
+        ways.add(object, other);
+        found.push((object.clone(), other.clone()));
+    };
     for (object, other) in sure {
-        add(builder, object, other);
+        add(&mut ways, object, other);
     }
     // What is only likely never closes a circle; nor does the turn of hooks, which may use what comes behind them.
-    let mut ways = Ways::of(builder);
-    let in_turn = std::mem::take(&mut builder.in_turn);
     let in_turn = in_turn.iter().map(|(object, other)| (object, other));
     for (object, other) in in_turn.chain(likely) {
         if !ways.lead(other, object) {
-            ways.add(object, other);
-            add(builder, object, other);
+            add(&mut ways, object, other);
         }
     }
+    found
 }
 
-fn add(builder: &mut Builder, object: &Address, other: &Address) {
-    let needs = builder.after.entry(object.clone()).or_default();
-    strengthen(needs, other.clone(), Need::Ready);
-}
-
-fn object((address, node): (&Address, &crate::graph::Node)) -> Option<Object> {
+fn object((address, node): (&Address, &Node)) -> Option<Object> {
     let kind = k8s_object::group_kind(&node.kind)?;
     let metadata = &node.spec["metadata"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -153,6 +176,7 @@ fn object((address, node): (&Address, &crate::graph::Node)) -> Option<Object> {
         kind,
         // A reference to the cluster's name tells clusters apart as well as the name.
         cluster: node.spec["cluster"].to_string(),
+        region: node.region.clone(),
         namespace: text(&metadata["namespace"]),
         name: text(&metadata["name"]),
         spec: node.spec.clone(),
@@ -431,11 +455,7 @@ impl<'o> Objects<'o> {
         controllers: &[Controller<'o>],
         edges: &mut Edges<'o>,
     ) {
-        let is_balanced = match object.kind.as_str() {
-            "networking.k8s.io/Ingress" => true,
-            "/Service" => object.at(&["spec", "type"]) == "LoadBalancer",
-            _ => false,
-        };
+        let is_balanced = object.is_balanced();
         if !is_balanced && k8s_object::plural(&object.kind).is_some() {
             return;
         }

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::listing::section;
 use crate::address::Address;
-use crate::recover::{Recovered, Stray};
+use crate::recover::{Recovered, Stray, Thing};
 use crate::report::style::{CHANGED, ERROR, QUIET, STRONG, WARNING, painted};
 use crate::report::words::{self, counted};
 use crate::state::edit::Difference;
@@ -121,13 +121,17 @@ pub fn recovered(recovered: &Recovered) -> impl Display {
         for conflict in conflicts {
             writeln!(out, "\n{} {conflict}", painted(ERROR, "conflict:"))?;
         }
-        for Stray { arn, address, recorded } in strays {
+        for Stray { thing, address, recorded } in strays {
             let what = painted(WARNING, "not in the blueprint:");
             let follows = match recorded {
                 Some(_) => "recorded, the next plan deletes it",
                 None => "its ARN does not tell what it is: delete it by hand, or keep it",
             };
-            writeln!(out, "\n{what} {address}\n {} {arn}\n {0} {follows}", painted(QUIET, "="))?;
+            let thing = match thing {
+                Thing::Arn(arn) => arn.clone(),
+                Thing::Object { kind, id } => format!("{kind} {id}"),
+            };
+            writeln!(out, "\n{what} {address}\n {} {thing}\n {0} {follows}", painted(QUIET, "="))?;
         }
         if !(missing.is_empty() && unseen.is_empty() && conflicts.is_empty() && strays.is_empty()) {
             writeln!(out)?;

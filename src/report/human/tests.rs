@@ -10,7 +10,7 @@ use crate::address::PhysicalId;
 use crate::apply::{Failure, Interrupt, Outcome, Skipped};
 use crate::fault::{Call, Class, Fault, Residue};
 use crate::plan::{Action, Op, drift as drifts};
-use crate::recover::{Recovered, Stray};
+use crate::recover::{Recovered, Stray, Thing};
 use crate::report::fixture::{at, destruction, everything, nothing, state};
 use crate::report::{Detail, View};
 use crate::state::edit::Difference;
@@ -161,8 +161,15 @@ fn what_became_of_a_state() {
     };
     told.push(plain(restored(2, &difference, &after)));
     told.push(plain(restored(2, &Difference::default(), &after)));
-    let stray =
-        |arn: &str, recorded| Stray { arn: arn.into(), address: at("topics.news/topic"), recorded };
+    let stray = |arn: &str, recorded| Stray {
+        thing: Thing::Arn(arn.into()),
+        address: at("topics.news/topic"),
+        recorded,
+    };
+    let object = Thing::Object {
+        kind: "v1/ConfigMap".into(),
+        id: PhysicalId::joined(["shop", "apps", "settings"]),
+    };
     let found = Recovered {
         state: after.clone(),
         missing: [at("logs.api/group")].into(),
@@ -170,6 +177,11 @@ fn what_became_of_a_state() {
         strays: vec![
             stray("arn:aws:sns:eu-west-1:123456789012:news", Some(at("topics.news/topic"))),
             stray("arn:aws:robomaker:eu-west-1:123456789012:robot/r", None),
+            Stray {
+                thing: object,
+                address: at("resources.settings/resource"),
+                recorded: Some(at("resources.settings/resource")),
+            },
         ],
         unseen: [(address, vec!["MasterUserSecret".into()])].into(),
     };

@@ -8,7 +8,7 @@ use super::FORMAT;
 use super::listing::{EntryV1, entry};
 use crate::address::{Address, Owner, PhysicalId};
 use crate::plan::Conflict;
-use crate::recover::{Recovered, Stray};
+use crate::recover::{Recovered, Stray, Thing};
 use crate::state::edit::Difference;
 use crate::state::seal::Wrap;
 use crate::state::{Holder, State, Version};
@@ -66,7 +66,12 @@ struct ConflictV1<'a> {
 
 #[derive(Debug, Serialize)]
 struct StrayV1<'a> {
-    arn: &'a str,
+    /// `null` of an object of Kubernetes, which has kind and id.
+    arn: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a PhysicalId>,
     address: &'a Address,
     /// `null`: nowhere.
     recorded: Option<&'a Address>,
@@ -168,8 +173,12 @@ pub fn recovered(recovered: &Recovered) -> impl Serialize + '_ {
         ConflictV1 { address, kind, id, owner: owner.as_ref() }
     });
     let strays = strays.iter().map(|stray| {
-        let Stray { arn, address, recorded } = stray;
-        StrayV1 { arn, address, recorded: recorded.as_ref() }
+        let Stray { thing, address, recorded } = stray;
+        let (arn, kind, id) = match thing {
+            Thing::Arn(arn) => (Some(arn.as_str()), None, None),
+            Thing::Object { kind, id } => (None, Some(kind.as_str()), Some(id)),
+        };
+        StrayV1 { arn, kind, id, address, recorded: recorded.as_ref() }
     });
     let recovered = RecoveredV1 {
         resources: state.resources.iter().map(entry).collect(),

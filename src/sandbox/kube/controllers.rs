@@ -15,6 +15,7 @@ use super::store::{Cluster, Due, Key, now, set_at, uid};
 
 /// A `DaemonSet` runs on this many nodes: the stand-in has none of its own.
 const NODES: i64 = 2;
+const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 
 /// How long a controller typically needs, in seconds of a cluster's time.
 fn seconds(resource: &Resource) -> Option<f64> {
@@ -93,7 +94,7 @@ pub(super) fn run_due(cluster: &mut Cluster) {
                 lifecycle::add_finalizer(&mut new, definitions::CLEANUP);
                 new["status"] = definitions::established(&object);
                 definitions::serve(cluster, &new);
-                put_as(cluster, &key, &object, new, "kube-apiserver");
+                put_as(cluster, &key, &object, new, ("kube-apiserver", "status"));
             }
             Due::Finished { key, uid } => lifecycle::finish(cluster, &key, &uid),
         }
@@ -165,7 +166,7 @@ fn put_new(cluster: &mut Cluster, key: &Key, mut object: Value) {
     object["metadata"]["uid"] = uid().into();
     object["metadata"]["creationTimestamp"] = now().into();
     let Some(resource) = cluster.resource_of(key) else { return };
-    let writer = writer("kube-controller-manager", &resource, "");
+    let writer = writer(CONTROLLER_MANAGER, &resource, "");
     managers::update(&resource.storage().of, &json!({}), &mut object, &writer, &now());
     cluster.put(key, object);
 }
@@ -179,16 +180,18 @@ fn writer(name: &str, resource: &Resource, subresource: &str) -> Writer {
     }
 }
 
-fn put_as(cluster: &mut Cluster, key: &Key, old: &Value, mut new: Value, manager: &str) {
+/// What a controller writes, as this field manager and through this subresource.
+pub(super) fn put_as(
+    cluster: &mut Cluster,
+    key: &Key,
+    old: &Value,
+    mut new: Value,
+    (manager, subresource): (&str, &str),
+) {
     let Some(resource) = cluster.resource_of(key) else { return };
     if *old != new {
-        managers::update(
-            &resource.storage().of,
-            old,
-            &mut new,
-            &writer(manager, &resource, "status"),
-            &now(),
-        );
+        let writer = writer(manager, &resource, subresource);
+        managers::update(&resource.storage().of, old, &mut new, &writer, &now());
         cluster.put(key, new);
     }
 }
@@ -213,7 +216,7 @@ fn write_status(
             set_at(&mut new, &["metadata", "annotations", REVISION], next.to_string().into());
         }
     }
-    put_as(cluster, key, &object, new, "kube-controller-manager");
+    put_as(cluster, key, &object, new, (CONTROLLER_MANAGER, "status"));
 }
 
 /// A claim is bound to a volume, which nobody gets to see.
@@ -226,7 +229,7 @@ fn bind(cluster: &mut Cluster, key: &Key, object: &Arc<Value>) {
         "phase": "Bound", "accessModes": object["spec"]["accessModes"],
         "capacity": { "storage": object["spec"]["resources"]["requests"]["storage"] },
     });
-    put_as(cluster, key, object, new, "kube-controller-manager");
+    put_as(cluster, key, object, new, (CONTROLLER_MANAGER, "status"));
 }
 
 /// The image of a pod that never runs: of a repository `broken`, or with the tag `fails`.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::balancer_stacks;
 use super::defaults::namespace_key;
 use super::definitions;
 use super::resources::Resource;
@@ -145,8 +146,12 @@ fn clean_up(cluster: &mut Cluster, key: &Key) {
         }
     }
     let Some(object) = cluster.get(key).cloned() else { return };
-    let foreign: Vec<String> =
-        finalizers(&object).into_iter().filter(|it| it != FOREGROUND && it.contains('.')).collect();
+    let is_foreign = |it: &String| {
+        // Who makes load balancers has more to do than to take its finalizer away.
+        let is_busy = cluster.is_in_aws && balancer_stacks::is_finalizer(it);
+        it != FOREGROUND && it.contains('.') && !is_busy
+    };
+    let foreign: Vec<String> = finalizers(&object).into_iter().filter(is_foreign).collect();
     if foreign.is_empty() {
         return;
     }
@@ -168,13 +173,21 @@ fn is_looked_after(cluster: &Cluster, key: &Key) -> bool {
         let mut all = value.as_array().into_iter().flatten();
         all.any(|it| it == wanted || it == "*")
     };
-    let covers = |role: &Value| {
-        role["rules"].as_array().into_iter().flatten().any(|rule| {
-            list(&rule["apiGroups"], group)
-                && list(&rule["resources"], plural)
-                && (list(&rule["verbs"], "update") || list(&rule["verbs"], "patch"))
-        })
-    };
+    runs(cluster, |rule| {
+        list(&rule["apiGroups"], group)
+            && list(&rule["resources"], plural)
+            && (list(&rule["verbs"], "update") || list(&rule["verbs"], "patch"))
+    })
+}
+
+/// Whether a workload is available that has a rule for this group of the API by its name.
+pub(super) fn has_controller(cluster: &Cluster, group: &str) -> bool {
+    runs(cluster, |rule| rule["apiGroups"].as_array().into_iter().flatten().any(|it| it == group))
+}
+
+/// Whether a workload is available whose service account has such a rule in one of its roles.
+fn runs(cluster: &Cluster, is_such: impl Fn(&Value) -> bool) -> bool {
+    let covers = |role: &Value| role["rules"].as_array().into_iter().flatten().any(&is_such);
     let role_of = |binding: &Value, namespace: &str| {
         let role = &binding["roleRef"];
         let is_of_cluster = role["kind"] == "ClusterRole";
@@ -232,7 +245,7 @@ pub(super) fn protect(resource: &Resource, object: &mut Value) {
     }
 }
 
-fn drop_finalizer(cluster: &mut Cluster, key: &Key, object: &Value, finalizer: &str) {
+pub(super) fn drop_finalizer(cluster: &mut Cluster, key: &Key, object: &Value, finalizer: &str) {
     let mut left = finalizers(object);
     left.retain(|it| it != finalizer);
     let mut object = object.clone();

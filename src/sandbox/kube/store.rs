@@ -52,6 +52,8 @@ pub(super) struct Cluster {
     ordinal: u64,
     changed: watch::Sender<u64>,
     pub(super) speed: f64,
+    /// Whether its controllers reach AWS.
+    pub(super) is_in_aws: bool,
     /// Addresses of Services are counted up.
     pub(super) addresses: u32,
     pub(super) node_ports: u32,
@@ -75,6 +77,7 @@ impl Cluster {
             ordinal: 0,
             changed: watch::channel(1).0,
             speed,
+            is_in_aws: false,
             addresses: 0,
             node_ports: 0,
         }

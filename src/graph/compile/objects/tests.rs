@@ -159,3 +159,37 @@ fn selectors_select_as_kubernetes_says() {
     assert!(!selects(&rule("DoesNotExist", Value::Null), &labels));
     assert!(!selects(&json!({"matchLabels": {"b": "1"}}), &labels));
 }
+
+#[test]
+fn what_gets_a_load_balancer_comes_after_the_network_that_it_stands_in() {
+    let mut builder = Builder::new(Stack::new("shop"), "eu-west-1", BTreeMap::new());
+    let subnet = |role: &str| {
+        let tags = json!([{"Key": role, "Value": "1"}]);
+        json!({"VpcId": "vpc-1", "CidrBlock": "10.0.1.0/24", "Tags": tags})
+    };
+    let mut add = |at: &str, kind: &str, spec: Value| {
+        builder.add(at.parse().unwrap(), kind, spec);
+    };
+    add("network/public", "AWS::EC2::Subnet", subnet("kubernetes.io/role/elb"));
+    add("network/private", "AWS::EC2::Subnet", subnet("kubernetes.io/role/internal-elb"));
+    add("network/data", "AWS::EC2::Subnet", subnet("Name"));
+    let attachment = json!({"VpcId": "vpc-1", "InternetGatewayId": "igw-1"});
+    add("network/attachment", "AWS::EC2::VPCGatewayAttachment", attachment);
+    let service = |name: &str, kind: &str| {
+        let spec = json!({"type": kind, "ports": [{"port": 80}]});
+        json!({"cluster": "shop", "metadata": {"name": name, "namespace": "default"}, "spec": spec})
+    };
+    add("a/outside", "v1/Service", service("outside", "LoadBalancer"));
+    add("a/inside", "v1/Service", service("inside", "ClusterIP"));
+    let ingress = json!({"cluster": "shop", "metadata": {"name": "web", "namespace": "default"}});
+    add("a/ingress", "networking.k8s.io/v1/Ingress", ingress);
+    order(&mut builder);
+    let graph = builder.build().unwrap();
+    let needs = |of: &str| -> Vec<&str> {
+        graph.nodes[&of.parse::<Address>().unwrap()].needs.keys().map(Address::as_str).collect()
+    };
+    let network = ["network/attachment", "network/private", "network/public"];
+    assert_eq!(needs("a/outside"), network);
+    assert_eq!(needs("a/ingress"), network);
+    assert_eq!(needs("a/inside"), [""; 0]);
+}

@@ -3,20 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::Address;
-use crate::graph::Builder;
+use crate::graph::{Needs, Node};
 use crate::kind::reference;
 
 /// Which resource waits for which, so far.
 pub(super) struct Ways(BTreeMap<Address, BTreeSet<Address>>);
 
 impl Ways {
-    pub(super) fn of(builder: &Builder) -> Self {
+    /// By what specs refer to, and by what else is `known` to be needed.
+    pub(super) fn of(nodes: &BTreeMap<Address, Node>, known: &BTreeMap<Address, Needs>) -> Self {
         let mut ways: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
-        for (address, node) in &builder.nodes {
+        for (address, node) in nodes {
             let referred = reference::all(&node.spec).into_iter().map(|(_, to)| to.address);
             ways.entry(address.clone()).or_default().extend(referred);
         }
-        for (address, needs) in &builder.after {
+        for (address, needs) in known {
             ways.entry(address.clone()).or_default().extend(needs.keys().cloned());
         }
         Self(ways)
