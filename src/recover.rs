@@ -15,7 +15,6 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::address::{Address, Owner, PhysicalId};
-use crate::cloud::kube::KUBECONFIG;
 use crate::cloud::owned::Owned;
 use crate::graph::compile::objects;
 use crate::graph::{Graph, Needs, Node, order};
@@ -107,7 +106,7 @@ pub fn clusters(graph: &Graph, found: &Recovered) -> BTreeSet<(String, String)> 
     let all: BTreeSet<(String, String)> = named.chain(recorded).collect();
     // A context of a kubeconfig file is the same cluster in every region.
     let is_new = |(_, name): &(String, String)| {
-        !name.starts_with(KUBECONFIG) || contexts.insert(name.clone())
+        !k8s_object::is_context(name) || contexts.insert(name.clone())
     };
     all.into_iter().filter(is_new).collect()
 }

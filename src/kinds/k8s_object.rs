@@ -24,7 +24,7 @@ use super::k8s_managed_fields::{of_others, ours};
 use super::{k8s_readiness, k8s_table};
 use crate::address::{Owner, PhysicalId, Stack};
 use crate::cloud::Cx;
-use crate::cloud::kube::{Api, Propagation, Resource};
+use crate::cloud::kube::{Api, KUBECONFIG, Propagation, Resource};
 use crate::fault::{Blocker, Class, Fault};
 use crate::kind::{
     Answer, AnyKind, DeletionPolicy, Field, Kind, Loss, Observed, Output, ReplaceOrder, Scope,
@@ -127,6 +127,11 @@ pub fn cluster_of<'a>(kind: &str, id: &'a PhysicalId) -> Option<&'a str> {
     }
     let [cluster, ..] = id.parts::<3>().filter(|_| is_object(kind))?;
     Some(cluster)
+}
+
+/// Whether the cluster of that name is a context of a kubeconfig file, and none of EKS.
+pub fn is_context(cluster: &str) -> bool {
+    cluster.starts_with(KUBECONFIG)
 }
 
 /// `group/Kind` of a kind's name, with an empty group for the core.
