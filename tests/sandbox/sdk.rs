@@ -106,9 +106,10 @@ async fn the_sdk_reads_every_reply_and_every_error() {
             .await
             .unwrap()
     };
-    create().await;
-    let again = create().await;
-    assert_eq!(again.cluster().unwrap().status(), Some(&ClusterStatus::Creating));
+    let (made, again) = (create().await, create().await);
+    let (made, again) = (made.cluster().unwrap(), again.cluster().unwrap());
+    assert_eq!(made.status(), Some(&ClusterStatus::Creating));
+    assert_eq!(again.arn(), made.arn());
     becomes(ClusterStatus::Active, async || {
         let found = cx.eks.describe_cluster().name("main").send().await.unwrap();
         let cluster = found.cluster().unwrap();
