@@ -269,10 +269,13 @@ fn metadata(resource: &Resource, object: &Value, causes: &mut Vec<Cause>) {
             causes.push(Cause::invalid("metadata.labels", value, LABEL_VALUE));
         }
     }
+    // Definitions and custom resources are judged by a server of their own, which takes any name.
+    let own = ["apiextensions.k8s.io", "apiregistration.k8s.io"].contains(&resource.group.as_str());
+    let is_core = !resource.custom && !own;
     for (index, finalizer) in metadata["finalizers"].as_array().into_iter().flatten().enumerate() {
         let name = finalizer.as_str().unwrap_or_default();
         let standard = ["kubernetes", "orphan", "foregroundDeletion"];
-        if !resource.custom && !name.contains('/') && !standard.contains(&name) {
+        if is_core && !name.contains('/') && !standard.contains(&name) {
             let why = "name is neither a standard finalizer name nor is it fully qualified";
             let field = format!("metadata.finalizers[{index}]");
             causes.push(Cause::invalid(&field, finalizer, why));
