@@ -19,7 +19,7 @@ pub struct Rules(Value);
 type Programs<'s> = BTreeMap<&'s str, Option<Program>>;
 
 impl Rules {
-    /// Of a schema in OpenAPI; `None` if it has no rules.
+    /// Of the schema of a version (`openAPIV3Schema`); `None` if it has no rules.
     pub(super) fn of(schema: &Value) -> Option<Self> {
         has_rules(schema).then(|| Self(schema.clone()))
     }

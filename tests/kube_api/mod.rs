@@ -36,6 +36,7 @@ fn deployment(image: &str) -> Value {
 }
 
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "what is not tried is told, with `--nocapture`")]
 async fn there_is_a_version_and_everything_is_discovered() {
     let world = ApiServer::any().await;
     assert_eq!(world.client.apiserver_version().await.unwrap().major, "1");

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_ec2::types::Filter;
+use aws_sdk_ec2::types::{Filter, IpPermission, SecurityGroup};
 use aws_sdk_eks::types::ClusterStatus;
-use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
+use aws_sdk_elasticloadbalancingv2::types::{Listener, LoadBalancer, TargetGroup};
 use http::Method;
 use platctl::blueprint::{self, Blueprint, Selection};
 use platctl::cloud::Cx;
@@ -126,7 +126,7 @@ fn load_balancers_of_controllers_go_before_the_cluster_and_its_network() {
         assert_eq!(names, all.iter().filter_map(|it| it.dns_name()).collect());
         let groups = cx.elb.describe_target_groups().send().await.unwrap();
         let ports: BTreeSet<i32> =
-            groups.target_groups().iter().filter_map(|it| it.port()).collect();
+            groups.target_groups().iter().filter_map(TargetGroup::port).collect();
         assert!(ports.contains(&8080), "{ports:?}");
 
         let stands = ground(&cx).await;
@@ -238,12 +238,12 @@ async fn open_ports(cx: &Cx) -> (Vec<i32>, Vec<i32>) {
         let ask = cx.elb.describe_listeners().set_load_balancer_arn(balancer.load_balancer_arn);
         // It may be gone by now.
         let Ok(listeners) = ask.send().await else { continue };
-        listening.extend(listeners.listeners().iter().filter_map(|it| it.port()));
+        listening.extend(listeners.listeners().iter().filter_map(Listener::port));
     }
     let of_balancers = Filter::builder().name("group-name").values("k8s-elb-*").build();
     let groups = cx.ec2.describe_security_groups().filters(of_balancers).send().await.unwrap();
-    let rules = groups.security_groups().iter().flat_map(|it| it.ip_permissions());
-    (listening, rules.filter_map(|it| it.from_port()).collect())
+    let rules = groups.security_groups().iter().flat_map(SecurityGroup::ip_permissions);
+    (listening, rules.filter_map(IpPermission::from_port).collect())
 }
 
 async fn eventually(is: impl AsyncFn() -> bool) {

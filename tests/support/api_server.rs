@@ -35,7 +35,7 @@ pub(crate) struct ApiServer {
     pub(crate) is_real: bool,
     folder: TempDir,
     /// It ends with this.
-    _server: Box<dyn Any>,
+    process: Box<dyn Any>,
 }
 
 struct Process(Child);
@@ -176,7 +176,7 @@ impl ApiServer {
         }
         server.speed = REAL_SPEED;
         server.is_real = true;
-        server._server = Box::new((pods, controllers, api, etcd_process, folder));
+        server.process = Box::new((pods, controllers, api, etcd_process, folder));
         server
     }
 
@@ -197,7 +197,7 @@ impl ApiServer {
             speed: SPEED,
             is_real: false,
             folder,
-            _server: server,
+            process: server,
         }
     }
 

@@ -47,7 +47,7 @@ pub(super) fn run(client: Client) -> Pods {
     }))
 }
 
-/// A place for the pods of DaemonSets.
+/// A place for the pods of a `DaemonSet`.
 async fn node(client: &Client) {
     let nodes: Api<DynamicObject> = Api::all_with(client.clone(), &resource("v1", "Node", "nodes"));
     let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node"}});

@@ -352,14 +352,13 @@ impl Shared {
         request: &Request,
     ) -> io::Result<message::Answer> {
         // The server may have closed a connection that was idle.
-        let mut peer = match server.take().filter(Peer::is_alive) {
-            Some(peer) => peer,
-            None => {
-                let of_cluster = request.is_of_cluster();
-                let upstream = if of_cluster { self.kubernetes } else { Some(self.aws) };
-                let upstream = upstream.ok_or(io::ErrorKind::HostUnreachable)?;
-                Peer::new(TcpStream::connect(upstream).await?)?
-            }
+        let mut peer = if let Some(peer) = server.take().filter(Peer::is_alive) {
+            peer
+        } else {
+            let of_cluster = request.is_of_cluster();
+            let upstream = if of_cluster { self.kubernetes } else { Some(self.aws) };
+            let upstream = upstream.ok_or(io::ErrorKind::HostUnreachable)?;
+            Peer::new(TcpStream::connect(upstream).await?)?
         };
         peer.send(incoming.head.as_bytes()).await?;
         peer.send(&incoming.body).await?;

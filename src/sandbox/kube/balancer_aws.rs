@@ -170,27 +170,24 @@ impl Place<'_> {
     async fn own_group(&self, id: &StackId, wanted: &Wanted) -> Result<String, Fault> {
         let ec2 = &self.cx.ec2;
         let groups = self.security_groups(vec![filter("group-name", &wanted.group)]).await?;
-        let (group, open) = match groups.into_iter().next() {
-            Some(group) => {
-                let open = group.ip_permissions().iter().flat_map(opened).collect();
-                (group.group_id.required("security group id")?, open)
-            }
-            None => {
-                let tags = self.all_tags(id, &wanted.tags, "ManagedLBSecurityGroup");
-                let tags = tags.iter().map(|(k, v)| ec2::Tag::builder().key(k).value(v).build());
-                let tags = ec2::TagSpecification::builder()
-                    .resource_type(ResourceType::SecurityGroup)
-                    .set_tags(Some(tags.collect()));
-                let made = ec2
-                    .create_security_group()
-                    .group_name(&wanted.group)
-                    .description("[k8s] Managed SecurityGroup for LoadBalancer")
-                    .vpc_id(&self.vpc)
-                    .tag_specifications(tags.build())
-                    .send()
-                    .await?;
-                (made.group_id.required("security group id")?, BTreeSet::new())
-            }
+        let (group, open) = if let Some(group) = groups.into_iter().next() {
+            let open = group.ip_permissions().iter().flat_map(opened).collect();
+            (group.group_id.required("security group id")?, open)
+        } else {
+            let tags = self.all_tags(id, &wanted.tags, "ManagedLBSecurityGroup");
+            let tags = tags.iter().map(|(k, v)| ec2::Tag::builder().key(k).value(v).build());
+            let tags = ec2::TagSpecification::builder()
+                .resource_type(ResourceType::SecurityGroup)
+                .set_tags(Some(tags.collect()));
+            let made = ec2
+                .create_security_group()
+                .group_name(&wanted.group)
+                .description("[k8s] Managed SecurityGroup for LoadBalancer")
+                .vpc_id(&self.vpc)
+                .tag_specifications(tags.build())
+                .send()
+                .await?;
+            (made.group_id.required("security group id")?, BTreeSet::new())
         };
         let missing: Vec<IpPermission> = wanted.open.difference(&open).map(permission).collect();
         if !missing.is_empty() {
@@ -237,23 +234,22 @@ impl Place<'_> {
         for group in wanted {
             let described = self.cx.elb.describe_target_groups().names(&group.name).send().await;
             let known = found(described)?.and_then(|it| it.target_groups).unwrap_or_default();
-            let known = match known.into_iter().next() {
-                Some(known) => Some(known),
-                None => {
-                    let tags = self.all_tags(id, &BTreeMap::new(), &group.resource);
-                    let create = self
-                        .cx
-                        .elb
-                        .create_target_group()
-                        .name(&group.name)
-                        .protocol(group.protocol.as_str().into())
-                        .port(group.port)
-                        .vpc_id(&self.vpc)
-                        .target_type(group.target_type.as_str().into())
-                        .set_tags(Some(elb_tags(&tags)));
-                    let made = create.send().await?;
-                    made.target_groups.unwrap_or_default().into_iter().next()
-                }
+            let known = if let Some(known) = known.into_iter().next() {
+                Some(known)
+            } else {
+                let tags = self.all_tags(id, &BTreeMap::new(), &group.resource);
+                let create = self
+                    .cx
+                    .elb
+                    .create_target_group()
+                    .name(&group.name)
+                    .protocol(group.protocol.as_str().into())
+                    .port(group.port)
+                    .vpc_id(&self.vpc)
+                    .target_type(group.target_type.as_str().into())
+                    .set_tags(Some(elb_tags(&tags)));
+                let made = create.send().await?;
+                made.target_groups.unwrap_or_default().into_iter().next()
             };
             let arn = known.and_then(|it| it.target_group_arn).required("target group arn")?;
             arns.insert(group.name.clone(), arn);
@@ -299,7 +295,8 @@ impl Place<'_> {
                 }
                 Some((arn, known)) => {
                     let same = known.protocol() == Some(&protocol)
-                        && targets_of(known.default_actions()) == targets_of(&[otherwise.clone()])
+                        && targets_of(known.default_actions())
+                            == targets_of(std::slice::from_ref(&otherwise))
                         && known.certificates().first().and_then(|it| it.certificate_arn())
                             == listener.certificates.first().map(String::as_str);
                     if !same {
@@ -510,6 +507,7 @@ fn conditions(rule: &Rule) -> Vec<elb::RuleCondition> {
 fn values_of(conditions: &[elb::RuleCondition]) -> BTreeSet<&str> {
     let hosts = conditions.iter().filter_map(|it| it.host_header_config());
     let paths = conditions.iter().filter_map(|it| it.path_pattern_config());
-    let values = hosts.flat_map(|it| it.values()).chain(paths.flat_map(|it| it.values()));
+    let values = hosts.flat_map(elb::HostHeaderConditionConfig::values);
+    let values = values.chain(paths.flat_map(elb::PathPatternConditionConfig::values));
     values.map(String::as_str).collect()
 }

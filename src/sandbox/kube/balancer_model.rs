@@ -362,7 +362,9 @@ fn cut(text: &str, length: usize) -> String {
 
 fn hash(parts: &[&str]) -> String {
     let mut hasher = Sha256::new();
-    parts.iter().for_each(|part| hasher.update(part));
+    for part in parts {
+        hasher.update(part);
+    }
     hex::encode(&hasher.finalize()[..5])
 }
 
