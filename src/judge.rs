@@ -5,23 +5,21 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::address::Address;
+use crate::graph::Graph;
 use crate::kind::{Cloud, Objection, Ref, reference};
 use crate::kinds;
 use crate::plan::{self, Change, Plan};
 
-/// The objections to what a plan makes or changes, in the order of addresses. What cannot be looked at, for want of
+/// The objections to what a plan of a graph makes or changes, in the order of addresses. What cannot be looked at, for want of
 /// permissions or an answer, is not objected to: apply will tell.
-pub async fn judge(cloud: &dyn Cloud, plan: &Plan) -> Vec<(Address, Objection)> {
+pub async fn judge(cloud: &dyn Cloud, graph: &Graph, plan: &Plan) -> Vec<(Address, Objection)> {
     let known = |wanted: &Ref| {
         let change = plan.changes.get(&wanted.address)?;
         let stays = !change.action.makes_new() && !plan::moves(change, &wanted.output);
         change.outputs.get(&wanted.output).filter(|_| stays).cloned()
     };
-    let beside: Vec<(&str, &Value)> = plan
-        .changes
-        .values()
-        .filter_map(|change| Some((change.kind.as_str(), change.desired.as_ref()?)))
-        .collect();
+    let beside: Vec<(&str, &Value)> =
+        graph.nodes.values().map(|node| (node.kind.as_str(), &node.spec)).collect();
     let mut written: BTreeMap<(&str, &str), Vec<(&Address, Value)>> = BTreeMap::new();
     for (address, change) in plan.changes.iter().filter(|(_, change)| change.is_change()) {
         let Change { kind, region, desired, .. } = change;

@@ -211,8 +211,8 @@ impl Planner<'_> {
             change.deposed = Some(deposed);
         }
         if change.action == Action::Keep {
-            // Thousands are kept, and nobody starts from what they are, or goes by what they were.
-            (change.observed, change.recorded) = (None, None);
+            // Thousands are kept: nobody makes them, starts from what they are, or goes by what they were.
+            (change.desired, change.observed, change.recorded) = (None, None, None);
         }
         self.changes.insert(address.clone(), change);
     }
@@ -343,7 +343,7 @@ impl Planner<'_> {
     fn standing(&self) -> BTreeMap<(&str, &str, &PhysicalId), &Address> {
         let mut standing = BTreeMap::new();
         for (address, change) in &self.changes {
-            if let (Some(_), Some(id)) = (&change.desired, &change.id) {
+            if let (true, Some(id)) = (self.graph.nodes.contains_key(address), &change.id) {
                 let object = (change.kind.as_str(), place(&change.kind, &change.region), id);
                 standing.entry(object).or_insert(address);
             }

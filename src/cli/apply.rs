@@ -104,7 +104,7 @@ async fn from_plan(
     .await
 }
 
-/// What a plan wants, to look at it again.
+/// What a plan makes or changes, to look at it again. What it keeps is recorded, and looked at as such.
 fn graph_of(plan: &Plan) -> Graph {
     let nodes = plan.changes.iter().filter_map(|(address, change)| {
         let node = Node {

@@ -80,7 +80,7 @@ pub(crate) async fn survey(
     }
     let origin = Origin { intent, region: target.region(), blueprint: &target.blueprint.hash };
     let plan = plan::plan(&graph, state, &observation, origin);
-    target.heed(ui, &judge(&*connection.aws, &plan).await)?;
+    target.heed(ui, &judge(&*connection.aws, &graph, &plan).await)?;
     Ok(plan)
 }
 

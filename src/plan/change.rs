@@ -137,7 +137,7 @@ pub struct Change {
     /// Of what is there now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<PhysicalId>,
-    /// As it should be, references included; absent for a deletion.
+    /// As it should be, references included. Absent for a deletion, and from what is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desired: Option<Value>,
     /// As it is, where it is there: what an update starts from. Absent from what is kept.

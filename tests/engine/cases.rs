@@ -43,6 +43,8 @@ struct Recorded {
     after: Vec<Address>,
     id: Option<PhysicalId>,
     region: Option<String>,
+    #[serde(default)]
+    deletion: DeletionPolicy,
     status: Option<Status>,
     /// What an open update wants to change.
     intended: Option<Map<String, Value>>,
@@ -105,6 +107,7 @@ impl Given {
             }
             resource.spec.extend(recorded.spec.clone());
             resource.after.extend(recorded.after.clone());
+            resource.deletion = recorded.deletion;
             resource.region = recorded.region.clone().or(resource.region.take());
         }
         let id = |address: &Address| self.recorded.get(address)?.as_ref()?.id.clone();
