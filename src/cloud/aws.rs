@@ -79,7 +79,7 @@ const LAG_FLOOR: Duration = Duration::from_millis(100);
 /// The client's own pauses between them, which grow. Like all waiting they are divided by the speed, down to a floor.
 pub(super) const PAUSE_FIRST: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(20);
-pub(super) const PAUSE_FLOOR: Duration = Duration::from_millis(20);
+const PAUSE_FLOOR: Duration = Duration::from_millis(20);
 /// Who we are is mostly the first question. It is answered within a second, or nobody is there: then nobody should wait.
 const IDENTITY_MAX: Duration = Duration::from_secs(15);
 const IDENTITY_ATTEMPT_MAX: Duration = Duration::from_secs(6);
@@ -333,11 +333,15 @@ fn s3(sdk: &Sdk) -> aws_sdk_s3::Client {
 
 /// How the client itself repeats reads, where time runs this fast.
 fn retries(speed: f64) -> RetryConfig {
-    let scaled = |pause: Duration| pause.div_f64(speed.max(1.0)).max(PAUSE_FLOOR);
     RetryConfig::standard()
         .with_max_attempts(ATTEMPTS_MAX)
-        .with_initial_backoff(scaled(PAUSE_FIRST))
-        .with_max_backoff(scaled(PAUSE_MAX))
+        .with_initial_backoff(scaled(PAUSE_FIRST, speed))
+        .with_max_backoff(scaled(PAUSE_MAX, speed))
+}
+
+/// A pause where time runs this fast.
+pub(super) fn scaled(pause: Duration, speed: f64) -> Duration {
+    pause.div_f64(speed.max(1.0)).max(PAUSE_FLOOR)
 }
 
 fn https_client() -> SharedHttpClient {

@@ -420,17 +420,18 @@ impl Api {
     async fn read_as(&self, action: &str, url: &str, accept: &str) -> Result<Value, Fault> {
         let call = Call { service: SERVICE.into(), action: action.into() };
         let (begun, mut pause) = (Instant::now(), self.limits.scaled(PAUSE_FIRST));
-        for _ in 1..ATTEMPTS_MAX {
+        let mut left = ATTEMPTS_MAX;
+        loop {
+            left -= 1;
             let request = Request::get(url).header(header::ACCEPT, accept);
             match self.send(&call, request, Vec::new()).await {
-                Err(fault) if may_pass(&fault) && begun.elapsed() < REPEATED_WITHIN => {
+                Err(fault) if left > 0 && may_pass(&fault) && begun.elapsed() < REPEATED_WITHIN => {
                     tokio::time::sleep(pause).await;
                     pause *= 2;
                 }
                 answer => return answer,
             }
         }
-        self.send(&call, Request::get(url).header(header::ACCEPT, accept), Vec::new()).await
     }
 
     /// An effect, which is sent once: repeating it is the engine's decision.

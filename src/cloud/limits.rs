@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::aws::PAUSE_FLOOR;
+use super::aws::scaled;
 use crate::fault::Call;
 
 /// A bucket's size and its refill per second.
@@ -110,7 +110,7 @@ impl Limits {
 
     /// A pause where time runs as fast as here.
     pub(super) fn scaled(&self, pause: Duration) -> Duration {
-        pause.div_f64(self.speed.max(1.0)).max(PAUSE_FLOOR)
+        scaled(pause, self.speed)
     }
 
     /// Waits until the call fits into its bucket.

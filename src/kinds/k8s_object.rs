@@ -535,7 +535,7 @@ impl AnyKind for Object {
             };
             let is_built_in = k8s_table::built_in(self.group_kind).is_some();
             if is_built_in || beside.iter().any(defines) {
-                return Ok(vec![Vec::new(); specs.len()]);
+                return Ok(Vec::new());
             }
             let mut clusters: BTreeMap<&str, Known> = BTreeMap::new();
             let mut found = Vec::with_capacity(specs.len());

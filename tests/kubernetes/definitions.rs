@@ -3,13 +3,12 @@
 use std::fs;
 use std::process::Stdio;
 
-use http::{Method, Request};
-use platctl::sandbox::kube::{Handle, Options, Tokens, serve};
+use http::Request;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::process::Command;
 
+use crate::support::api_server::{ApiServer, CONTEXT};
 use crate::support::{Server, TODAY, with_sandbox};
 
 /// `SIZE` stands in line 8.
@@ -18,7 +17,7 @@ apiVersion: platctl.dev/v1
 kind: Blueprint
 name: guest
 region: eu-west-1
-existing: {cluster: {context: theirs}}
+existing: {cluster: {context: CONTEXT}}
 resources:
   namespace: {type: v1/Namespace, properties: {metadata: {name: guests}}}
   thing: {type: example.com/v1/Thing, properties: {metadata: {name: a, namespace: guests}, spec: {size: SIZE}}}
@@ -27,46 +26,33 @@ resources:
 /// A cluster of others, and a person who may use it.
 struct Guest {
     folder: TempDir,
-    url: String,
-    _cluster: Handle,
+    theirs: ApiServer,
 }
 
 impl Guest {
     async fn new(server: &Server) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let options = Options { tokens: Tokens::Any, speed: 1000.0, ..Options::default() };
-        let cluster = serve(listener, options).unwrap();
-        let url = cluster.cluster("123456789012", "eu-west-1", "theirs", "1");
         let folder = tempfile::tempdir().unwrap();
-        let config = json!({
-            "apiVersion": "v1", "kind": "Config",
-            "clusters": [{"name": "c", "cluster": {"server": url}}],
-            "users": [{"name": "u", "user": {"token": "anything"}}],
-            "contexts": [{"name": "theirs", "context": {"cluster": "c", "user": "u"}}],
-        });
-        fs::write(folder.path().join("kubeconfig"), config.to_string()).unwrap();
         let sandbox = folder.path().join("cache/sandbox/servers/default");
         fs::create_dir_all(&sandbox).unwrap();
         let record = serde_json::to_string(&server.running).unwrap();
         fs::write(sandbox.join("server.json"), record).unwrap();
-        Self { folder, url, _cluster: cluster }
+        Self { folder, theirs: ApiServer::any().await }
     }
 
     /// What its owners do there.
     async fn owners(&self, path: &str, object: &Value) {
-        let client = kube::Client::try_from(kube::Config::new(self.url.parse().unwrap())).unwrap();
-        let request = Request::builder().method(Method::POST).uri(path);
-        let request = request.header("content-type", "application/json");
-        let body = object.to_string().into_bytes();
-        client.request::<Value>(request.body(body).unwrap()).await.unwrap();
+        let request = Request::post(path).header("content-type", "application/json");
+        self.theirs.ask(request.body(object.to_string().into_bytes()).unwrap()).await.unwrap();
     }
 
     /// Exit code, and all that was said.
     async fn run(&self, line: &str, size: &str) -> (i32, String) {
         let folder = self.folder.path();
-        fs::write(folder.join("platctl.yaml"), BLUEPRINT.replace("SIZE", size)).unwrap();
+        let text = BLUEPRINT.replace("SIZE", size).replace("CONTEXT", CONTEXT);
+        fs::write(folder.join("platctl.yaml"), text).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_platctl"));
-        command.args(line.split(' ')).args(["--sandbox", "--kubeconfig", "kubeconfig"]);
+        command.args(line.split(' ')).args(["--sandbox", "--kubeconfig"]);
+        command.arg(self.theirs.kubeconfig());
         command.current_dir(folder).stdin(Stdio::null()).env_clear();
         command.env("HOME", folder).env("PLATCTL_CACHE_DIR", folder.join("cache"));
         let output = command.env("SOURCE_DATE_EPOCH", TODAY).output().await.unwrap();

@@ -212,10 +212,7 @@ impl<'a> Template<'a> {
         if !after.is_empty() {
             resource["DependsOn"] = json!(after);
         }
-        if node.deletion == DeletionPolicy::Retain {
-            resource["DeletionPolicy"] = "Retain".into();
-        } else if node.deletion == DeletionPolicy::Snapshot
-            && WITH_SNAPSHOT.contains(&node.kind.as_str())
+        if node.deletion == DeletionPolicy::Snapshot && WITH_SNAPSHOT.contains(&node.kind.as_str())
         {
             resource["DeletionPolicy"] = "Snapshot".into();
             resource["UpdateReplacePolicy"] = "Snapshot".into();
@@ -223,6 +220,8 @@ impl<'a> Template<'a> {
             // Here `--allow-delete` guards it; there nothing else does.
             resource["DeletionPolicy"] = "Retain".into();
             resource["UpdateReplacePolicy"] = "Retain".into();
+        } else if node.deletion == DeletionPolicy::Retain {
+            resource["DeletionPolicy"] = "Retain".into();
         }
         resource
     }
