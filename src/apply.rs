@@ -98,7 +98,7 @@ pub async fn apply(work: Apply<'_>) -> Result<Outcome, JournalError> {
 pub fn moved(plan: &Plan, observation: &Observation) -> Vec<Address> {
     let touched = plan.changes.iter().filter(|(_, change)| change.is_change());
     let moved = touched.filter(|(address, change)| {
-        let now = observation.get(*address).map(fingerprint);
+        let now = observation.get(address).as_ref().map(fingerprint);
         // The old half of a replacement is observed under the address that it still has.
         change.reason != crate::plan::Reason::Replaced && now != change.fingerprint
     });

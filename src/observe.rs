@@ -1,6 +1,8 @@
 //! Stage 3: the observed side. Everything desired or recorded is looked up, grouped by kind and region, in as few calls
 //! as the APIs allow; a batch that the service refuses is split until the culprit is alone.
 
+mod observation;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +14,11 @@ use crate::address::{Address, Owner, PhysicalId};
 use crate::cloud::Reading;
 use crate::fault::{Class, Fault};
 use crate::graph::{Existing, Graph, Node};
-use crate::kind::{AnyKind, Cloud, Compared, Lookup, Observed, Tagging, Token, Wanted, reference};
+use crate::kind::{AnyKind, Cloud, Compared, Lookup, Tagging, Token, Wanted, reference};
 use crate::kinds;
 use crate::state::{Record, State, Status};
 
-/// What is live, by address. What was looked up and not found is not in it.
-pub type Observation = BTreeMap<Address, Observed>;
+pub use observation::Observation;
 
 /// A read that failed: nothing is known of these resources.
 #[derive(Debug, thiserror::Error)]
@@ -99,11 +100,11 @@ pub async fn observe(
     // What is recorded and not seen may have been made a moment ago, by an apply that was cut off or has just ended.
     asks.retain(|ask| {
         let record = state.resources.get(ask.address);
-        record.is_some_and(|record| record.id.is_some()) && !observation.contains_key(ask.address)
+        record.is_some_and(|record| record.id.is_some()) && !observation.contains(ask.address)
     });
     if !asks.is_empty() {
         sleep(cloud.lag_max()).await;
-        observation.extend(look_up(cloud, asks).await?);
+        observation.merge(look_up(cloud, asks).await?);
     }
     Ok(observation)
 }
@@ -118,9 +119,12 @@ pub async fn look_up(cloud: &dyn Cloud, asks: Vec<Ask<'_>>) -> Result<Observatio
     }
     let reading = Reading::default();
     let reads = groups.iter().map(|(of, asked)| read(cloud, &reading, *of, asked));
-    let found: Vec<Vec<(Address, Observed)>> =
-        stream::iter(reads).buffer_unordered(IN_FLIGHT_MAX).try_collect().await?;
-    Ok(found.into_iter().flatten().collect())
+    let found = stream::iter(reads).buffer_unordered(IN_FLIGHT_MAX);
+    let merged = |mut all: Observation, found| {
+        all.merge(found);
+        std::future::ready(Ok(all))
+    };
+    found.try_fold(Observation::default(), merged).await
 }
 
 /// How to find what is recorded: by its id, or, while its creation is open, by what the creation left.
@@ -218,19 +222,20 @@ async fn read(
     reading: &Reading,
     (kind, region): (&'static str, &str),
     asked: &[Asked<'_>],
-) -> Result<Vec<(Address, Observed)>, ObserveError> {
+) -> Result<Observation, ObserveError> {
     let any = kinds::find(kind).expect("only known kinds are grouped");
-    let mut found = Vec::with_capacity(asked.len());
+    let mut found = Observation::default();
     let mut batches = vec![asked];
     let (begun, mut failed) = (Instant::now(), 0);
     while let Some(batch) = batches.pop() {
         let wanted: Vec<Wanted<'_>> = batch.iter().map(|(_, wanted)| wanted.clone()).collect();
         match cloud.read(any, region, &wanted, reading).await {
             Ok(answers) => {
-                let pairs = batch.iter().zip(answers);
-                found.extend(
-                    pairs.filter_map(|((address, _), seen)| Some(((*address).clone(), seen?))),
-                );
+                for ((address, _), seen) in batch.iter().zip(answers) {
+                    if let Some(seen) = seen {
+                        found.insert((*address).clone(), seen);
+                    }
+                }
             }
             // One bad id spoils a batch for some services: halve it until that one is alone.
             Err(fault)
@@ -264,7 +269,7 @@ pub fn missing<'a>(
     graph: &'a Graph,
     observation: &'a Observation,
 ) -> impl Iterator<Item = (&'a Address, &'a Existing)> {
-    graph.existing.iter().filter(|(address, _)| !observation.contains_key(*address))
+    graph.existing.iter().filter(|(address, _)| !observation.contains(address))
 }
 
 fn and_more(others: usize) -> String {

@@ -160,6 +160,7 @@ impl Planner<'_> {
         let kind = kinds::find(&node.kind).expect("the graph holds known kinds only");
         let record = self.state.resources.get(address);
         let observed = self.observation.get(address);
+        let observed = observed.as_ref();
         let desired = resolved(kind, &node.spec, &|reference| self.known(reference));
         let mut change = Change {
             kind: node.kind.clone(),
@@ -316,6 +317,7 @@ impl Planner<'_> {
         removed
             .map(|(address, record)| {
                 let observed = self.observation.get(address);
+                let observed = observed.as_ref();
                 let moved_to = observed.and_then(|observed| {
                     let place = place(&record.kind, &record.region);
                     standing.get(&(record.kind.as_str(), place, &observed.id))
@@ -354,8 +356,8 @@ impl Planner<'_> {
     /// The value of a reference, if it is known now and will not change.
     fn known(&self, reference: &Ref) -> Option<String> {
         if self.graph.existing.contains_key(&reference.address) {
-            let observed = self.observation.get(&reference.address)?;
-            return observed.outputs.get(&reference.output).cloned();
+            let outputs = self.observation.outputs(&reference.address)?;
+            return outputs.get(&reference.output).cloned();
         }
         let change = self.changes.get(&reference.address)?;
         if change.action.makes_new() || moves(change, &reference.output) {

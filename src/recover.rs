@@ -24,7 +24,7 @@ use crate::kind::{
 };
 use crate::kinds::k8s_owned::OwnedObject;
 use crate::kinds::{self, k8s_object};
-use crate::observe::{Ask, Observation, ObserveError, look_up};
+use crate::observe::{Ask, ObserveError, look_up};
 use crate::plan::{Conflict, old_half, resolved};
 use crate::state::{Record, State, Status};
 
@@ -132,7 +132,8 @@ async fn existing(
         wanted: Wanted::uncompared(Lookup::Id(existing.id.clone())),
     });
     let seen = look_up(cloud, asks.collect()).await?;
-    Ok(seen.into_iter().map(|(address, seen)| (address, seen.outputs)).collect())
+    let outputs = |address: &Address| Some((address.clone(), seen.outputs(address)?.clone()));
+    Ok(seen.addresses().filter_map(outputs).collect())
 }
 
 struct Search<'a> {
@@ -383,7 +384,7 @@ async fn ask_for(
         let wanted = Wanted { lookup, compared: Compared::with(all) };
         Ask { address: &suspect.at, kind: kind.name(), region: suspect.object.region, wanted }
     });
-    let mut seen: Observation = look_up(cloud, asks.collect()).await?;
+    let mut seen = look_up(cloud, asks.collect()).await?;
     let answered = candidates.iter().filter_map(|(suspect, kind, ..)| {
         let seen = seen.remove(&suspect.at)?;
         let (spec, object) = (seen.spec.clone(), &suspect.object);

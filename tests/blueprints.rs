@@ -348,7 +348,7 @@ async fn drifts(stack: &TestStack, graph: &Graph) {
         // One that others need is refused: the next may not be.
         for address in addresses.into_iter().take(3) {
             let region = &graph.nodes[address].region;
-            done = edit(stack, kind, region, &observation[address]).await;
+            done = edit(stack, kind, region, &observation.get(address).unwrap()).await;
             if done {
                 edited.insert(address.clone());
                 break;

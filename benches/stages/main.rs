@@ -62,7 +62,7 @@ fn plan_nothing(bencher: Bencher<'_, '_>, resources: usize) {
 #[divan::bench(args = SIZES)]
 fn plan_everything(bencher: Bencher<'_, '_>, resources: usize) {
     let Stack { graph, empty, .. } = stack(resources);
-    let nothing = Observation::new();
+    let nothing = Observation::default();
     bencher.bench(|| plan::plan(black_box(graph), empty, &nothing, APPLY));
 }
 
@@ -78,7 +78,7 @@ fn plan_the_end(bencher: Bencher<'_, '_>, resources: usize) {
 #[divan::bench(args = SIZES)]
 fn steps(bencher: Bencher<'_, '_>, resources: usize) {
     let Stack { graph, empty, .. } = stack(resources);
-    let plan = plan::plan(graph, empty, &Observation::new(), APPLY);
+    let plan = plan::plan(graph, empty, &Observation::default(), APPLY);
     assert_eq!(check::check(&plan), []);
     bencher.bench(|| {
         let steps = schedule::schedule(black_box(&plan.changes), empty);
@@ -91,7 +91,7 @@ fn steps(bencher: Bencher<'_, '_>, resources: usize) {
 fn reports(bencher: Bencher<'_, '_>, resources: usize) {
     let Stack { graph, empty, .. } = stack(resources);
     let view = View::default();
-    let plan = plan::plan(graph, empty, &Observation::new(), APPLY);
+    let plan = plan::plan(graph, empty, &Observation::default(), APPLY);
     bencher.bench(|| {
         let document = json::document(&json::plan(black_box(&plan), &[].into(), view.detail));
         (human::plan(&plan, view).to_string(), document)

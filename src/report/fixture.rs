@@ -202,7 +202,7 @@ fn sides(scenes: &[Scene]) -> (Graph, State, Observation) {
         scene.id.map_or_else(unique, PhysicalId::new)
     };
     let mut state = State { serial: 7, ..State::new(stack.clone(), "5f0c".into()) };
-    let mut observation = Observation::new();
+    let mut observation = Observation::default();
     for scene in scenes {
         let spec =
             |graph: &Graph| graph.nodes.get(&scene.address).map(|Node { spec, .. }| spec.clone());

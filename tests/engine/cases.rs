@@ -133,7 +133,7 @@ impl Given {
                 observation.remove(address);
                 continue;
             };
-            let observed = observation.get_mut(address).unwrap();
+            let mut observed = observation.get(address).unwrap();
             observed.spec = patched(&observed.spec, &seen.spec);
             observed.readiness = seen.readiness.clone().unwrap_or(Readiness::Ready);
             match &seen.owner {
@@ -141,6 +141,7 @@ impl Given {
                 Whose::Nobody => observed.owner = None,
                 Whose::Other(owner) => observed.owner = Some(owner.clone()),
             }
+            observation.insert(address.clone(), observed);
         }
         (state, observation)
     }

@@ -85,7 +85,7 @@ async fn a_read_that_may_pass_is_repeated_and_not_for_ever() {
             stage.script(Verb::Read, "AWS::EC2::Subnet", Trouble::Refuse(Class::Busy));
         }
         let observed = observe(&*stage.cloud, &platform().graph(), &stage.state()).await;
-        observed.map_err(|error| error.fault.class).map(|seen| seen.len())
+        observed.map_err(|error| error.fault.class).map(|seen| seen.addresses().count())
     };
     let all = subnets(0).await;
     assert_eq!(subnets(2).await, all);
@@ -102,7 +102,7 @@ async fn a_batch_that_is_refused_is_split() {
         stage.script(Verb::Read, "AWS::EC2::Subnet", Trouble::Refuse(Class::NotFound));
     }
     let seen = stage.observe(&platform().graph()).await;
-    let subnets = seen.keys().filter(|at| at.as_str().starts_with("network/subnet"));
+    let subnets = seen.addresses().filter(|at| at.as_str().starts_with("network/subnet"));
     assert_eq!(subnets.count(), 1, "one is not there, the other one is");
 }
 

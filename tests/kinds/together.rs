@@ -51,7 +51,7 @@ fn a_node_group_follows_its_launch_template_in_the_same_plan() {
         assert_eq!(actions, [Action::Update, Action::Update], "{:?}", changes(&plan));
         stack.apply(&second).await;
         let observed = stack.observe(&second).await;
-        assert_eq!(observed[&at("nodes")].spec["LaunchTemplate"]["Version"], "2");
+        assert_eq!(observed.get(&at("nodes")).unwrap().spec["LaunchTemplate"]["Version"], "2");
         stack.destroy(&second).await;
     });
 }

@@ -126,7 +126,7 @@ fn what_was_on_a_cluster_that_is_gone_is_gone() {
         cx.forget_cluster(CLUSTER);
         let observed = play.stack.observe(&graph).await;
         let config: Address = "k8s/config".parse().unwrap();
-        assert!(!observed.contains_key(&config));
+        assert!(!observed.contains(&config));
         // It is made again with the cluster.
         play.stack.apply(&graph).await;
         play.stack.destroy(&graph).await;

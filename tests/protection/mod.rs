@@ -142,10 +142,9 @@ impl Side {
             nameless.then(|| PhysicalId::new(address.as_str().replace('/', "-")))
         };
         let state = sides::recorded(&graph, &id);
-        let observed = sides::observed(&state);
-        let live = observed.into_iter().map(|(address, seen)| {
-            let record = &state.resources[&address];
-            ((record.kind.clone(), record.region.clone()), address, seen)
+        let live = state.resources.iter().map(|(address, record)| {
+            let place = (record.kind.clone(), record.region.clone());
+            (place, address.clone(), sides::observed_of(record))
         });
         let live = Still(live.collect());
         Ok(Self { graph, state, live })

@@ -221,8 +221,12 @@ impl TestStack {
         let outcome = self.run(&plan).await;
         assert!(outcome.is_success(), "{:#?}", outcome.failed);
         assert!(self.state().resources.is_empty());
-        let left: Vec<Address> = self.observe(graph).await.into_keys().collect();
-        assert_eq!(left, [], "left after the destruction");
+        let observed = self.observe(graph).await;
+        assert_eq!(
+            observed.addresses().collect::<Vec<_>>(),
+            [] as [&Address; 0],
+            "left after the destruction"
+        );
     }
 }
 
