@@ -51,6 +51,7 @@ use component::{
     dns::Zone,
     existing::Existing,
     firewall::Firewall,
+    function::Function,
     identity::Identity,
     key::Key,
     load_balancer::LoadBalancer,
@@ -122,6 +123,7 @@ pub struct Blueprint {
     pub audit: Option<Spanned<Audit>>,
     pub platform: Option<Spanned<Platform>>,
     pub services: BTreeMap<Name, Spanned<Service>>,
+    pub functions: BTreeMap<Name, Spanned<Function>>,
     pub charts: BTreeMap<Name, Spanned<Chart>>,
     pub manifests: BTreeMap<Name, Spanned<Manifest>>,
     /// Resources of any kind.
@@ -220,6 +222,8 @@ schema! {
         platform: Only<Platform>,
         /// Applications on the cluster.
         services: Named<Service>,
+        /// Code that runs when something happens, on servers of Lambda.
+        functions: Named<Function>,
         /// Helm charts on the cluster.
         charts: Named<Chart>,
         /// Kubernetes objects from files.
@@ -466,6 +470,7 @@ impl Blueprint {
         check::single(self.audit.as_ref(), check);
         check::single(self.platform.as_ref(), check);
         check::named(&self.services, check);
+        check::named(&self.functions, check);
         check::named(&self.charts, check);
         check::named(&self.manifests, check);
         check::named(&self.resources, check);
@@ -519,6 +524,7 @@ impl Blueprint {
             audit: sections.audit.0,
             platform: sections.platform.0,
             services: sections.services.0,
+            functions: sections.functions.0,
             charts: sections.charts.0,
             manifests: sections.manifests.0,
             resources: BTreeMap::new(),

@@ -13,6 +13,7 @@ pub mod database;
 pub mod dns;
 pub mod existing;
 pub mod firewall;
+pub mod function;
 pub mod identity;
 pub mod key;
 pub mod load_balancer;

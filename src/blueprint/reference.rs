@@ -71,6 +71,8 @@ schema! {
         Platform = "platform",
         /// An application on the cluster.
         Service = "service",
+        /// Code that runs on servers of Lambda.
+        Function = "function",
         /// A Helm chart.
         Chart = "chart",
         /// Kubernetes objects from files.
@@ -109,8 +111,8 @@ const fn many(section: &'static str, noun: &'static str, accesses: &'static [Acc
 impl ComponentType {
     const fn traits(self) -> Traits {
         use Access::{
-            Connect, Decrypt, Encrypt, Publish, Pull, Push, Read, Receive, Secret, Send, Subscribe,
-            Write,
+            Connect, Decrypt, Encrypt, Invoke, Publish, Pull, Push, Read, Receive, Secret, Send,
+            Subscribe, Write,
         };
         match self {
             Self::Network => only("network"),
@@ -138,6 +140,7 @@ impl ComponentType {
             Self::Audit => only("audit"),
             Self::Platform => only("platform"),
             Self::Service => many("services", "service", &[]),
+            Self::Function => many("functions", "function", &[Invoke]),
             Self::Chart => Traits { called_by: CalledBy::Nobody, ..many("charts", "chart", &[]) },
             Self::Manifest => {
                 let noun = "set of manifests";
@@ -214,6 +217,8 @@ schema! {
         Pull = "pull",
         /// To push and pull images.
         Push = "push",
+        /// To call it.
+        Invoke = "invoke",
         /// To decrypt with it.
         Decrypt = "decrypt",
         /// To encrypt and decrypt with it.

@@ -82,6 +82,11 @@ services:
     health: {path: /}
     volumes: {a: {path: /a}}
     egress: [{}]
+functions:
+  a:
+    source: pass
+    runtime: python3.13
+    on: [{queue: a}]
 charts: {a: {path: a}}
 manifests: {a: {path: a}}
 resources: {a: {type: "AWS::EC2::VPC"}}

@@ -4,6 +4,7 @@ mod aws;
 mod bounded;
 mod chart;
 mod data;
+mod function;
 mod image;
 mod kubernetes;
 mod measure;
@@ -20,12 +21,13 @@ pub use aws::{
     DimensionName, EndpointService, GroupDescription, IamAction, InstanceType, LogGroupName,
     ParameterName, Region, RoleArn, SslPolicy, TagKey, Trusted, ZoneName,
 };
-pub use bounded::{Days, Gib, Int, Kib, Seconds};
+pub use bounded::{Days, Gib, Int, Kib, Mib, Seconds};
 pub use chart::{ChartName, ChartRepository, ChartVersion, FilePath, Namespace, ObjectName};
 pub use data::{
     Attribute, AttributeName, AttributeType, BucketName, CacheNodeType, EmailAddress, HttpsUrl,
     ObjectPrefix, ParameterPath, TableName, Values,
 };
+pub use function::{Handler, ObjectKey, Runtime, Schedule};
 pub use image::{Image, ImageVersion};
 pub use kubernetes::{
     Cpu, LabelKey, LabelValue, MountPath, PodCount, PortName, ServiceAccount, VariableName,
@@ -34,8 +36,8 @@ pub use measure::{Measure, Unit};
 pub(crate) use name::NAME_PATTERN;
 pub use name::Name;
 pub use net::{
-    Cidr, DomainName, HeaderName, HostPattern, HttpPath, PathPattern, Port, RecordName, RootObject,
-    StatusCodes,
+    Cidr, ClaimName, DomainName, HeaderName, HostPattern, HttpPath, PathPattern, Port, RecordName,
+    RootObject, StatusCodes, is_path_within,
 };
 pub use quantity::{Percent, Range, Size};
 pub use resource::{CloudId, KindName, Place, Properties, ResourceAddress};

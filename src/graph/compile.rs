@@ -37,6 +37,7 @@ mod existing;
 mod exposure;
 mod firewall;
 mod flow_log;
+mod function;
 mod grants;
 mod identity;
 mod key;
@@ -222,6 +223,7 @@ impl Compiler<'_> {
         self.every(&blueprint.cdn, Self::cdn);
         self.every(&blueprint.identities, Self::identity);
         self.every(&blueprint.services, Self::service);
+        self.every(&blueprint.functions, Self::function);
         if let Some(platform) = &blueprint.platform {
             self.platform(platform);
         }

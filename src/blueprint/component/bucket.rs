@@ -147,7 +147,7 @@ schema! {
     pub struct Notification("a notification") {
         /// The changes.
         pub on: Spanned<Vec<Spanned<BucketEvent>>>,
-        /// Who is told: a queue, a topic, or the ARN of either or of a function, which must admit S3 itself.
+        /// Who is told: a queue, a topic, a function, or the ARN of one, which must admit S3 itself.
         pub to: Spanned<Target>,
         /// The beginning of the objects' names; any if nothing is said.
         pub prefix: Option<Spanned<String>>,
@@ -192,7 +192,7 @@ impl BucketEvent {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Target {
     Component(Reference),
-    /// Of something that is not in the blueprint, or of a function.
+    /// Of something that is not in the blueprint.
     Arn(Arn),
 }
 
@@ -209,7 +209,10 @@ impl Decode for Target {
     }
 
     fn shape() -> Shape {
-        Shape::Either(vec![Shape::word("a queue or a topic", &["queue.uploads"]), Arn::shape()])
+        Shape::Either(vec![
+            Shape::word("a queue, a topic or a function", &["queue.uploads"]),
+            Arn::shape(),
+        ])
     }
 }
 
@@ -466,6 +469,7 @@ fn check_target(to: &Spanned<Target>, check: &mut Check<'_>) {
         Target::Component(Reference { component: ComponentType::Topic, name, .. }) => {
             blueprint.topics.get(name).map(|topic| topic.fifo)
         }
+        Target::Component(Reference { component: ComponentType::Function, .. }) => None,
         Target::Arn(arn) if ["sqs", "sns", "lambda"].contains(&arn.service()) => None,
         Target::Component(_) | Target::Arn(_) => {
             check.report(

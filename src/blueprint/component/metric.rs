@@ -100,11 +100,11 @@ schema! {
         DiskQueue = "disk-queue",
         /// The packets that NAT gateways dropped.
         Dropped = "dropped",
-        /// The answers of targets and origins that say that they failed.
+        /// The answers of targets and origins that say that they failed, and the calls of a function that did.
         Errors = "errors",
         /// The keys that a cache dropped for want of memory.
         Evictions = "evictions",
-        /// The messages that a topic could not deliver.
+        /// The messages that a topic, and the events that a function, could not deliver.
         Failed = "failed",
         /// The nodes that do not work.
         FailedNodes = "failed-nodes",
@@ -118,7 +118,7 @@ schema! {
         HitRate = "hit-rate",
         /// The messages that were received and not yet deleted.
         InFlight = "in-flight",
-        /// How long targets take to answer.
+        /// How long targets take to answer, and calls of a function.
         Latency = "latency",
         /// How much of its memory a cache or a node uses.
         Memory = "memory",
@@ -134,11 +134,11 @@ schema! {
         ReadThrottles = "read-throttles",
         /// The read units of a table that were used.
         Reads = "reads",
-        /// The connections that a load balancer refused.
+        /// The connections that a load balancer refused, and the calls of a function.
         Rejected = "rejected",
         /// How far replicas are behind.
         ReplicaLag = "replica-lag",
-        /// The requests.
+        /// The requests, and the calls of a function.
         Requests = "requests",
         /// The messages that were sent.
         Sent = "sent",
@@ -192,6 +192,8 @@ pub struct Metric {
     pub of: Part,
     /// Whether nothing is measured while nothing happens.
     pub quiet: bool,
+    /// How many of CloudWatch's units one of ours is.
+    pub factor: u32,
 }
 
 /// The parts of a component that have a metric each.
@@ -225,12 +227,17 @@ impl Part {
 }
 
 const fn of(name: MetricName, metric: &'static str, statistic: Statistic, unit: Unit) -> Metric {
-    Metric { name, metric, statistic, unit, of: Part::Whole, quiet: false }
+    Metric { name, metric, statistic, unit, of: Part::Whole, quiet: false, factor: 1 }
 }
 
 impl Metric {
     const fn each(mut self, part: Part) -> Self {
         self.of = part;
+        self
+    }
+
+    const fn in_milliseconds(mut self) -> Self {
+        self.factor = 1_000;
         self
     }
 
@@ -253,6 +260,7 @@ pub const fn namespace(component: ComponentType) -> &'static str {
         ComponentType::Topic => "AWS/SNS",
         ComponentType::Table => "AWS/DynamoDB",
         ComponentType::Cache => "AWS/ElastiCache",
+        ComponentType::Function => "AWS/Lambda",
         _ => "",
     }
 }
@@ -330,6 +338,13 @@ pub fn metrics(component: ComponentType) -> &'static [Metric] {
         of(Name::Evictions, "Evictions", Sum, Count).each(Part::Nodes),
         of(Name::ReplicaLag, "ReplicationLag", Maximum, Seconds).each(Part::Nodes),
     ];
+    const FUNCTION: &[Metric] = &[
+        of(Name::Requests, "Invocations", Sum, Count).quiet(),
+        of(Name::Errors, "Errors", Sum, Count).quiet(),
+        of(Name::Latency, "Duration", Average, Seconds).quiet().in_milliseconds(),
+        of(Name::Rejected, "Throttles", Sum, Count).quiet(),
+        of(Name::Failed, "DeadLetterErrors", Sum, Count).quiet(),
+    ];
     match component {
         ComponentType::Database => DATABASE,
         ComponentType::LoadBalancer => LOAD_BALANCER,
@@ -341,6 +356,7 @@ pub fn metrics(component: ComponentType) -> &'static [Metric] {
         ComponentType::Topic => TOPIC,
         ComponentType::Table => TABLE,
         ComponentType::Cache => CACHE,
+        ComponentType::Function => FUNCTION,
         _ => &[],
     }
 }

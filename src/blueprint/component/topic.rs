@@ -1,6 +1,7 @@
 //! `topics`: topics of SNS and who subscribes to them.
 
 use super::Component;
+use super::function::Function;
 use super::key::Key;
 use super::queue::Queue;
 use crate::blueprint::check::Check;
@@ -23,7 +24,8 @@ schema! {
         pub display_name: Option<Spanned<String>>,
         /// The key that encrypts messages; that of SNS's disks if nothing is said.
         pub key: Option<Spanned<Link<Key>>>,
-        /// Who gets the messages: `queue.orders`, or a `queue`, `email` or `https` with a filter.
+        /// Who gets the messages: `queue.orders`, `function.resize`, or a `queue`, `function`, `email` or `https` with a
+        /// filter.
         pub subscribers: Vec<Spanned<Subscriber>>,
     }
 }
@@ -32,6 +34,7 @@ schema! {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Subscriber {
     Queue(QueueSubscriber),
+    Function(FunctionSubscriber),
     Email(EmailSubscriber),
     Https(HttpsSubscriber),
 }
@@ -39,10 +42,12 @@ pub enum Subscriber {
 impl Decode for Subscriber {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
         if let Value::Scalar(_) = node.value {
-            return decode_plain(node, decoder).map(Self::Queue);
+            return decode_plain(node, decoder);
         }
         if node.get("queue").is_some() {
             QueueSubscriber::decode(node, decoder).map(Self::Queue)
+        } else if node.get("function").is_some() {
+            FunctionSubscriber::decode(node, decoder).map(Self::Function)
         } else if node.get("email").is_some() {
             EmailSubscriber::decode(node, decoder).map(Self::Email)
         } else if node.get("https").is_some() {
@@ -50,38 +55,50 @@ impl Decode for Subscriber {
         } else {
             decoder.mapping(node, "Write a queue, as in `queue.orders`, or an `email`.")?;
             decoder.report(
-                Diagnostic::error("a subscriber needs a `queue`, an `email` or an `https`")
-                    .at(decoder.owner(node), "gets nothing"),
+                Diagnostic::error(
+                    "a subscriber needs a `queue`, a `function`, an `email` or an `https`",
+                )
+                .at(decoder.owner(node), "gets nothing"),
             );
             None
         }
     }
 
     fn shape() -> Shape {
-        let mappings =
-            [QueueSubscriber::shape(), EmailSubscriber::shape(), HttpsSubscriber::shape()];
-        let plain = Shape::word("a queue", &["queue.orders"]);
+        let mappings = [
+            QueueSubscriber::shape(),
+            FunctionSubscriber::shape(),
+            EmailSubscriber::shape(),
+            HttpsSubscriber::shape(),
+        ];
+        let plain = Shape::word("a queue or a function", &["queue.orders", "function.resize"]);
         Shape::Either([plain].into_iter().chain(mappings).collect())
     }
 }
 
-/// `queue.orders` without more.
-fn decode_plain(node: &Node, decoder: &mut Decoder) -> Option<QueueSubscriber> {
+/// `queue.orders` or `function.resize` without more.
+fn decode_plain(node: &Node, decoder: &mut Decoder) -> Option<Subscriber> {
     let reference = Reference::decode(node, decoder)?;
-    if reference.component != ComponentType::Queue {
-        decoder.report(
-            Diagnostic::error(format!("`{reference}` cannot subscribe to a topic"))
-                .at(node.span, "only queues, addresses and URLs can"),
-        );
-        return None;
+    let (filter, filter_on, dead_letter) = (None, FilterOn::Attributes, None);
+    match reference.component {
+        ComponentType::Queue => {
+            let queue = Spanned::new(Link::to(reference.name), node.span);
+            let raw = true;
+            Some(Subscriber::Queue(QueueSubscriber { queue, filter, filter_on, raw, dead_letter }))
+        }
+        ComponentType::Function => {
+            let function = Spanned::new(Link::to(reference.name), node.span);
+            let subscriber = FunctionSubscriber { function, filter, filter_on, dead_letter };
+            Some(Subscriber::Function(subscriber))
+        }
+        _ => {
+            decoder.report(
+                Diagnostic::error(format!("`{reference}` cannot subscribe to a topic"))
+                    .at(node.span, "only queues, functions, addresses and URLs can"),
+            );
+            None
+        }
     }
-    Some(QueueSubscriber {
-        queue: Spanned::new(Link::to(reference.name), node.span),
-        filter: None,
-        filter_on: FilterOn::Attributes,
-        raw: true,
-        dead_letter: None,
-    })
 }
 
 schema! {
@@ -95,6 +112,20 @@ schema! {
         pub filter_on: FilterOn = "attributes",
         /// Delivers the message alone, not wrapped in a JSON object.
         pub raw: bool = "true",
+        /// The queue for messages that cannot be delivered.
+        pub dead_letter: Option<Spanned<Link<Queue>>>,
+    }
+}
+
+schema! {
+    /// A function that is called with the messages.
+    pub struct FunctionSubscriber("a subscriber") {
+        /// The function.
+        pub function: Spanned<Link<Function>>,
+        /// Which messages it gets, as SNS writes filter policies; all if nothing is said.
+        pub filter: Option<Spanned<serde_json::Value>>,
+        /// What the filter looks at.
+        pub filter_on: FilterOn = "attributes",
         /// The queue for messages that cannot be delivered.
         pub dead_letter: Option<Spanned<Link<Queue>>>,
     }
@@ -143,6 +174,7 @@ impl Subscriber {
     pub fn filter(&self) -> Option<(&Spanned<serde_json::Value>, FilterOn)> {
         let (filter, on) = match self {
             Self::Queue(QueueSubscriber { filter, filter_on, .. })
+            | Self::Function(FunctionSubscriber { filter, filter_on, .. })
             | Self::Email(EmailSubscriber { filter, filter_on, .. })
             | Self::Https(HttpsSubscriber { filter, filter_on, .. }) => (filter, filter_on),
         };
@@ -153,6 +185,7 @@ impl Subscriber {
     pub fn dead_letter(&self) -> Option<&Spanned<Link<Queue>>> {
         match self {
             Self::Queue(QueueSubscriber { dead_letter, .. })
+            | Self::Function(FunctionSubscriber { dead_letter, .. })
             | Self::Https(HttpsSubscriber { dead_letter, .. }) => dead_letter.as_ref(),
             Self::Email(_) => None,
         }
@@ -162,6 +195,9 @@ impl Subscriber {
     fn endpoint(&self) -> Spanned<String> {
         match self {
             Self::Queue(it) => Spanned::new(format!("queue.{}", it.queue.value), it.queue.span),
+            Self::Function(it) => {
+                Spanned::new(format!("function.{}", it.function.value), it.function.span)
+            }
             Self::Email(it) => Spanned::new(it.email.to_string(), it.email.span),
             Self::Https(it) => Spanned::new(it.https.to_string(), it.https.span),
         }
@@ -236,12 +272,16 @@ impl Topic {
                     );
                 }
             }
-            Subscriber::Email(_) | Subscriber::Https(_) if self.fifo.value => check.report(
-                Diagnostic::error(format!("`{endpoint}` cannot subscribe to a FIFO topic"))
-                    .at(endpoint.span, "only queues can")
-                    .also(self.fifo.span, "a FIFO topic"),
-            ),
-            Subscriber::Email(_) | Subscriber::Https(_) => {}
+            Subscriber::Function(_) | Subscriber::Email(_) | Subscriber::Https(_)
+                if self.fifo.value =>
+            {
+                check.report(
+                    Diagnostic::error(format!("`{endpoint}` cannot subscribe to a FIFO topic"))
+                        .at(endpoint.span, "only queues can")
+                        .also(self.fifo.span, "a FIFO topic"),
+                )
+            }
+            Subscriber::Function(_) | Subscriber::Email(_) | Subscriber::Https(_) => {}
         }
         if let Some((filter, _)) = subscriber.filter()
             && filter.as_object().is_none_or(serde_json::Map::is_empty)

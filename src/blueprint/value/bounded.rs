@@ -126,6 +126,11 @@ bounded! {
 }
 
 bounded! {
+    /// A size of whole MiB.
+    pub struct Mib(Size, Size::as_mib, "Mi", "whole `Mi`", "a size");
+}
+
+bounded! {
     /// A size of whole GiB.
     pub struct Gib(Size, Size::as_gib, "Gi", "whole `Gi`", "a size");
 }

@@ -17,6 +17,17 @@ pub struct Image {
     pub version: Option<ImageVersion>,
 }
 
+impl Image {
+    /// What stands behind its repository: `:1.4`, `@sha256:…`; `:latest` if nothing was said.
+    pub fn suffix(&self) -> String {
+        match &self.version {
+            Some(ImageVersion::Tag(tag)) => format!(":{tag}"),
+            Some(ImageVersion::Digest(digest)) => format!("@{digest}"),
+            None => ":latest".into(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageVersion {
     Tag(String),

@@ -174,6 +174,20 @@ impl PathPattern {
     }
 }
 
+/// Whether a path is another one, or below it.
+pub fn is_path_within(path: &str, other: &str) -> bool {
+    let rest = path.strip_prefix(other.trim_end_matches('/'));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+word! {
+    /// The name of a claim of a token (JWT).
+    pub struct ClaimName("the name of a claim", ["role", "scope"], |text| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.:/".contains(c);
+        characters(text, 1, 128, allowed, "letters, digits and `_-.:/`")
+    });
+}
+
 word! {
     /// The object that is answered for `/`, without a slash at its beginning.
     pub struct RootObject("an object", ["index.html"], |text| {

@@ -26,6 +26,11 @@ impl Size {
         self.bytes.is_multiple_of(1 << 10).then_some(self.bytes >> 10)
     }
 
+    /// In MiB; `None` if it is not a whole number of them.
+    pub fn as_mib(self) -> Option<u64> {
+        self.bytes.is_multiple_of(1 << 20).then_some(self.bytes >> 20)
+    }
+
     /// In GiB, which is what AWS counts volumes in; `None` if it is not a whole number of them.
     pub fn as_gib(self) -> Option<u64> {
         self.bytes.is_multiple_of(1 << 30).then_some(self.bytes >> 30)

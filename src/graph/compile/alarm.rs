@@ -17,7 +17,7 @@ impl Compiler<'_> {
         match (&alarm.metric.value, &alarm.of) {
             (AlarmMetric::Raw(raw), _) => {
                 let spec = with(
-                    self.alarm_frame(name.as_str(), alarm, Missing::Unknown),
+                    self.alarm_frame(name.as_str(), alarm, Missing::Unknown, 1),
                     raw_metric(raw, alarm),
                 );
                 self.add(&at(name, "alarm"), "AWS::CloudWatch::Alarm", spec);
@@ -44,7 +44,7 @@ impl Compiler<'_> {
             } else {
                 (format!("{name}-{number}"), format!("alarm/{number}"))
             };
-            let frame = self.alarm_frame(&alarm_name, alarm, missing);
+            let frame = self.alarm_frame(&alarm_name, alarm, missing, metric.factor);
             let namespace = metric::namespace(subject.component());
             let statistic = alarm.statistic.map_or(metric.statistic, |it| it.value);
             let measured = match series {
@@ -65,8 +65,8 @@ impl Compiler<'_> {
         }
     }
 
-    /// All of an alarm but what it looks at.
-    fn alarm_frame(&self, name: &str, alarm: &Alarm, usual: Missing) -> Value {
+    /// All of an alarm but what it looks at. `factor` is how many of CloudWatch's units one of ours is.
+    fn alarm_frame(&self, name: &str, alarm: &Alarm, usual: Missing, factor: u32) -> Value {
         let told: Vec<Value> =
             alarm.notify.iter().map(|it| get(&topic::address(&it.name), "TopicArn")).collect();
         let (comparison, measure) = match (&alarm.above, &alarm.below) {
@@ -77,7 +77,7 @@ impl Compiler<'_> {
             "AlarmName": self.name(name),
             "AlarmDescription": alarm.description.as_ref().map(|it| it.value.clone()),
             "ComparisonOperator": comparison,
-            "Threshold": measure.map(|measure| number(measure.amount)),
+            "Threshold": measure.map(|measure| number(measure.amount * f64::from(factor))),
             "EvaluationPeriods": alarm.periods(),
             "DatapointsToAlarm": alarm.datapoints.as_ref().map(|it| it.get()),
             "TreatMissingData": match alarm.missing.unwrap_or(usual) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Compiler, cut, delivery, get, key, queue, topic};
+use super::{Compiler, cut, delivery, function, get, key, queue, topic};
 use crate::address::Address;
 use crate::blueprint::Blueprint;
 use crate::blueprint::component::bucket::{
@@ -18,7 +18,7 @@ impl Compiler<'_> {
     pub(super) fn bucket(&mut self, name: &Name, bucket: &Bucket) {
         let logs = bucket.access_logs.as_ref().map(|it| &it.name);
         let log_bucket = logs.and_then(|logs| Some((logs, self.blueprint.buckets.get(logs)?)));
-        let (notifications, told) = notifications(bucket);
+        let (notifications, told) = notifications(name, bucket);
         let (replication, replicating) = self.replication(name, bucket);
         let spec = json!({
             "BucketName": self.bucket_name(name, bucket),
@@ -174,23 +174,30 @@ fn cors(bucket: &Bucket) -> Option<Value> {
 }
 
 /// Who is told of changes, and the policies that must let S3 tell them before it agrees to.
-fn notifications(bucket: &Bucket) -> (Option<Value>, Vec<Address>) {
+fn notifications(name: &Name, bucket: &Bucket) -> (Option<Value>, Vec<Address>) {
     let mut lists: Map<String, Value> = Map::new();
     let mut policies = Vec::new();
     for notification in &bucket.notify {
         let Notification { on, to, prefix, suffix } = &notification.value;
         let (list, member, target) = match &to.value {
-            Target::Component(Reference { component, name, access: _ }) => {
-                let queue = *component == ComponentType::Queue;
-                let (at, output) = if queue {
-                    policies.push(queue::policy_address(name));
-                    (queue::address(name), "Arn")
-                } else {
-                    policies.push(topic::policy_address(name));
-                    (topic::address(name), "TopicArn")
+            Target::Component(Reference { component, name: told, access: _ }) => {
+                let (service, policy, arn) = match component {
+                    ComponentType::Queue => {
+                        let arn = get(&queue::address(told), "Arn");
+                        ("sqs", queue::policy_address(told), arn)
+                    }
+                    ComponentType::Function => {
+                        let arn = get(&function::address(told), "Arn");
+                        ("lambda", function::permission(told, &format!("bucket-{name}")), arn)
+                    }
+                    _ => {
+                        let arn = get(&topic::address(told), "TopicArn");
+                        ("sns", topic::policy_address(told), arn)
+                    }
                 };
-                let (list, member) = list_of(if queue { "sqs" } else { "sns" });
-                (list, member, get(&at, output))
+                policies.push(policy);
+                let (list, member) = list_of(service);
+                (list, member, arn)
             }
             Target::Arn(arn) => {
                 let (list, member) = list_of(arn.service());

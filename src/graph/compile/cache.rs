@@ -22,8 +22,8 @@ impl Compiler<'_> {
         self.add(&subnets, "AWS::ElastiCache::SubnetGroup", spec);
         let parameters = self.cache_parameters(name, cache);
         let group = self.security_group(&component, name.as_str(), &format!("cache {name}"));
-        let peers = self.peers(ComponentType::Cache, name, cache.from.as_deref());
-        self.ingress(&component, &group, cache.port(), &peers);
+        let callers = self.connecting(ComponentType::Cache, name, cache.from.as_deref());
+        self.ingress(&component, &group, cache.port(), &callers);
         let logs = self.cache_logs(name, cache);
         self.auth_token(name, cache);
 
@@ -128,6 +128,10 @@ impl Compiler<'_> {
 /// The value of a secret, which only the call that needs it looks up.
 fn dynamic_reference(arn: &Value) -> Value {
     join([json!("{{resolve:secretsmanager:"), arn.clone(), json!(":SecretString}}")])
+}
+
+pub(super) fn security_group(name: &Name) -> Address {
+    Address::of(&component(name), "security-group")
 }
 
 pub(super) fn address(name: &Name) -> Address {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Compiler, elsewhere, get, key, trust};
 use crate::address::Address;
 use crate::blueprint::component::database::Database;
-use crate::blueprint::reference::{Access, ComponentType, FarLink};
+use crate::blueprint::reference::{ComponentType, FarLink};
 use crate::blueprint::value::Name;
 use crate::kind::DeletionPolicy;
 
@@ -21,8 +21,8 @@ impl Compiler<'_> {
         self.add(&subnets, "AWS::RDS::DBSubnetGroup", spec);
         let parameters = self.parameter_group(name, database);
         let group = self.security_group(&component, name.as_str(), &format!("database {name}"));
-        let peers = self.peers(ComponentType::Database, name, database.from.as_deref());
-        self.ingress(&component, &group, database.port(), &peers);
+        let callers = self.connecting(ComponentType::Database, name, database.from.as_deref());
+        self.ingress(&component, &group, database.port(), &callers);
         let monitoring = self.monitoring_role(name, database);
 
         let shared = json!({
@@ -42,7 +42,7 @@ impl Compiler<'_> {
             "MonitoringRoleArn": monitoring.as_ref().map(|at| get(at, "Arn")),
             "EnableCloudwatchLogsExports":
                 database.logs().iter().map(|log| log.as_str()).collect::<Vec<_>>(),
-            "EnableIAMDatabaseAuthentication": self.is_used(ComponentType::Database, name, Access::Connect),
+            "EnableIAMDatabaseAuthentication": self.is_logged_in_to(ComponentType::Database, name),
             "PreferredMaintenanceWindow": database.maintenance_window.as_ref().map(ToString::to_string),
         });
         let own = match &database.replica_of {

@@ -121,7 +121,7 @@ impl Compiler<'_> {
 fn sends(subscriber: &Subscriber, name: &Name) -> bool {
     let subscribes = match subscriber {
         Subscriber::Queue(it) => it.queue.name == *name,
-        Subscriber::Email(_) | Subscriber::Https(_) => false,
+        Subscriber::Function(_) | Subscriber::Email(_) | Subscriber::Https(_) => false,
     };
     subscribes || subscriber.dead_letter().is_some_and(|queue| queue.name == *name)
 }

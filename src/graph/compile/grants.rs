@@ -62,14 +62,17 @@ impl Compiler<'_> {
         self.add(&at, "AWS::EKS::PodIdentityAssociation", spec);
     }
 
-    /// Whether somebody uses a component in this way.
-    pub(super) fn is_used(&self, component: ComponentType, name: &Name, access: Access) -> bool {
+    /// Whether somebody connects to a component as a user of IAM.
+    pub(super) fn is_logged_in_to(&self, component: ComponentType, name: &Name) -> bool {
+        let functions = self.blueprint.functions.values().flat_map(|function| &function.uses);
+        self.pods_log_in(component, name) || connect(functions, component, name)
+    }
+
+    /// Whether pods connect to a component as a user of IAM.
+    pub(super) fn pods_log_in(&self, component: ComponentType, name: &Name) -> bool {
         let identities = self.blueprint.identities.values().flat_map(|identity| &identity.uses);
         let services = self.blueprint.services.values().flat_map(|service| &service.uses);
-        let mut uses = identities.chain(services);
-        uses.any(|used| {
-            used.component == component && used.name == *name && used.access == Some(access)
-        })
+        connect(identities.chain(services), component, name)
     }
 
     fn grant(&self, used: &Reference) -> Vec<Value> {
@@ -81,6 +84,9 @@ impl Compiler<'_> {
                 read_secret(get(&cache::auth_token(name), "Id"), key)
             }
             ComponentType::Database => self.database_grant(name, access),
+            ComponentType::Function => {
+                vec![allow(&["lambda:InvokeFunction"], json!(self.function_arn(name)))]
+            }
             ComponentType::Key => vec![key_grant(name, access)],
             ComponentType::Log => vec![log_grant(name, access)],
             ComponentType::Parameter => self.parameter_grant(name),
@@ -254,6 +260,15 @@ impl Compiler<'_> {
     }
 }
 
+fn connect<'a>(
+    mut uses: impl Iterator<Item = &'a Spanned<Reference>>,
+    component: ComponentType,
+    name: &Name,
+) -> bool {
+    let access = Some(Access::Connect);
+    uses.any(|used| used.component == component && used.name == *name && used.access == access)
+}
+
 fn read_secret(arn: Value, key: Option<&Spanned<Link<Key>>>) -> Vec<Value> {
     let actions = ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"];
     let decrypt = key::arn(key).map(|arn| allow(&["kms:Decrypt"], arn));
@@ -295,6 +310,6 @@ fn key_grant(name: &Name, access: Option<Access>) -> Value {
     allow(actions, get(&key::address(name), "Arn"))
 }
 
-fn allow(actions: &[&str], resources: Value) -> Value {
+pub(super) fn allow(actions: &[&str], resources: Value) -> Value {
     json!({"Effect": "Allow", "Action": actions, "Resource": resources})
 }

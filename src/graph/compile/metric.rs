@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    Compiler, EDGE_REGION, cache, cdn, cluster, database, firewall, get, load_balancer, network,
-    queue, table, topic,
+    Compiler, EDGE_REGION, cache, cdn, cluster, database, firewall, function, get, load_balancer,
+    network, queue, table, topic,
 };
 use crate::address::Address;
 use crate::blueprint::component::firewall::Scope;
@@ -73,6 +73,9 @@ impl Compiler<'_> {
             }
             ComponentType::Queue => one("QueueName", &queue::address(name), "QueueName"),
             ComponentType::Topic => one("TopicName", &topic::address(name), "TopicName"),
+            ComponentType::Function => {
+                one("FunctionName", &function::address(name), "FunctionName")
+            }
             ComponentType::Table => one("TableName", &table::address(name), "TableName"),
             ComponentType::Cache => self.cache_series(name),
             _ => Vec::new(),

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Compiler, key};
+use super::{Compiler, get, key};
 use crate::address::Address;
 use crate::blueprint::component::key::Key;
 use crate::blueprint::component::registry::{Registry, TagMutability};
 use crate::blueprint::reference::Link;
-use crate::blueprint::value::Name;
+use crate::blueprint::value::{Image, Name};
+use crate::kind::reference::join;
 use crate::source::Spanned;
 
 impl Compiler<'_> {
@@ -24,6 +25,19 @@ impl Compiler<'_> {
             "EmptyOnDelete": registry.force_delete,
         });
         self.add(&address(name), "AWS::ECR::Repository", spec);
+    }
+}
+
+impl Compiler<'_> {
+    /// An image with its registry's host, or that of one of the blueprint's registries; `None` if it is in none of them.
+    pub(super) fn registry_image(&self, image: &Image) -> Option<Value> {
+        if let Some(host) = &image.registry {
+            return Some(json!(format!("{host}/{}{}", image.repository, image.suffix())));
+        }
+        let name = self.builder.name_added("registries", &image.repository);
+        let mut registries = self.blueprint.registries.keys();
+        let registry = address(registries.find(|it| it.as_str() == name)?);
+        Some(join([get(&registry, "RepositoryUri"), json!(image.suffix())]))
     }
 }
 

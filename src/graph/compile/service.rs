@@ -7,7 +7,7 @@ use super::{Compiler, get, key, pod_identity_trust, registry};
 use crate::address::Address;
 use crate::blueprint::component::identity::Via;
 use crate::blueprint::component::service::Service;
-use crate::blueprint::value::{ImageVersion, Name};
+use crate::blueprint::value::Name;
 use crate::kind::reference::join;
 
 impl Compiler<'_> {
@@ -57,28 +57,15 @@ impl Compiler<'_> {
     /// Its image with its registry: that of the repository that is made for it, or of one of the blueprint's.
     pub(super) fn image(&self, service: &Service) -> Value {
         let image = &service.image;
-        let version = match &image.version {
-            Some(ImageVersion::Tag(tag)) => format!(":{tag}"),
-            Some(ImageVersion::Digest(digest)) => format!("@{digest}"),
-            None => ":latest".into(),
-        };
-        if let Some(host) = &image.registry {
-            return json!(format!("{host}/{}{version}", image.repository));
+        if let Some(known) = self.registry_image(image) {
+            return known;
         }
-        let registry = self.builder.name_added("registries", &image.repository);
-        let mut registries = self.blueprint.registries.keys();
-        let mut services = self.blueprint.services.iter();
-        let repository = if let Some(name) = registries.find(|it| it.as_str() == registry) {
-            registry::address(name)
-        } else {
-            // The first of several services with one image has the repository for all.
-            let first = services.find(|(_, other)| {
-                other.image.registry.is_none() && other.image.repository == image.repository
-            });
-            let Some((owner, _)) = first else { return Value::Null };
-            repository(owner)
-        };
-        join([get(&repository, "RepositoryUri"), json!(version)])
+        // The first of several services with one image has the repository for all.
+        let first = self.blueprint.services.iter().find(|(_, other)| {
+            other.image.registry.is_none() && other.image.repository == image.repository
+        });
+        let Some((owner, _)) = first else { return Value::Null };
+        join([get(&repository(owner), "RepositoryUri"), json!(image.suffix())])
     }
 
     /// An image of another registry has its repository there, one of the blueprint's registries is one, and the first of

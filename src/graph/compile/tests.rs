@@ -14,6 +14,7 @@ use crate::graph::Node;
 use crate::kind::Need;
 use crate::source::Spanned;
 
+mod functions;
 mod services;
 
 const BLUEPRINT: &str = r#"

@@ -2,10 +2,11 @@
 
 use serde_json::json;
 
-use super::{Compiler, delivery, get, key, queue, short_hash};
+use super::{Compiler, delivery, function, get, key, queue, short_hash};
 use crate::address::Address;
 use crate::blueprint::component::topic::{
-    EmailSubscriber, FilterOn, HttpsSubscriber, QueueSubscriber, Subscriber, Topic,
+    EmailSubscriber, FilterOn, FunctionSubscriber, HttpsSubscriber, QueueSubscriber, Subscriber,
+    Topic,
 };
 use crate::blueprint::value::Name;
 
@@ -41,6 +42,11 @@ impl Compiler<'_> {
     fn subscription(&mut self, topic: &Name, subscriber: &Subscriber) {
         // The address of a subscription is made of its endpoint, which is what SNS tells it apart by.
         let (role, protocol, endpoint, raw, policy) = match subscriber {
+            Subscriber::Function(FunctionSubscriber { function, .. }) => {
+                let (to, name) = (function::address(&function.name), &function.name);
+                let permission = function::permission(name, &format!("topic-{topic}"));
+                (format!("function-{name}"), "lambda", get(&to, "Arn"), None, Some(permission))
+            }
             Subscriber::Queue(QueueSubscriber { queue, raw, .. }) => {
                 let (to, name) = (queue::address(&queue.name), &queue.name);
                 let policy = Some(queue::policy_address(name));

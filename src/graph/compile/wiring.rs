@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::path::Caller;
 use super::{
-    Account, Builder, Compiler, bucket, cache, database, get, key, log, network_policy, path,
-    queue, registry, secret, service, table, topic,
+    Account, Builder, Compiler, bucket, cache, database, function, get, key, log, network_policy,
+    path, queue, registry, secret, service, table, topic,
 };
 use crate::address::{Address, Stack};
 use crate::blueprint::Blueprint;
-use crate::blueprint::component::database::Peer;
+use crate::blueprint::component::function::Function;
 use crate::blueprint::component::platform::offer::{Offers, SecretStore};
 use crate::blueprint::component::secret::JsonKey;
 use crate::blueprint::component::service::Service;
@@ -47,6 +48,35 @@ pub struct Synced {
 }
 
 impl Compiler<'_> {
+    /// What a line of a function's `uses` makes.
+    fn wire_of_function(
+        &self,
+        name: &Name,
+        function: &Function,
+        used: &Spanned<Reference>,
+    ) -> Wire {
+        let free = |variable: &str| !function.env.keys().any(|it| it.as_str() == variable);
+        let mut variables = self.variables_of_function(name, used);
+        variables.retain(|variable, _| free(variable));
+        let statements = self.grants(std::slice::from_ref(used));
+        let mut resources = Vec::new();
+        if function.connects_to(used.component, &used.name) {
+            resources.push(function::ingress(name, used));
+            resources.push(function::egress_to(name, used));
+        }
+        if !statements.is_empty() {
+            resources.push(function::policy(name));
+        }
+        Wire {
+            used: used.value.clone(),
+            at: used.span,
+            variables,
+            synced: None,
+            statements,
+            resources,
+        }
+    }
+
     /// What each line of a service's `uses` makes.
     pub(super) fn wires(&self, name: &Name, service: &Service, offers: &Offers) -> Vec<Wire> {
         service.uses.iter().map(|used| self.wire(name, service, used, offers)).collect()
@@ -61,8 +91,7 @@ impl Compiler<'_> {
     ) -> Wire {
         // What `env` says wins.
         let free = |variable: &String| !service.env.keys().any(|it| it.as_str() == variable);
-        let variables = prefix(used).map(|prefix| self.variables(used, &prefix));
-        let mut variables = variables.unwrap_or_default();
+        let mut variables = self.given_variables(used);
         variables.retain(|variable, _| free(variable));
         let mut synced = offers.secret_store.as_ref().and_then(|_| self.synced(name, used));
         if let Some(synced) = &mut synced {
@@ -74,15 +103,17 @@ impl Compiler<'_> {
         Wire { used: used.value.clone(), at: used.span, variables, synced, statements, resources }
     }
 
-    fn variables(&self, used: &Reference, prefix: &str) -> BTreeMap<String, Value> {
+    /// The variables that a use gives.
+    pub(super) fn given_variables(&self, used: &Reference) -> BTreeMap<String, Value> {
         let mut all = BTreeMap::new();
+        let Some(prefix) = prefix(used) else { return all };
         let mut add = |end: &str, value: Value| {
             all.insert(format!("{prefix}_{end}"), value);
         };
         let name = &used.name;
         match used.component {
             ComponentType::Bucket => {
-                all.insert(prefix.to_owned(), get(&bucket::address(name), "BucketName"));
+                all.insert(prefix.clone(), get(&bucket::address(name), "BucketName"));
             }
             ComponentType::Cache => {
                 let Some(cache) = self.blueprint.caches.get(name) else { return all };
@@ -116,12 +147,14 @@ impl Compiler<'_> {
                     add("SECRET_ARN", get(&at, "MasterUserSecret.SecretArn"));
                 }
             }
+            // By name, not by reference: functions may call each other.
+            ComponentType::Function => add("NAME", json!(self.name(name))),
             ComponentType::Key => add("ARN", get(&key::address(name), "Arn")),
             ComponentType::Log => add("GROUP", get(&log::address(name), "LogGroupName")),
             ComponentType::Parameter => {
                 if let Some(parameter) = self.blueprint.parameters.get(name) {
                     let path = parameter.path(&self.blueprint.stack, name);
-                    all.insert(prefix.to_owned(), json!(path));
+                    all.insert(prefix.clone(), json!(path));
                 }
             }
             ComponentType::Queue => add("URL", get(&queue::address(name), "QueueUrl")),
@@ -134,7 +167,7 @@ impl Compiler<'_> {
                 }
             }
             ComponentType::Table => {
-                all.insert(prefix.to_owned(), get(&table::address(name), "TableName"));
+                all.insert(prefix.clone(), get(&table::address(name), "TableName"));
             }
             ComponentType::Topic => add("ARN", get(&topic::address(name), "TopicArn")),
             ComponentType::Network
@@ -208,12 +241,15 @@ impl Compiler<'_> {
         let of = |role: &str| Address::of(&service::component(name), role);
         match used.component {
             ComponentType::Database => {
-                resources
-                    .push(path::ingress_from(&format!("databases.{}", used.name), Peer::Cluster));
+                resources.push(path::ingress_from(
+                    &format!("databases.{}", used.name),
+                    &Caller::Cluster,
+                ));
                 resources.push(network_policy::address(name));
             }
             ComponentType::Cache => {
-                resources.push(path::ingress_from(&format!("caches.{}", used.name), Peer::Cluster));
+                resources
+                    .push(path::ingress_from(&format!("caches.{}", used.name), &Caller::Cluster));
                 resources.push(network_policy::address(name));
             }
             ComponentType::Service => {
@@ -277,8 +313,8 @@ fn external_secret(service: &Name, synced: &Synced) -> Address {
     Address::of(&service::component(service), &format!("external-secret/{copy}"))
 }
 
-/// What each line of the `uses` of the service at `path` makes (`services.order`, `regions.dr.services.order`), with the
-/// addresses of the whole graph; nothing if it is not a service.
+/// What each line of the `uses` of the service or function at `path` makes (`services.order`,
+/// `regions.dr.services.order`), with the addresses of the whole graph; nothing if it is neither.
 pub fn wiring(blueprint: &Blueprint, account: &Account, path: &str) -> Vec<Wire> {
     let (part, scope, inner) = match path.strip_prefix("regions.").and_then(|it| it.split_once('.'))
     {
@@ -289,14 +325,21 @@ pub fn wiring(blueprint: &Blueprint, account: &Account, path: &str) -> Vec<Wire>
         }
         None => (blueprint, String::new(), path),
     };
-    let found = part.services.iter().find(|(name, _)| service::component(name) == inner);
-    let Some((name, service)) = found else { return Vec::new() };
+    let service = part.services.iter().find(|(name, _)| service::component(name) == inner);
+    let function = part.functions.iter().find(|(name, _)| function::component(name) == inner);
     let mut builder =
         Builder::new(Stack::new(&blueprint.stack), part.region.as_str(), BTreeMap::new());
     builder.enter(&scope, part.region.as_str(), BTreeMap::new());
     let rendered = &Rendered::default();
     let compiler = Compiler { blueprint: part, home: blueprint, account, rendered, builder };
-    let mut wires = compiler.wires(name, service, &part.offers());
+    let mut wires = match (service, function) {
+        (Some((name, service)), _) => compiler.wires(name, service, &part.offers()),
+        (None, Some((name, function))) => {
+            let uses = function.uses.iter();
+            uses.map(|used| compiler.wire_of_function(name, function, used)).collect()
+        }
+        (None, None) => return Vec::new(),
+    };
     for wire in &mut wires {
         for address in &mut wire.resources {
             *address = compiler.builder.scoped(address);

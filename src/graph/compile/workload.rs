@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::path::Caller;
 use super::wiring::Wire;
 use super::{Compiler, get, path, service, short_hash};
 use crate::address::Address;
-use crate::blueprint::component::database::Peer;
 use crate::blueprint::component::identity::Via;
 use crate::blueprint::component::service::{
     Backlog, PORT_NAME, Probes, Resources, Scale, Service, Spread, namespaces,
@@ -141,7 +141,7 @@ impl Compiler<'_> {
             .filter_map(|(component, name)| match component {
                 ComponentType::Database | ComponentType::Cache => {
                     let path = format!("{}.{name}", component.section());
-                    Some(path::ingress_from(&path, Peer::Cluster))
+                    Some(path::ingress_from(&path, &Caller::Cluster))
                 }
                 _ => None,
             })

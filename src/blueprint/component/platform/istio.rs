@@ -1,5 +1,6 @@
 //! `platform.istio`: the service mesh, its charts and its rules.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -14,7 +15,8 @@ use crate::blueprint::node::Node;
 use crate::blueprint::reference::ComponentType;
 use crate::blueprint::shape::Shape;
 use crate::blueprint::value::{
-    DomainName, HttpPath, HttpsUrl, Int, NAME_PATTERN, Name, Percent, Seconds, Version,
+    ClaimName, DomainName, HttpPath, HttpsUrl, Int, NAME_PATTERN, Name, Percent, Seconds, Version,
+    is_path_within,
 };
 use crate::blueprint::versions::matrix;
 use crate::chart::ChartUse;
@@ -60,8 +62,8 @@ schema! {
     pub struct IstioGateway("a gateway") {
         /// The host names that it answers; every one if nothing is said.
         pub hosts: Vec<Spanned<DomainName>>,
-        /// The TLS secret in the namespace `istio-ingress` with which it answers on port 443. Without one it speaks HTTP,
-        /// behind a load balancer that speaks TLS.
+        /// The TLS secret in the namespace `istio-ingress` with which it answers on port 443, such as that of a certificate
+        /// of cert-manager. Without one it speaks HTTP, behind a load balancer that speaks TLS.
         pub tls: Option<Name>,
         /// What stands before it: a network load balancer on the internet that Kubernetes makes (`nlb`), nothing (`clusterIp`), or a target
         /// of one of the `loadBalancers`, as in `public/gateway`; that needs the load balancer controller in `platform`.
@@ -201,6 +203,18 @@ schema! {
         pub audiences: Vec<String>,
         /// The paths that need one, and all below them; every path if nothing is said.
         pub paths: Vec<Spanned<HttpPath>>,
+        /// What its tokens must say besides, on some of these paths.
+        pub claims: Vec<Spanned<Claims>>,
+    }
+}
+
+schema! {
+    /// What tokens must say on some paths.
+    pub struct Claims("a rule about claims") {
+        /// The paths, and all below them.
+        pub paths: Spanned<Vec<Spanned<HttpPath>>>,
+        /// The claims by their names, each with the values of which a token must have one.
+        pub require: Spanned<BTreeMap<ClaimName, Spanned<Vec<String>>>>,
     }
 }
 
@@ -318,14 +332,19 @@ impl Istio {
         let IstioGateway { hosts: _, tls, load_balancer, min_replicas, max_replicas } =
             &self.gateway;
         // Its pods answer where the load balancer's target says.
-        let http = self.target(blueprint).map_or(HTTP, |target| target.port.get());
+        let target = self.target(blueprint).map(|target| target.port.get());
+        let (http, https) = if tls.is_some() {
+            (HTTP, target.unwrap_or(HTTPS))
+        } else {
+            (target.unwrap_or(HTTP), HTTPS)
+        };
         let mut ports = vec![
             json!({"name": "status-port", "port": 15021, "protocol": "TCP", "targetPort": 15021}),
             json!({"name": "http2", "port": 80, "protocol": "TCP", "targetPort": http}),
         ];
         if tls.is_some() {
             ports.push(
-                json!({"name": "https", "port": 443, "protocol": "TCP", "targetPort": HTTPS}),
+                json!({"name": "https", "port": 443, "protocol": "TCP", "targetPort": https}),
             );
         }
         let mut service = json!({"type": "ClusterIP", "ports": ports});
@@ -375,6 +394,7 @@ impl Istio {
                         .hint("Put the paths of both into one of them."),
                 );
             }
+            check_claims(rule, check);
         }
     }
 
@@ -408,7 +428,15 @@ impl Istio {
         };
         let wrong = match found.value {
             Target { r#type: TargetType::Instance, .. } => "is a target of instances, not of pods",
-            Target { protocol: Protocol::Https, .. } => "speaks TLS, which the gateway does not",
+            Target { protocol: Protocol::Https, .. } if self.gateway.tls.is_none() => {
+                "speaks TLS, for which the gateway has no `tls`"
+            }
+            Target { protocol: Protocol::Http, .. } if self.gateway.tls.is_some() => {
+                "speaks HTTP, which a gateway with `tls` redirects"
+            }
+            Target { port, .. } if self.gateway.tls.is_some() && port.get() == HTTP => {
+                "has the port on which the gateway redirects"
+            }
             Target { .. } => return,
         };
         check.report(
@@ -416,6 +444,38 @@ impl Istio {
                 .at(at, wrong)
                 .also(found.span, "the target"),
         );
+    }
+}
+
+fn check_claims(rule: &Jwt, check: &mut Check<'_>) {
+    for claims in &rule.claims {
+        let Claims { paths, require } = &claims.value;
+        let nothing = require.values().find(|values| values.is_empty()).map(|it| it.span);
+        let nothing = nothing.or_else(|| require.is_empty().then_some(require.span));
+        if let Some(at) = nothing {
+            check.report(
+                Diagnostic::error("nothing is asked of the tokens")
+                    .at(at, "no value would do")
+                    .hint("Write which, as in `require: {role: [admin]}`."),
+            );
+        }
+        if paths.is_empty() {
+            check.report(
+                Diagnostic::error("the claims are asked for nowhere").at(paths.span, "is empty"),
+            );
+        }
+        let asks = |path: &HttpPath| {
+            let within = |own: &Spanned<HttpPath>| is_path_within(path.as_str(), own.as_str());
+            rule.paths.is_empty() || rule.paths.iter().any(within)
+        };
+        for path in paths.iter().filter(|path| !asks(path)) {
+            check.report(
+                Diagnostic::error(format!("`{path}` is asked for without a token"))
+                    .at(path.span, "in none of the rule's `paths`")
+                    .also(rule.issuer.span, "the rule")
+                    .hint("Add it to the `paths` of the rule, too."),
+            );
+        }
     }
 }
 

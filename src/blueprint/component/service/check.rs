@@ -8,7 +8,7 @@ use crate::blueprint::component::Component;
 use crate::blueprint::component::cluster::POD_IDENTITY_AGENT;
 use crate::blueprint::component::identity::Via;
 use crate::blueprint::component::platform::istio;
-use crate::blueprint::reference::{ComponentType, Reference};
+use crate::blueprint::reference::ComponentType;
 use crate::blueprint::value::{DomainName, Name, Range};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Span, Spanned};
@@ -33,7 +33,7 @@ impl Component for Service {
         self.check_volumes(check);
         self.check_routes(name, check);
         self.check_uses(name, check);
-        self.check_variables(check);
+        variable::check(&self.uses, "the pods", check);
         self.check_role(name, at, check);
         self.check_namespace(check);
     }
@@ -236,32 +236,6 @@ impl Service {
                         .also(other.span, "answers nobody")
                         .hint("Add the `port` on which it answers."),
                 );
-            }
-        }
-    }
-
-    /// Different components must not give variables of the same names.
-    fn check_variables(&self, check: &mut Check<'_>) {
-        let mut seen: BTreeMap<String, &Spanned<Reference>> = BTreeMap::new();
-        for used in &self.uses {
-            let Some(prefix) = variable::prefix(used) else { continue };
-            let begin = match used.component {
-                ComponentType::Service | ComponentType::Queue => format!("{prefix}_URL"),
-                _ => prefix.clone(),
-            };
-            match seen.get(&begin) {
-                Some(first) if (first.component, &first.name) != (used.component, &used.name) => {
-                    check.report(
-                        Diagnostic::error(format!(
-                            "two components give the pods the variable `{begin}`"
-                        ))
-                        .at(used.span, "again")
-                        .also(first.span, "first here")
-                        .hint("Give one of the components another name."),
-                    );
-                }
-                Some(_) => {}
-                None => drop(seen.insert(begin, used)),
             }
         }
     }

@@ -1,6 +1,11 @@
 //! What the environment variables are called that a use gives.
 
+use std::collections::BTreeMap;
+
+use crate::blueprint::check::Check;
 use crate::blueprint::reference::{ComponentType, Reference};
+use crate::diagnostic::Diagnostic;
+use crate::source::Spanned;
 
 /// What the variables of a used component begin with: `ORDERS_DB` for `database.orders`, followed by `_HOST` and others.
 /// A name that ends with the word already keeps it once: `order-db` is `ORDER_DB`, too. `None` for what gives no variables.
@@ -9,6 +14,7 @@ pub fn prefix(used: &Reference) -> Option<String> {
         ComponentType::Bucket => "BUCKET",
         ComponentType::Cache => "CACHE",
         ComponentType::Database => "DB",
+        ComponentType::Function => "FUNCTION",
         ComponentType::Key => "KEY",
         ComponentType::Log => "LOG",
         ComponentType::Parameter => "PARAMETER",
@@ -39,6 +45,30 @@ pub fn prefix(used: &Reference) -> Option<String> {
     let name = constant(used.name.as_str());
     let whole = name == word || name.ends_with(&format!("_{word}")) || word.is_empty();
     Some(if whole { name } else { format!("{name}_{word}") })
+}
+
+/// Different components must not give variables of the same names. `to` is who gets them: `the pods`.
+pub fn check(uses: &[Spanned<Reference>], to: &str, check: &mut Check<'_>) {
+    let mut seen: BTreeMap<String, &Spanned<Reference>> = BTreeMap::new();
+    for used in uses {
+        let Some(prefix) = prefix(used) else { continue };
+        let begin = match used.component {
+            ComponentType::Service | ComponentType::Queue => format!("{prefix}_URL"),
+            _ => prefix,
+        };
+        match seen.get(&begin) {
+            Some(first) if (first.component, &first.name) != (used.component, &used.name) => {
+                check.report(
+                    Diagnostic::error(format!("two components give {to} the variable `{begin}`"))
+                        .at(used.span, "again")
+                        .also(first.span, "first here")
+                        .hint("Give one of the components another name."),
+                );
+            }
+            Some(_) => {}
+            None => drop(seen.insert(begin, used)),
+        }
+    }
 }
 
 /// `token-key` → `TOKEN_KEY`

@@ -6,11 +6,11 @@ use serde_json::{Map, Value, json};
 
 use crate::address::Address;
 use crate::blueprint::component::platform::istio::{
-    CircuitBreaker, Exposure, GATEWAY, GATEWAY_LABEL, INGRESS, Istio, Jwt, Mtls, Retries, SYSTEM,
-    TRUST_DOMAIN,
+    CircuitBreaker, Claims, Exposure, GATEWAY, GATEWAY_LABEL, INGRESS, Istio, Jwt, Mtls, Retries,
+    SYSTEM, TRUST_DOMAIN,
 };
 use crate::blueprint::component::service::Service;
-use crate::blueprint::value::{HttpPath, Name};
+use crate::blueprint::value::{HttpPath, Name, is_path_within};
 use crate::graph::compile::exposure::{TARGET_GROUP_BINDING, target_group_binding};
 use crate::graph::compile::workload::at as of_service;
 use crate::graph::compile::{Compiler, load_balancer, service};
@@ -84,7 +84,8 @@ impl Compiler<'_> {
             return;
         };
         let group = load_balancer::target_group(balancer, target);
-        let mut binding = target_group_binding(&group, GATEWAY, 80);
+        let port = if istio.gateway.tls.is_some() { 443 } else { 80 };
+        let mut binding = target_group_binding(&group, GATEWAY, port);
         binding["metadata"] = json!({"name": WAY_IN, "namespace": INGRESS});
         self.object(&at("target-group-binding"), TARGET_GROUP_BINDING, binding);
         let Some(path) = self.health_path(istio) else { return };
@@ -116,7 +117,7 @@ impl Compiler<'_> {
             .jwt
             .iter()
             .map(|rule| {
-                let Jwt { issuer, jwks_uri, audiences, paths: _ } = &rule.value;
+                let Jwt { issuer, jwks_uri, audiences, paths: _, claims: _ } = &rule.value;
                 json!({
                     "issuer": issuer.value,
                     "jwksUri": jwks_uri.as_str(),
@@ -131,7 +132,8 @@ impl Compiler<'_> {
         });
         self.object(&at("request-authentication"), AUTHENTICATION, manifest);
 
-        let rules = token_rules(&istio.jwt, self.health_path(istio));
+        let mut rules = token_rules(&istio.jwt, self.health_path(istio));
+        rules.extend(istio.jwt.iter().flat_map(|rule| claim_rules(rule)));
         let manifest = json!({
             "metadata": {"name": "tokens", "namespace": INGRESS},
             "spec": {"selector": selector, "action": "DENY", "rules": rules},
@@ -314,6 +316,23 @@ fn below(path: &str) -> Vec<String> {
     if path.is_empty() { vec![below] } else { vec![path.to_owned(), below] }
 }
 
+/// What is refused of an issuer's tokens that lack a claim. One that says nothing of it has none of the values, too.
+fn claim_rules(rule: &Jwt) -> Vec<Value> {
+    let refusals = rule.claims.iter().flat_map(|claims| {
+        let Claims { paths, require } = &claims.value;
+        let paths: Vec<String> =
+            paths.iter().flat_map(|path| below(path.as_str().trim_end_matches('/'))).collect();
+        require.iter().map(move |(claim, values)| {
+            json!({
+                "from": [{"source": {"requestPrincipals": [format!("{}/*", rule.issuer.value)]}}],
+                "to": [{"operation": {"paths": paths}}],
+                "when": [{"key": format!("request.auth.claims[{claim}]"), "notValues": values.value}],
+            })
+        })
+    });
+    refusals.collect()
+}
+
 /// What is refused without a token: each path with those issuers that cover it, then all that no path names. Health is
 /// asked for without.
 fn token_rules(rules: &[Spanned<Jwt>], health: Option<String>) -> Vec<Value> {
@@ -335,12 +354,11 @@ fn token_rules(rules: &[Spanned<Jwt>], health: Option<String>) -> Vec<Value> {
     let mut refusals = Vec::new();
     for path in &paths {
         let covers = |rule: &Jwt| {
-            let within =
-                |own: &Spanned<HttpPath>| is_within(path, own.as_str().trim_end_matches('/'));
+            let within = |own: &Spanned<HttpPath>| is_path_within(path, own.as_str());
             rule.paths.is_empty() || rule.paths.iter().any(within)
         };
         // What has a rule of its own further down, that rule decides.
-        let further = paths.iter().filter(|it| *it != path && is_within(it, path));
+        let further = paths.iter().filter(|it| *it != path && is_path_within(it, path));
         let further: Vec<String> = further.flat_map(|it| below(it)).collect();
         let operation = json!({
             "paths": below(path),
@@ -356,11 +374,6 @@ fn token_rules(rules: &[Spanned<Jwt>], health: Option<String>) -> Vec<Value> {
         refusals.push(refused(everywhere, operation));
     }
     refusals
-}
-
-/// Whether a path is another one or below it.
-fn is_within(path: &str, other: &str) -> bool {
-    path.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// As Istio writes a duration.

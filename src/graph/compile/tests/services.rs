@@ -174,6 +174,57 @@ fn values_of_charts_can_be_replaced() {
 }
 
 #[test]
+fn tokens_say_what_their_paths_ask_for() {
+    let blueprint = shop(
+        r"
+platform:
+  istio:
+    jwt:
+      - issuer: a
+        jwksUri: https://a.example.com/keys
+        claims: [{paths: [/admin/, /audit], require: {role: [admin, owner], scope: [all]}}]
+",
+    );
+    let objects = objects(&blueprint, "platform.istio");
+    let policy = &objects["platform.istio/token-policy security.istio.io/v1/AuthorizationPolicy"];
+    let rules = policy["spec"]["rules"].as_array().unwrap();
+    let refused = |claim: &str, values: Value| {
+        json!({
+            "from": [{"source": {"requestPrincipals": ["a/*"]}}],
+            "to": [{"operation": {"paths": ["/admin", "/admin/*", "/audit", "/audit/*"]}}],
+            "when": [{"key": format!("request.auth.claims[{claim}]"), "notValues": values}],
+        })
+    };
+    let expected = [refused("role", json!(["admin", "owner"])), refused("scope", json!(["all"]))];
+    assert_eq!(rules[1..], expected);
+    assert_eq!(policy["spec"]["action"], "DENY");
+}
+
+#[test]
+fn a_gateway_with_a_certificate_stands_behind_a_target_that_speaks_tls() {
+    let text = SHOP
+        .replace("DIGEST", &"0".repeat(64))
+        .replace("gateway: {port: 8081,", "gateway: {port: 8081, protocol: https,")
+        + "platform: {certManager: {}, loadBalancerController: {}, istio: {gateway: {loadBalancer: public/gateway, tls: mine}}}";
+    let loaded = load_bytes("shop", text.as_bytes(), Selection::default());
+    assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics);
+    let blueprint = loaded.blueprint.expect("the blueprint is valid");
+    let objects = objects(&blueprint, "platform.istio");
+    let binding =
+        &objects["platform.istio/target-group-binding elbv2.k8s.aws/v1beta1/TargetGroupBinding"];
+    assert_eq!(binding["spec"]["serviceRef"]["port"], 443);
+    let charts = blueprint.istio().unwrap().charts(&blueprint, blueprint.name.span);
+    let gateway = charts.iter().find(|chart| chart.chart == "gateway").unwrap();
+    let ports: Vec<String> = gateway.values["service"]["ports"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|port| format!("{} {} {}", port["name"], port["port"], port["targetPort"]))
+        .collect();
+    assert_eq!(ports, ["\"status-port\" 15021 15021", "\"http2\" 80 8080", "\"https\" 443 8081"]);
+}
+
+#[test]
 fn a_path_takes_the_tokens_of_whoever_covers_it() {
     let blueprint = shop(
         r"
