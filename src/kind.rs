@@ -9,6 +9,7 @@ mod answer;
 pub mod field;
 pub mod live;
 pub mod manifest;
+mod packed;
 mod properties;
 pub mod reference;
 mod scope;
@@ -22,6 +23,7 @@ use serde_json::Value;
 
 pub use field::{Compare, Field, Need, OnChange, Output, Sent, TAGS};
 pub use live::{Compared, Lookup, Observed, Outputs, Readiness, Wanted, outputs};
+pub use packed::Packed;
 pub use reference::Ref;
 pub use scope::Scope;
 

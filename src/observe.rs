@@ -79,10 +79,13 @@ pub async fn observe(
     for (address, record) in &state.resources {
         let lookup = lookup_of_record(state, &recorded, address, record);
         // What is not desired any more should be as it was left.
-        let spec = graph.nodes.get(address).map_or(&record.spec, |node| &node.spec);
+        let compared = match graph.nodes.get(address) {
+            Some(node) => Compared::with(&node.spec),
+            None => Compared::with_recorded(&record.spec),
+        };
         let compared = match record.status {
-            Status::Stable => Compared::with(spec).as_left(&record.spec),
-            _ => Compared::with(spec),
+            Status::Stable => compared.as_left(&record.spec),
+            _ => compared,
         };
         want(record.kind.as_str(), record.region.as_str(), address, lookup, compared);
     }
@@ -143,7 +146,8 @@ fn lookup_of_record(
         Status::Creating(token) => vec![token.clone()],
         Status::Made | Status::Stable | Status::Updating | Status::Deleting => Vec::new(),
     };
-    lookup_unknown(owner, kinds::find(kind)?, spec, tokens, || recorded.of_kind(kind, region))
+    let (kind, spec) = (kinds::find(kind)?, spec.open());
+    lookup_unknown(owner, kind, &spec, tokens, || recorded.of_kind(kind.name(), region))
 }
 
 /// How to find what should be there and is not recorded: it may be ours all the same, if state was lost.

@@ -159,6 +159,7 @@ impl Planner<'_> {
     fn desired(&mut self, address: &Address, node: &Node) {
         let kind = kinds::find(&node.kind).expect("the graph holds known kinds only");
         let record = self.state.resources.get(address);
+        let recorded = record.map(|record| record.spec.open());
         let observed = self.observation.get(address);
         let observed = observed.as_ref();
         let desired = resolved(kind, &node.spec, &|reference| self.known(reference));
@@ -171,7 +172,7 @@ impl Planner<'_> {
             id: observed.map(|observed| observed.id.clone()),
             desired: Some(desired.clone()),
             observed: observed.map(|observed| observed.spec.clone()),
-            recorded: record.map(|record| record.spec.clone()),
+            recorded: recorded.clone(),
             outputs: observed.map(|observed| observed.outputs.clone()).unwrap_or_default(),
             needs: node.needs.clone(),
             deletion_now: record.map_or(node.deletion, |record| record.deletion),
@@ -199,7 +200,13 @@ impl Planner<'_> {
                     let (address, owner) = (address.clone(), observed.owner.clone());
                     self.conflicts.push(Conflict { address, kind, id, owner });
                 }
-                self.compare(kind, node, record, observed, &desired, &mut change);
+                let sides = diff::Sides {
+                    desired: &desired,
+                    observed: &observed.spec,
+                    recorded: recorded.as_ref(),
+                    record,
+                };
+                self.compare(kind, node, observed, sides, &mut change);
             }
         }
         if change.action == Action::CreateThenDelete {
@@ -222,11 +229,11 @@ impl Planner<'_> {
         &self,
         kind: &'static dyn AnyKind,
         node: &Node,
-        record: Option<&Record>,
         observed: &Observed,
-        desired: &Value,
+        sides: diff::Sides<'_>,
         change: &mut Change,
     ) {
+        let diff::Sides { desired, record, .. } = sides;
         let moved = record.filter(|old| {
             old.kind != node.kind
                 || place(&old.kind, &old.region) != place(&node.kind, &node.region)
@@ -242,7 +249,6 @@ impl Planner<'_> {
                 if name_taken { Action::DeleteThenCreate } else { Action::CreateThenDelete };
             return;
         }
-        let sides = diff::Sides { desired, observed: &observed.spec, record };
         change.fields = diff::differences(kind.fields(), sides);
         if observed.readiness == Readiness::Unconfirmed {
             change.fields.retain(|field| field.replaces);
@@ -417,7 +423,7 @@ fn removal(record: &Record, observed: Option<&Observed>, reason: Reason) -> Chan
         id: observed.map(|observed| observed.id.clone()),
         desired: None,
         observed: observed.map(|observed| observed.spec.clone()),
-        recorded: Some(record.spec.clone()),
+        recorded: Some(record.spec.open()),
         outputs: BTreeMap::new(),
         needs: record.needs.clone(),
         deletion_now: record.deletion,

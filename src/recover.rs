@@ -255,7 +255,7 @@ fn record(kind: &str, region: &str, spec: Value, seen: Observed) -> Record {
         region: region.into(),
         id: Some(seen.id),
         status,
-        spec,
+        spec: spec.into(),
         intended: None,
         outputs: seen.outputs,
         needs: Needs::new(),
@@ -449,7 +449,8 @@ fn infer_needs(state: &mut State, strays: &BTreeSet<Address>) {
     let mut inferred: BTreeMap<Address, Needs> = BTreeMap::new();
     for address in strays {
         let mut named = BTreeSet::new();
-        texts(&state.resources[address].spec, &mut named);
+        let spec = state.resources[address].spec.open();
+        texts(&spec, &mut named);
         let bearers =
             named.iter().filter_map(|text| bearers.get(text)).filter(|to| **to != address);
         let needs = bearers.map(|to| ((*to).clone(), Need::Id)).collect();
@@ -479,7 +480,7 @@ fn infer_needs(state: &mut State, strays: &BTreeSet<Address>) {
 fn order_of_objects(state: &State, inferred: &BTreeMap<Address, Needs>) -> Vec<(Address, Address)> {
     let node = |(address, record): (&Address, &Record)| {
         let Record { kind, region, spec, deletion, needs, .. } = record;
-        let (kind, region, spec) = (kind.clone(), region.clone(), spec.clone());
+        let (kind, region, spec) = (kind.clone(), region.clone(), spec.open());
         let node = Node { kind, region, spec, deletion: *deletion, needs: needs.clone() };
         (address.clone(), node)
     };

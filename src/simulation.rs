@@ -395,7 +395,7 @@ impl World {
             let (Some(kind), Some(id)) = (kinds::find(&record.kind), &record.id) else { continue };
             let key = Self::key(kind, &record.region, id);
             let outputs = Some(record.outputs.clone()).filter(|outputs| !outputs.is_empty());
-            let mut object = Object::standing(record.spec.clone());
+            let mut object = Object::standing(record.spec.open());
             object.given = outputs;
             world.stand(key, object);
         }

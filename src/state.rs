@@ -26,7 +26,7 @@ use sha2::{Digest, Sha256};
 use crate::address::{Address, PhysicalId, Stack};
 use crate::fault::{Fault, Residue};
 use crate::graph::Needs;
-use crate::kind::{DeletionPolicy, Outputs, Token};
+use crate::kind::{DeletionPolicy, Outputs, Packed, Token};
 
 pub use format::Written;
 pub use holder::Holder;
@@ -59,10 +59,10 @@ pub struct Record {
     pub status: Status,
     /// As applied, without open references. Specs hold references to secrets, never their bytes, so all of it may
     /// be recorded, also what the API never gives back.
-    pub spec: Value,
+    pub spec: Packed,
     /// What an open update wants; `None` otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub intended: Option<Value>,
+    pub intended: Option<Packed>,
     #[serde(default, skip_serializing_if = "Outputs::is_empty")]
     pub outputs: Outputs,
     #[serde(default, skip_serializing_if = "Needs::is_empty")]
@@ -127,7 +127,7 @@ pub fn next(record: Option<Record>, event: &Event) -> Option<Record> {
         }
         (Some(record), Event::UpdateBegun { intended, needs, deletion }) => Some(Record {
             status: Status::Updating,
-            intended: Some(intended.clone()),
+            intended: Some(intended.into()),
             needs: needs.clone(),
             deletion: *deletion,
             ..record
@@ -185,7 +185,7 @@ impl State {
     pub fn token(&self, address: &Address, inputs: &Value) -> Token {
         if let Some(Record { status: Status::Creating(token), spec, .. }) =
             self.resources.get(address)
-            && spec == inputs
+            && spec.open() == *inputs
         {
             return token.clone();
         }
@@ -206,7 +206,7 @@ mod tests {
             region: "eu-west-1".into(),
             id: id.map(PhysicalId::new),
             status,
-            spec: serde_json::json!({"CidrBlock": "10.0.0.0/16"}),
+            spec: serde_json::json!({"CidrBlock": "10.0.0.0/16"}).into(),
             intended: None,
             outputs: Outputs::new(),
             needs: Needs::new(),
@@ -239,7 +239,7 @@ mod tests {
         let updating = next(Some(stable.clone()), &begun).unwrap();
         assert_eq!(updating.spec, stable.spec);
         let settled = next(Some(updating), &Event::Settled { outputs: Outputs::new() }).unwrap();
-        assert_eq!((settled.spec, settled.status), (intended, Status::Stable));
+        assert_eq!((settled.spec, settled.status), (intended.into(), Status::Stable));
     }
 
     #[test]
@@ -256,7 +256,8 @@ mod tests {
         let mut state = State::new(Stack::new("shop"), "l".into());
         let (at, inputs) = (Address::of("a", "vpc"), serde_json::json!({"A": 1}));
         let first = state.token(&at, &inputs);
-        let open = Record { spec: inputs.clone(), ..record(Status::Creating(first.clone()), None) };
+        let open =
+            Record { spec: (&inputs).into(), ..record(Status::Creating(first.clone()), None) };
         state.apply(&at, &Event::CreateBegun { record: Box::new(open) });
         state.serial += 1;
         assert_eq!(state.token(&at, &inputs), first);

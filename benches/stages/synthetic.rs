@@ -135,7 +135,7 @@ fn recorded(graph: &Graph) -> State {
             region: node.region.clone(),
             id: Some(id),
             status: Status::Stable,
-            spec,
+            spec: spec.into(),
             intended: None,
             outputs: outputs.get(address).cloned().unwrap_or_default(),
             needs: node.needs.clone(),
@@ -153,7 +153,7 @@ fn observed(address: &Address, record: &Record) -> Observed {
     Observed {
         id: record.id.clone().unwrap(),
         owner: tagged.then(|| Owner { stack, address: address.clone() }),
-        spec: record.spec.clone(),
+        spec: record.spec.open(),
         outputs: record.outputs.clone(),
         readiness: Readiness::Ready,
     }

@@ -215,7 +215,7 @@ impl<'a> Executor<'a> {
             region: change.region.clone(),
             id: None,
             status: Status::Creating(token.clone()),
-            spec: spec.clone(),
+            spec: (&spec).into(),
             intended: None,
             outputs: Outputs::new(),
             needs: change.needs.clone(),
@@ -258,7 +258,7 @@ impl<'a> Executor<'a> {
             region: change.region.clone(),
             id: Some(id),
             status: Status::Made,
-            spec,
+            spec: spec.into(),
             intended: None,
             outputs: change.outputs.clone(),
             needs: change.needs.clone(),
@@ -317,7 +317,7 @@ impl<'a> Executor<'a> {
             return self.fail(step, Fault::bug("its id is not known"));
         };
         let known = self.work.state.resources.get(address);
-        let recorded = known.map(|record| record.spec.clone());
+        let recorded = known.map(|record| record.spec.open());
         let deletion = Deletion {
             cloud: Arc::clone(&self.work.cloud),
             kind,
@@ -451,7 +451,7 @@ impl<'a> Executor<'a> {
         let is_deletion = goal == Goal::Gone;
         let cloud = Arc::clone(&self.work.cloud);
         let known = self.work.state.resources.get(address);
-        let recorded = known.map(|record| record.spec.clone()).unwrap_or_default();
+        let recorded = known.map(|record| record.spec.open()).unwrap_or_default();
         self.running.push(Box::pin(async move {
             let Some(id) = id else {
                 return (step, done(Err(Fault::bug("its id is not known"))));

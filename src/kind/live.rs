@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::address::{Owner, PhysicalId};
-use crate::kind::Token;
+use crate::kind::{Packed, Token};
 
 /// What a resource gives to those that refer to it, by CloudFormation's attribute names.
 pub type Outputs = BTreeMap<String, String>;
@@ -55,9 +55,25 @@ impl Lookup {
 #[derive(Clone, Debug, Default)]
 pub struct Compared<'a> {
     /// The specs whose members count.
-    specs: Vec<&'a Value>,
+    specs: Vec<Said<'a>>,
     /// As it was left when it was last known to work.
-    left: Option<&'a Value>,
+    left: Option<&'a Packed>,
+}
+
+/// Who says which members count.
+#[derive(Clone, Copy, Debug)]
+enum Said<'a> {
+    Desired(&'a Value),
+    Recorded(&'a Packed),
+}
+
+impl<'a> Said<'a> {
+    fn open(self) -> Cow<'a, Value> {
+        match self {
+            Self::Desired(spec) => Cow::Borrowed(spec),
+            Self::Recorded(spec) => Cow::Owned(spec.open()),
+        }
+    }
 }
 
 /// One object that a read is to find.
@@ -69,24 +85,30 @@ pub struct Wanted<'a> {
 
 impl<'a> Compared<'a> {
     pub fn with(spec: &'a Value) -> Self {
-        Self { specs: vec![spec], left: None }
+        Self { specs: vec![Said::Desired(spec)], left: None }
+    }
+
+    /// With what is recorded of something that nobody desires any more.
+    pub fn with_recorded(spec: &'a Packed) -> Self {
+        Self { specs: vec![Said::Recorded(spec)], left: None }
     }
 
     /// With the spec that is recorded of what last was known to work.
     #[must_use]
-    pub fn as_left(self, recorded: &'a Value) -> Self {
+    pub fn as_left(self, recorded: &'a Packed) -> Self {
         Self { left: Some(recorded), ..self }
     }
 
     /// The specs whose members count, and as it was left: what was applied once and is said no more counts, too.
-    pub fn specs(&self) -> Vec<&'a Value> {
-        self.specs.iter().copied().chain(self.left).collect()
+    pub fn specs(&self) -> Vec<Cow<'a, Value>> {
+        let left = self.left.map(Said::Recorded);
+        self.specs.iter().copied().chain(left).map(Said::open).collect()
     }
 
     /// Whether a spec names the property, or the part of one: `DistributionConfig.Logging`.
     pub fn has(&self, path: &str) -> bool {
-        let member = |value: &'a Value, name| value.get(name);
-        self.specs.iter().any(|spec| path.split('.').try_fold(*spec, member).is_some())
+        let has = |spec: &Value| path.split('.').try_fold(spec, |it, name| it.get(name)).is_some();
+        self.specs.iter().any(|spec| has(&spec.open()))
     }
 
     /// Whether what an index tells of a property is how it was left.
@@ -95,7 +117,7 @@ impl<'a> Compared<'a> {
     /// spares a call for each object, but it proves no change: what it contradicts or does not know, and an object of
     /// which nothing is known to work, is asked of the service itself.
     pub fn confirms(&self, property: &str, indexed: impl Serialize) -> bool {
-        let Some(left) = self.left else { return false };
+        let Some(left) = self.left.map(Packed::open) else { return false };
         let Some(left) = left.get(property) else { return !self.has(property) };
         serde_json::to_value(indexed).is_ok_and(|indexed| holds(&indexed, left))
     }
@@ -175,6 +197,7 @@ mod tests {
         let tags = |value: &str| json!([{"Key": "a", "Value": value}]);
         let (desired, recorded) =
             (json!({"Tags": tags("2"), "Key": "k"}), json!({"Tags": tags("1"), "Size": 1}));
+        let recorded = Packed::from(recorded);
         let compared = Compared::with(&desired).as_left(&recorded);
         assert!(compared.confirms("Tags", tags("1")), "as it was left");
         let more = json!([{"Key": "theirs", "Value": "x"}, {"Key": "a", "Value": "1"}]);

@@ -218,15 +218,14 @@ impl Object {
     fn observed(&self, cluster: &str, live: &Value, wanted: &Wanted<'_>) -> Observed {
         let (namespace, name) = place(live);
         let compared = wanted.compared.specs();
+        let compared: Vec<&Value> = compared.iter().map(AsRef::as_ref).collect();
         // Whoever names no member wants to know what we applied.
         let wants_ours = compared.iter().any(|it| it.as_object().is_some_and(Map::is_empty));
         let mut spec = if wants_ours { applied(live) } else { manifest::named(live, &compared) };
         if !compared.is_empty() && !wants_ours {
             spec = manifest::merged(spec, of_others(live));
         }
-        if let Some(members) = spec.as_object_mut() {
-            members.insert("cluster".into(), json!(cluster));
-        }
+        spec["cluster"] = json!(cluster);
         Observed {
             id: PhysicalId::joined([cluster, namespace, name]),
             owner: owner(live),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::kind::field::ruling;
-use crate::kind::{Compare, Field, OnChange, Sent, manifest, reference};
+use crate::kind::{Compare, Field, OnChange, Packed, Sent, manifest, reference};
 use crate::plan::change::{Cause, FieldChange};
 use crate::state::{Record, Status};
 
@@ -16,15 +16,17 @@ pub struct Sides<'a> {
     /// References that are known are resolved; the others will change.
     pub desired: &'a Value,
     pub observed: &'a Value,
+    /// The spec of the record.
+    pub recorded: Option<&'a Value>,
     pub record: Option<&'a Record>,
 }
 
 /// Everything in which the desired side differs from the observed one. What the desired side does not name is not
 /// managed and never differs, except keys that we once owned.
 pub fn differences(fields: &'static [Field], sides: Sides<'_>) -> Vec<FieldChange> {
-    let mut walk = Walk { fields, record: sides.record, found: Vec::new() };
+    let mut walk = Walk { fields, sides, found: Vec::new() };
     for (name, desired) in members(sides.desired) {
-        let recorded = sides.record.and_then(|record| record.spec.get(name));
+        let recorded = sides.recorded.and_then(|recorded| recorded.get(name));
         walk.value(name, desired, sides.observed.get(name), recorded);
     }
     // Of a manifest all that counts was observed, and nothing else.
@@ -36,7 +38,7 @@ pub fn differences(fields: &'static [Field], sides: Sides<'_>) -> Vec<FieldChang
                 name,
                 None,
                 Some(observed),
-                sides.record.and_then(|it| it.spec.get(name)),
+                sides.recorded.and_then(|recorded| recorded.get(name)),
             );
         }
     }
@@ -50,7 +52,7 @@ pub fn owned_part(fields: &'static [Field], sides: Sides<'_>) -> Value {
     for field in fields.iter().filter(|field| field.compare == Compare::OwnedKeys) {
         let Some(value) = all.get_mut(field.path) else { continue };
         let mut ours = pairs(sides.desired.get(field.path).unwrap_or(&Value::Null));
-        ours.extend(once_owned(sides.record, field.path));
+        ours.extend(once_owned(sides, field.path));
         keep_keys(value, &ours);
     }
     observed
@@ -132,7 +134,7 @@ pub fn late_rows(fields: &'static [Field], spec: &Value) -> Vec<&'static str> {
 
 struct Walk<'a> {
     fields: &'static [Field],
-    record: Option<&'a Record>,
+    sides: Sides<'a>,
     found: Vec<FieldChange>,
 }
 
@@ -149,7 +151,7 @@ impl Walk<'_> {
             Compare::WriteOnly => {
                 // Nothing is known of an object that we did not make: it is taken as it is.
                 let same = |recorded| covers(desired, recorded);
-                if self.record.is_some() && !recorded.is_some_and(same) {
+                if self.sides.record.is_some() && !recorded.is_some_and(same) {
                     self.differs(path, Some(desired), None, recorded);
                 }
             }
@@ -198,7 +200,7 @@ impl Walk<'_> {
 
     fn owned_keys(&mut self, path: &str, desired: &Value, observed: Option<&Value>) {
         let (wanted, live) = (pairs(desired), pairs(observed.unwrap_or(&Value::Null)));
-        let owned = once_owned(self.record, path);
+        let owned = once_owned(self.sides, path);
         for (key, value) in &wanted {
             if live.get(key) != Some(value) {
                 let at = format!("{path}.{key}");
@@ -229,7 +231,7 @@ impl Walk<'_> {
             (Some(left), Some(right)) => same(compare, left, right),
             (left, right) => left.is_none() && right.is_none(),
         };
-        let stable = self.record.is_some_and(|record| record.status == Status::Stable);
+        let stable = self.sides.record.is_some_and(|record| record.status == Status::Stable);
         let cause = if desired.is_some_and(|desired| !reference::all(desired).is_empty()) {
             Cause::Reference
         } else if !stable || write_only {
@@ -402,11 +404,10 @@ fn keep_keys(value: &mut Value, keys: &BTreeMap<String, Value>) {
 }
 
 /// Keys that were applied, or that an update was under way to apply.
-fn once_owned(record: Option<&Record>, path: &str) -> BTreeMap<String, Value> {
-    let Some(record) = record else { return BTreeMap::new() };
-    let mut owned =
-        record.intended.as_ref().and_then(|spec| spec.get(path)).map(pairs).unwrap_or_default();
-    owned.extend(record.spec.get(path).map(pairs).unwrap_or_default());
+fn once_owned(sides: Sides<'_>, path: &str) -> BTreeMap<String, Value> {
+    let intended = sides.record.and_then(|record| record.intended.as_ref()).map(Packed::open);
+    let mut owned = intended.as_ref().and_then(|it| it.get(path)).map(pairs).unwrap_or_default();
+    owned.extend(sides.recorded.and_then(|it| it.get(path)).map(pairs).unwrap_or_default());
     owned
 }
 
@@ -453,7 +454,7 @@ mod tests {
             region: "r".into(),
             id: None,
             status: Status::Stable,
-            spec,
+            spec: spec.into(),
             intended: None,
             outputs: BTreeMap::new(),
             needs: BTreeMap::new(),
@@ -463,7 +464,10 @@ mod tests {
 
     fn diff(desired: &Value, observed: &Value, recorded: &Value) -> Vec<(String, Cause)> {
         let record = record(recorded.clone());
-        let found = differences(FIELDS, Sides { desired, observed, record: Some(&record) });
+        let found = differences(
+            FIELDS,
+            Sides { desired, observed, recorded: Some(recorded), record: Some(&record) },
+        );
         found.into_iter().map(|field| (field.path, field.cause)).collect()
     }
 
@@ -512,8 +516,9 @@ mod tests {
             diff(&desired, &observed, &recorded),
             [("Tags.a".into(), Cause::Drift), ("Tags.b".into(), Cause::Blueprint)]
         );
-        let record = record(recorded);
-        let sides = Sides { desired: &desired, observed: &observed, record: Some(&record) };
+        let record = record(recorded.clone());
+        let (recorded, record) = (Some(&recorded), Some(&record));
+        let sides = Sides { desired: &desired, observed: &observed, recorded, record };
         assert_eq!(owned_part(FIELDS, sides), tags(&[("a", "2"), ("b", "1")]));
     }
 
@@ -552,6 +557,7 @@ mod tests {
         let sides = Sides {
             desired: &json!({"Config": {"Id": 1, "A": 1}}),
             observed: &json!({"Config": {"Id": 2, "A": 2}}),
+            recorded: None,
             record: None,
         };
         let found = differences(FIELDS, sides);

@@ -212,7 +212,7 @@ fn sides(scenes: &[Scene]) -> (Graph, State, Observation) {
                 region: "eu-west-1".into(),
                 id: Some(id(scene)),
                 status: scene.status.clone(),
-                spec,
+                spec: spec.into(),
                 intended: None,
                 outputs: scene.outputs.clone(),
                 needs: Needs::new(),

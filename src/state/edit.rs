@@ -181,7 +181,7 @@ mod tests {
                 region: "eu-west-1".into(),
                 id: Some(PhysicalId::new(address.as_str())),
                 status: Status::Stable,
-                spec: serde_json::json!({}),
+                spec: serde_json::json!({}).into(),
                 intended: None,
                 outputs: Outputs::new(),
                 needs: before.iter().map(|to| (to.clone(), Need::Id)).collect::<Needs>(),

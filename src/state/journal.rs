@@ -325,7 +325,7 @@ mod tests {
             region: "eu-west-1".into(),
             id: None,
             status: Status::Creating(Token("t".into())),
-            spec: serde_json::json!({}),
+            spec: serde_json::json!({}).into(),
             intended: None,
             outputs: Outputs::new(),
             needs: Needs::new(),

@@ -447,7 +447,7 @@ mod tests {
             region: "eu-west-1".into(),
             id: Some(PhysicalId::new("vpc-1")),
             status: Status::Stable,
-            spec: serde_json::json!({}),
+            spec: serde_json::json!({}).into(),
             intended: None,
             outputs: Outputs::new(),
             needs: Needs::new(),

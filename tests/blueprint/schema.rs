@@ -55,6 +55,8 @@ const BEYOND: &[(&str, &[&str])] = &[
             "existing_twice",
             "firewall_addresses",
             "firewall_rule_checks",
+            "function_checks",
+            "gateway_tokens",
             "identity_shares_account",
             "identity_trust",
             "identity_without_agent",

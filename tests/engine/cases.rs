@@ -126,7 +126,8 @@ impl Given {
             if matches!(record.status, Status::Creating(_)) {
                 record.id = None;
             }
-            record.intended = recorded.intended.as_ref().map(|patch| patched(&record.spec, patch));
+            let intended = |patch: &Map<String, Value>| patched(&record.spec.open(), patch).into();
+            record.intended = recorded.intended.as_ref().map(intended);
         }
         for (address, seen) in &self.observed {
             let Some(seen) = seen else {

@@ -31,7 +31,7 @@ pub(crate) fn recorded(graph: &Graph, id: &dyn Fn(&Address) -> Option<PhysicalId
             outputs: outputs(kind, &id),
             id: Some(id),
             status: Status::Stable,
-            spec,
+            spec: spec.into(),
             intended: None,
             needs: node.needs.clone(),
             deletion: node.deletion,
@@ -51,9 +51,10 @@ pub(crate) fn observed(state: &State) -> Observation {
 pub(crate) fn observed_of(record: &Record) -> Observed {
     let kind = kinds::find(&record.kind).unwrap();
     let id = record.id.clone().expect("what is recorded in these tests has an id");
+    let spec = record.spec.open();
     Observed {
-        owner: owner(&record.spec),
-        spec: readable(kind, &record.spec),
+        owner: owner(&spec),
+        spec: readable(kind, &spec),
         outputs: outputs(kind, &id),
         readiness: Readiness::Ready,
         id,

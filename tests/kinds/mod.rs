@@ -174,7 +174,7 @@ async fn drift_of_properties(
         state.resources[&reference.address].outputs.get(&reference.output).cloned()
     };
     let edited = platctl::kind::reference::resolve(&updated.nodes[&subject()].spec, &known);
-    let sides = Sides { desired: &edited, observed: &live.spec, record: None };
+    let sides = Sides { desired: &edited, observed: &live.spec, recorded: None, record: None };
     let rows: BTreeSet<String> =
         differences(kind.fields(), sides).into_iter().map(|field| field.row).collect();
     // What cannot be read cannot be seen to drift, and what the blueprint does not name is not managed.
@@ -216,7 +216,7 @@ async fn drift_of_properties(
 
 async fn deletion_from_outside(stack: &TestStack, kind: &'static dyn AnyKind, graph: &Graph) {
     let live = observed(stack, graph).await;
-    let recorded = stack.store.load().await.unwrap().resources[&subject()].spec.clone();
+    let recorded = stack.store.load().await.unwrap().resources[&subject()].spec.open();
     let cx = stack.aws.region(&graph.nodes[&subject()].region);
     patiently(|| kind.delete(&cx, &live.id, &recorded, DeletionPolicy::Delete)).await;
     let wanted = [Wanted::uncompared(Lookup::Id(live.id.clone()))];

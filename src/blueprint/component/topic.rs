@@ -279,7 +279,7 @@ impl Topic {
                     Diagnostic::error(format!("`{endpoint}` cannot subscribe to a FIFO topic"))
                         .at(endpoint.span, "only queues can")
                         .also(self.fifo.span, "a FIFO topic"),
-                )
+                );
             }
             Subscriber::Function(_) | Subscriber::Email(_) | Subscriber::Https(_) => {}
         }

@@ -14,7 +14,7 @@ use crate::blueprint::component::function::{
 };
 use crate::blueprint::component::topic::Subscriber;
 use crate::blueprint::reference::{Access, ComponentType, Reference};
-use crate::blueprint::value::Name;
+use crate::blueprint::value::{Int, Name};
 use crate::source::Spanned;
 
 impl Compiler<'_> {
@@ -53,7 +53,7 @@ impl Compiler<'_> {
             "MemorySize": function.memory.get(),
             "EphemeralStorage": {"Size": function.storage.get()},
             "Timeout": function.timeout.get(),
-            "ReservedConcurrentExecutions": function.concurrency.map(|it| it.get()),
+            "ReservedConcurrentExecutions": function.concurrency.map(Int::get),
             "Environment": {"Variables": self.function_variables(name, function)},
             "KmsKeyArn": key::arn(function.key.as_ref()),
             "DeadLetterConfig": function.failures.as_ref().map(|to| json!({"TargetArn": arn_of(to)})),
@@ -150,8 +150,9 @@ impl Compiler<'_> {
             && let Some(bucket) = self.blueprint.buckets.get(&used.name)
             && bucket.notify.iter().any(|it| tells(&it.to, name))
         {
-            let text = json!(self.bucket_name(&used.name, bucket));
-            variables.values_mut().for_each(|value| *value = text.clone());
+            for value in variables.values_mut() {
+                *value = json!(self.bucket_name(&used.name, bucket));
+            }
         }
         variables
     }

@@ -59,7 +59,7 @@ pub fn record(address: &Address, record: &Record) -> impl Display {
         section("Needs", needs, out)?;
         let outputs = record.outputs.iter().map(|(name, value)| format!("{name}: {value}"));
         section("Outputs", outputs, out)?;
-        let spec = value::lines(&record.spec);
+        let spec = value::lines(&record.spec.open());
         section("Spec as applied", spec.lines().map(str::to_owned), out)
     })
 }

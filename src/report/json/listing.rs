@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::FORMAT;
 use crate::address::{Address, PhysicalId};
 use crate::kind::{
-    AnyKind, Compare, DeletionPolicy, Field, Loss, Need, OnChange, Output, ReplaceOrder, Sent,
-    Tagging,
+    AnyKind, Compare, DeletionPolicy, Field, Loss, Need, OnChange, Output, Packed, ReplaceOrder,
+    Sent, Tagging,
 };
 use crate::state::{Record, State, Status};
 
@@ -39,7 +39,7 @@ struct RecordV1<'a> {
     region: &'a str,
     id: Option<&'a PhysicalId>,
     status: &'static str,
-    spec: &'a Value,
+    spec: &'a Packed,
     outputs: &'a BTreeMap<String, String>,
     needs: &'a BTreeMap<Address, Need>,
     deletion: DeletionPolicy,

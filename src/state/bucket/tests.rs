@@ -25,7 +25,7 @@ fn adopted(id: &str) -> Event {
         region: "eu-west-1".into(),
         id: Some(PhysicalId::new(id)),
         status: Status::Stable,
-        spec: serde_json::json!({}),
+        spec: serde_json::json!({}).into(),
         intended: None,
         outputs: Outputs::new(),
         needs: Needs::new(),

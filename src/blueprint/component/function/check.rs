@@ -51,8 +51,8 @@ impl Function {
             [(first, begin), (second, again), ..] => {
                 check.report(
                     Diagnostic::error("a function has one code")
-                        .at(again, format!("{second}"))
-                        .also(begin, format!("{first}")),
+                        .at(again, second)
+                        .also(begin, first),
                 );
                 return;
             }
