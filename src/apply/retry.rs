@@ -21,13 +21,15 @@ const PAUSE_FLOOR: Duration = Duration::from_millis(40);
 /// However fast the sandbox lives, a loaded machine needs some real time.
 const PATIENCE_FLOOR: Duration = Duration::from_secs(20);
 
-/// How long a fault of this class is worth waiting for, on AWS.
-fn patience(class: Class) -> Duration {
+/// How long a fault is worth waiting for, on AWS.
+fn patience(fault: &Fault) -> Duration {
     let minutes = |n: u64| Duration::from_secs(60 * n);
-    match class {
+    match fault.class {
         // Another operation on the same cluster or instance: a control-plane update takes ten minutes.
         Class::Busy => minutes(45),
-        // Network interfaces of load balancers and clusters go minutes after their owners.
+        // Network interfaces of load balancers and clusters go minutes after their owners, those of functions up to 45.
+        Class::InUse if !fault.blockers.is_empty() => minutes(50),
+        // By whom, nobody tells.
         Class::InUse => minutes(15),
         Class::Throttled => minutes(10),
         Class::Unavailable | Class::Unanswered => minutes(5),
@@ -95,7 +97,7 @@ impl Tries<'_> {
                 Ok(done) => return Ok(done),
                 Err(fault) => fault,
             };
-            let patience = self.pace.scaled(patience(fault.class), PATIENCE_FLOOR);
+            let patience = self.pace.scaled(patience(&fault), PATIENCE_FLOOR);
             if !fault.class.passes_with_time() || !worth(&fault) || begun.elapsed() >= patience {
                 return Err(fault);
             }
@@ -127,6 +129,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+    use crate::fault::Blocker;
 
     async fn tries(class: Class, succeed_at: u32) -> (u32, Result<(), Class>) {
         let count = Cell::new(0);
@@ -147,6 +150,14 @@ mod tests {
     async fn what_passes_is_waited_for_and_what_does_not_is_not() {
         assert_eq!(tries(Class::Busy, 4).await, (4, Ok(())));
         assert_eq!(tries(Class::Denied, 4).await, (1, Err(Class::Denied)));
+    }
+
+    #[test]
+    fn what_is_known_to_go_by_itself_is_waited_for_longer() {
+        let unknown = Fault::new(Class::InUse, "no");
+        let interface = Blocker::stays("eni-1", "AWS::EC2::NetworkInterface", "is in the subnet");
+        let known = Fault { blockers: vec![interface.passing(true)], ..unknown.clone() };
+        assert!(patience(&known) > patience(&unknown));
     }
 
     #[test]

@@ -109,7 +109,7 @@ impl Kind for Function {
         Its environment can be read by whoever may read the function: name a secret there, never its value. \
         Code in S3 is deployed again when bucket, key or version differ from what was deployed; code that was deployed by \
         hand is noticed where `CodeSha256` is known, which is so for inline code. \
-        Nothing blocks its deletion; in a VPC, Lambda keeps its network interfaces for up to half an hour, and they block \
+        Nothing blocks its deletion; in a VPC, Lambda keeps its network interfaces for up to 45 minutes, and they block \
         the deletion of their subnets and security groups.";
     const FIELDS: &'static [Field] = &[
         Field::updates("Architectures", "`x86_64` or `arm64`."),

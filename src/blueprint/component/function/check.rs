@@ -125,6 +125,12 @@ impl Function {
                 );
             }
         }
+        for (name, value) in self.env.iter().filter(|(name, _)| name.as_str().len() < 2) {
+            check.report(
+                Diagnostic::error(format!("the variable `{name}` cannot be set"))
+                    .at(value.span, "names have at least two characters at Lambda"),
+            );
+        }
         let all: usize = self.env.iter().map(|(name, it)| name.as_str().len() + it.len()).sum();
         if let (true, Some(last)) = (all > ENVIRONMENT_MAX, self.env.values().next_back()) {
             check.report(
