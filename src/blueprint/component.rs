@@ -32,6 +32,7 @@ pub mod security_group;
 pub mod service;
 pub mod table;
 pub mod topic;
+pub mod variable;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

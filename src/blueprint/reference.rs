@@ -87,6 +87,8 @@ struct Traits {
     /// What the components of the type are called by, which decides how others refer to them.
     called_by: CalledBy,
     accesses: &'static [Access],
+    /// How the variables are called that a use gives; `None` if it gives none.
+    variable: Option<&'static str>,
 }
 
 enum CalledBy {
@@ -101,11 +103,21 @@ enum CalledBy {
 }
 
 const fn only(section: &'static str) -> Traits {
-    Traits { section, noun: section, called_by: CalledBy::Only, accesses: &[] }
+    let called_by = CalledBy::Only;
+    Traits { section, noun: section, called_by, accesses: &[], variable: None }
 }
 
-const fn many(section: &'static str, noun: &'static str, accesses: &'static [Access]) -> Traits {
-    Traits { section, noun, called_by: CalledBy::Name, accesses }
+const fn many(section: &'static str, noun: &'static str) -> Traits {
+    Traits { section, noun, called_by: CalledBy::Name, accesses: &[], variable: None }
+}
+
+const fn used(
+    section: &'static str,
+    noun: &'static str,
+    accesses: &'static [Access],
+    variable: &'static str,
+) -> Traits {
+    Traits { accesses, variable: Some(variable), ..many(section, noun) }
 }
 
 impl ComponentType {
@@ -117,37 +129,38 @@ impl ComponentType {
         match self {
             Self::Network => only("network"),
             Self::Cluster => only("cluster"),
-            Self::Database => many("databases", "database", &[Connect, Secret]),
-            Self::Cache => many("caches", "cache", &[Connect]),
-            Self::Table => many("tables", "table", &[Read, Write]),
-            Self::Bucket => many("buckets", "bucket", &[Read, Write]),
-            Self::Queue => many("queues", "queue", &[Send, Receive]),
-            Self::Topic => many("topics", "topic", &[Publish, Subscribe]),
-            Self::LoadBalancer => many("loadBalancers", "load balancer", &[]),
-            Self::Zone => Traits { called_by: CalledBy::Domain, ..many("dns", "DNS zone", &[]) },
-            Self::Certificate => many("certificates", "certificate", &[]),
-            Self::Firewall => many("firewalls", "firewall", &[]),
-            Self::Registry => many("registries", "registry", &[Pull, Push]),
-            Self::Secret => many("secrets", "secret", &[Read, Write]),
-            Self::Parameter => many("parameters", "parameter", &[Read]),
-            Self::Key => many("keys", "key", &[Decrypt, Encrypt]),
-            Self::Log => many("logs", "log group", &[Write, Read]),
-            Self::Identity => many("identities", "identity", &[]),
-            Self::SecurityGroup => many("securityGroups", "security group", &[]),
-            Self::Cdn => many("cdn", "CDN", &[]),
-            Self::Alarm => many("alarms", "alarm", &[]),
-            Self::Dashboard => many("dashboards", "dashboard", &[]),
+            Self::Database => used("databases", "database", &[Connect, Secret], "DB"),
+            Self::Cache => used("caches", "cache", &[Connect], "CACHE"),
+            Self::Table => used("tables", "table", &[Read, Write], "TABLE"),
+            Self::Bucket => used("buckets", "bucket", &[Read, Write], "BUCKET"),
+            Self::Queue => used("queues", "queue", &[Send, Receive], "QUEUE"),
+            Self::Topic => used("topics", "topic", &[Publish, Subscribe], "TOPIC"),
+            Self::LoadBalancer => many("loadBalancers", "load balancer"),
+            Self::Zone => Traits { called_by: CalledBy::Domain, ..many("dns", "DNS zone") },
+            Self::Certificate => many("certificates", "certificate"),
+            Self::Firewall => many("firewalls", "firewall"),
+            Self::Registry => used("registries", "registry", &[Pull, Push], "REGISTRY"),
+            Self::Secret => used("secrets", "secret", &[Read, Write], "SECRET"),
+            Self::Parameter => used("parameters", "parameter", &[Read], "PARAMETER"),
+            Self::Key => used("keys", "key", &[Decrypt, Encrypt], "KEY"),
+            Self::Log => used("logs", "log group", &[Write, Read], "LOG"),
+            Self::Identity => many("identities", "identity"),
+            Self::SecurityGroup => many("securityGroups", "security group"),
+            Self::Cdn => many("cdn", "CDN"),
+            Self::Alarm => many("alarms", "alarm"),
+            Self::Dashboard => many("dashboards", "dashboard"),
             Self::Audit => only("audit"),
             Self::Platform => only("platform"),
-            Self::Service => many("services", "service", &[]),
-            Self::Function => many("functions", "function", &[Invoke]),
-            Self::Chart => Traits { called_by: CalledBy::Nobody, ..many("charts", "chart", &[]) },
+            // `ORDER_URL`: the rest is no part of a name.
+            Self::Service => used("services", "service", &[], ""),
+            Self::Function => used("functions", "function", &[Invoke], "FUNCTION"),
+            Self::Chart => Traits { called_by: CalledBy::Nobody, ..many("charts", "chart") },
             Self::Manifest => {
                 let noun = "set of manifests";
-                Traits { called_by: CalledBy::Nobody, ..many("manifests", noun, &[]) }
+                Traits { called_by: CalledBy::Nobody, ..many("manifests", noun) }
             }
             Self::Resource => {
-                Traits { called_by: CalledBy::Nobody, ..many("resources", "resource", &[]) }
+                Traits { called_by: CalledBy::Nobody, ..many("resources", "resource") }
             }
         }
     }
@@ -165,6 +178,11 @@ impl ComponentType {
     /// What a user of such a component may ask for; the first is meant when nothing is said.
     pub const fn accesses(self) -> &'static [Access] {
         self.traits().accesses
+    }
+
+    /// The word by which the environment variables are called that a use of it gives: `DB`. `None` if it gives none.
+    pub(super) const fn variable(self) -> Option<&'static str> {
+        self.traits().variable
     }
 
     /// Whether there is at most one of them, at the section itself.

@@ -1,7 +1,6 @@
 //! `services`: applications on the cluster, and what they use.
 
 mod check;
-pub mod variable;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -95,23 +95,8 @@ impl Compiler<'_> {
             ComponentType::Secret => self.secret_grant(name, access),
             ComponentType::Table => self.table_grant(name, access),
             ComponentType::Topic => self.topic_grant(name, access),
-            ComponentType::Network
-            | ComponentType::Cluster
-            | ComponentType::Platform
-            | ComponentType::LoadBalancer
-            | ComponentType::Zone
-            | ComponentType::Certificate
-            | ComponentType::Firewall
-            | ComponentType::Identity
-            | ComponentType::Service
-            | ComponentType::Chart
-            | ComponentType::Manifest
-            | ComponentType::SecurityGroup
-            | ComponentType::Cdn
-            | ComponentType::Alarm
-            | ComponentType::Dashboard
-            | ComponentType::Audit
-            | ComponentType::Resource => Vec::new(),
+            // What gives permissions has accesses.
+            _ => Vec::new(),
         }
     }
 

@@ -8,7 +8,7 @@ mod platform;
 
 use super::*;
 use crate::address::Address;
-use crate::blueprint::reference::Reference;
+use crate::blueprint::reference::{ComponentType, Reference};
 use crate::blueprint::{Selection, load_bytes};
 use crate::graph::Node;
 use crate::kind::Need;
@@ -94,6 +94,56 @@ fn component(compiler: Compiler<'_>, path: &str) -> BTreeMap<String, Value> {
         (format!("{address} {kind}"), spec)
     };
     of_component.map(shown).collect()
+}
+
+/// One component of every type that somebody can use.
+const USABLE: &str = r#"
+apiVersion: platctl.dev/v1
+kind: Blueprint
+name: shop
+region: eu-west-1
+network: {cidr: 10.0.0.0/16, zones: 2, subnets: {private: [10.0.1.0/24, 10.0.2.0/24], data: [10.0.3.0/24, 10.0.4.0/24]}, nat: none}
+cluster: {version: "1.35"}
+databases: {a: {engine: postgres, version: "17", class: db.t4g.micro, storage: 20Gi}}
+caches: {a: {engine: valkey, version: "8.0", nodeType: cache.t4g.micro}}
+tables: {a: {primaryKey: {partition: id}}}
+buckets: {a: {}}
+queues: {a: {}}
+topics: {a: {}}
+registries: {a: {}}
+secrets: {a: {}}
+parameters: {a: {value: b}}
+keys: {a: {}}
+logs: {a: {}}
+services: {a: {image: "a:1", port: 80}}
+functions: {a: {image: "a:1"}}
+"#;
+
+#[test]
+fn every_access_permits_something_and_whatever_can_be_used_gives_variables() {
+    let loaded = load_bytes("shop", USABLE.as_bytes(), Selection::default());
+    assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics);
+    let (blueprint, account) = (loaded.blueprint.unwrap(), account());
+    let compiler = compiler_of(&blueprint, &account);
+    let mut usable = 0;
+    for component in ComponentType::ALL {
+        let name: Name = "a".parse().unwrap();
+        let accesses = component.accesses().iter().copied().map(Some);
+        for access in accesses.chain([None]) {
+            let used = Reference { component: *component, name: name.clone(), access };
+            let (granted, variables) = (
+                compiler.grants(&[Spanned::new(used.clone(), blueprint.name.span)]),
+                compiler.given_variables(&used),
+            );
+            if access.is_some() {
+                assert!(!granted.is_empty(), "{used}");
+            }
+            let has_word = crate::blueprint::component::variable::prefix(&used).is_some();
+            assert_eq!(!variables.is_empty(), has_word, "{used}");
+            usable += usize::from(access.is_some());
+        }
+    }
+    assert!(usable > 20, "{usable} ways");
 }
 
 #[test]

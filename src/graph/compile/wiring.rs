@@ -15,7 +15,7 @@ use crate::blueprint::component::function::Function;
 use crate::blueprint::component::platform::offer::{Offers, SecretStore};
 use crate::blueprint::component::secret::JsonKey;
 use crate::blueprint::component::service::Service;
-use crate::blueprint::component::service::variable::{constant, prefix};
+use crate::blueprint::component::variable::{constant, prefix};
 use crate::blueprint::reference::{Access, ComponentType, Reference};
 use crate::blueprint::value::Name;
 use crate::chart::Rendered;
@@ -170,22 +170,8 @@ impl Compiler<'_> {
                 all.insert(prefix.clone(), get(&table::address(name), "TableName"));
             }
             ComponentType::Topic => add("ARN", get(&topic::address(name), "TopicArn")),
-            ComponentType::Network
-            | ComponentType::Cluster
-            | ComponentType::Platform
-            | ComponentType::LoadBalancer
-            | ComponentType::Zone
-            | ComponentType::Certificate
-            | ComponentType::Firewall
-            | ComponentType::Identity
-            | ComponentType::SecurityGroup
-            | ComponentType::Cdn
-            | ComponentType::Alarm
-            | ComponentType::Dashboard
-            | ComponentType::Audit
-            | ComponentType::Chart
-            | ComponentType::Manifest
-            | ComponentType::Resource => {}
+            // What gives variables has a word for them.
+            _ => {}
         }
         all
     }

@@ -2,8 +2,7 @@
 
 use super::{Function, QueueTrigger, Trigger};
 use crate::blueprint::check::Check;
-use crate::blueprint::component::Component;
-use crate::blueprint::component::service::variable;
+use crate::blueprint::component::{Component, variable};
 use crate::blueprint::reference::{ComponentType, Reference};
 use crate::blueprint::value::{Duration, Name};
 use crate::diagnostic::Diagnostic;

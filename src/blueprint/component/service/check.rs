@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Backlog, Scale, Service, variable};
+use super::{Backlog, Scale, Service};
 use crate::blueprint::check::Check;
 use crate::blueprint::component::Component;
 use crate::blueprint::component::cluster::POD_IDENTITY_AGENT;
 use crate::blueprint::component::identity::Via;
 use crate::blueprint::component::platform::istio;
+use crate::blueprint::component::variable;
 use crate::blueprint::reference::ComponentType;
 use crate::blueprint::value::{DomainName, Name, Range};
 use crate::diagnostic::Diagnostic;

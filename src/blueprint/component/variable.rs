@@ -10,38 +10,7 @@ use crate::source::Spanned;
 /// What the variables of a used component begin with: `ORDERS_DB` for `database.orders`, followed by `_HOST` and others.
 /// A name that ends with the word already keeps it once: `order-db` is `ORDER_DB`, too. `None` for what gives no variables.
 pub fn prefix(used: &Reference) -> Option<String> {
-    let word = match used.component {
-        ComponentType::Bucket => "BUCKET",
-        ComponentType::Cache => "CACHE",
-        ComponentType::Database => "DB",
-        ComponentType::Function => "FUNCTION",
-        ComponentType::Key => "KEY",
-        ComponentType::Log => "LOG",
-        ComponentType::Parameter => "PARAMETER",
-        ComponentType::Queue => "QUEUE",
-        ComponentType::Registry => "REGISTRY",
-        ComponentType::Secret => "SECRET",
-        // `ORDER_URL`: the rest is no part of a name.
-        ComponentType::Service => "",
-        ComponentType::Table => "TABLE",
-        ComponentType::Topic => "TOPIC",
-        ComponentType::Network
-        | ComponentType::Cluster
-        | ComponentType::Platform
-        | ComponentType::LoadBalancer
-        | ComponentType::Zone
-        | ComponentType::Certificate
-        | ComponentType::Firewall
-        | ComponentType::Identity
-        | ComponentType::SecurityGroup
-        | ComponentType::Cdn
-        | ComponentType::Alarm
-        | ComponentType::Dashboard
-        | ComponentType::Audit
-        | ComponentType::Chart
-        | ComponentType::Manifest
-        | ComponentType::Resource => return None,
-    };
+    let word = used.component.variable()?;
     let name = constant(used.name.as_str());
     let whole = name == word || name.ends_with(&format!("_{word}")) || word.is_empty();
     Some(if whole { name } else { format!("{name}_{word}") })
