@@ -376,6 +376,14 @@ const NEEDED: &[(&str, &str)] = &[
         "{grafana: {admin: {existingSecret: login}}, alertmanager: {alertmanagerSpec: {useExistingSecret: true, configSecret: alerts}}}",
     ),
     ("metrics-server", "{}"),
+    (
+        "prometheus-adapter",
+        "{rules: {external: [{seriesQuery: waiting, metricsQuery: 'max(<<.Series>>{<<.LabelMatchers>>})'}]}}",
+    ),
+    (
+        "prometheus-yet-another-cloudwatch-exporter",
+        "{useStatefulSet: false, serviceMonitor: {enabled: true}, config: 'apiVersion: v1alpha1'}",
+    ),
 ];
 
 #[test]

@@ -102,6 +102,9 @@ network: {cidr: 10.0.0.0/16, zones: 2, subnets: {public: [10.0.1.0/24, 10.0.2.0/
 databases: {orders: {engine: postgres, version: '16', class: db.t4g.micro, storage: 20Gi}}
 queues: {orders: {}}
 buckets: {files: {}}
+functions: {tell: {source: 'def handler(event, context): pass', runtime: python3.13, on: [{queue: orders}]}}
+parameters: {flags: {value: [a, b]}}
+tags: {team: shop}
 resources:
   kept: {type: AWS::S3::Bucket, onDelete: retain, properties: {BucketName: kept-by-all}}
   address: {type: AWS::EC2::EIP, onDelete: retain, properties: {Domain: vpc}}

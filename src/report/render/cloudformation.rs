@@ -292,6 +292,12 @@ fn restate(kind: &str, spec: &mut Value) {
                 named(features);
             }
         }
+        // The hash of a source follows from it.
+        "AWS::Lambda::Function" if spec["Code"].get("ZipFile").is_some() => {
+            if let Some(code) = spec["Code"].as_object_mut() {
+                code.remove("CodeSha256");
+            }
+        }
         // Texts in quotes, as in a zone file.
         "AWS::Route53::RecordSet" if spec["Type"] == "TXT" || spec["Type"] == "SPF" => {
             let records = spec.get_mut("ResourceRecords").and_then(Value::as_array_mut);
@@ -305,6 +311,15 @@ fn restate(kind: &str, spec: &mut Value) {
         "AWS::S3::Bucket" if spec["ReplicationConfiguration"].get("Role").is_none() => {
             if let Some(members) = spec.as_object_mut() {
                 members.remove("ReplicationConfiguration");
+            }
+        }
+        // Tags are a mapping there.
+        "AWS::SSM::Parameter" => {
+            if let Some(tags) = spec.get_mut("Tags") {
+                let pairs = tags.as_array().into_iter().flatten().filter_map(|tag| {
+                    Some((tag["Key"].as_str()?.to_owned(), tag["Value"].clone()))
+                });
+                *tags = Value::Object(pairs.collect());
             }
         }
         _ => {}
