@@ -1,6 +1,6 @@
 //! What is wrong with a function although each of its values is right.
 
-use super::{Function, QueueTrigger, Trigger};
+use super::{Function, QueueTrigger, Tier, Trigger};
 use crate::blueprint::check::Check;
 use crate::blueprint::component::{Component, variable};
 use crate::blueprint::reference::{ComponentType, Reference};
@@ -170,9 +170,16 @@ impl Function {
         if let Some(tier) = &self.subnets {
             check.needs_network("a function in subnets", tier.span);
             check.tier_has_zones(tier, 1, "the function needs a subnet");
+            if tier.value == Tier::Public {
+                check.report(
+                    Diagnostic::warning("functions in `public` subnets do not reach the internet")
+                        .at(tier.span, "they get no public addresses")
+                        .hint("Write `private`: its NAT gateways lead there."),
+                );
+            }
         } else if let Some(used) = self.inside().next() {
             check.needs_network("what the function uses", used.span);
-            let private = Spanned::new(super::Tier::Private, used.span);
+            let private = Spanned::new(Tier::Private, used.span);
             check.tier_has_zones(&private, 1, "the function needs a subnet");
         } else if let Some(egress) = self.egress.first() {
             check.report(
