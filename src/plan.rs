@@ -170,9 +170,9 @@ impl Planner<'_> {
             reason: Reason::AsDesired,
             fields: Vec::new(),
             id: observed.map(|observed| observed.id.clone()),
-            desired: Some(desired.clone()),
-            observed: observed.map(|observed| observed.spec.clone()),
-            recorded: recorded.clone(),
+            desired: None,
+            observed: None,
+            recorded: None,
             outputs: observed.map(|observed| observed.outputs.clone()).unwrap_or_default(),
             needs: node.needs.clone(),
             deletion_now: record.map_or(node.deletion, |record| record.deletion),
@@ -218,9 +218,10 @@ impl Planner<'_> {
             self.changes.insert(deposed.clone(), gone);
             change.deposed = Some(deposed);
         }
-        if change.action == Action::Keep {
-            // Thousands are kept: nobody makes them, starts from what they are, or goes by what they were.
-            (change.desired, change.observed, change.recorded) = (None, None, None);
+        // Thousands are kept: nobody makes them, starts from what they are, or goes by what they were.
+        if change.action != Action::Keep {
+            change.observed = change.observed.or_else(|| Some(observed?.spec.clone()));
+            (change.desired, change.recorded) = (Some(desired), recorded);
         }
         self.changes.insert(address.clone(), change);
     }
@@ -253,7 +254,6 @@ impl Planner<'_> {
         if observed.readiness == Readiness::Unconfirmed {
             change.fields.retain(|field| field.replaces);
         }
-        change.observed = Some(diff::owned_part(kind.fields(), sides));
         let replacing = change.fields.iter().filter(|field| field.replaces);
         let replacing: Vec<String> = replacing.map(|field| field.path.clone()).collect();
         let recorded_id = record.and_then(|record| record.id.as_ref());
@@ -278,6 +278,9 @@ impl Planner<'_> {
                 _ => (Action::Keep, Reason::AsDesired),
             },
         };
+        if change.action != Action::Keep {
+            change.observed = Some(diff::owned_part(kind.fields(), sides));
+        }
     }
 
     /// Whether it is ours, under an address that is not in the blueprint any more.
