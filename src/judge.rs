@@ -10,8 +10,8 @@ use crate::kind::{Cloud, Objection, Ref, reference};
 use crate::kinds;
 use crate::plan::{self, Change, Plan};
 
-/// The objections to what a plan of a graph makes or changes, in the order of addresses. What cannot be looked at, for want of
-/// permissions or an answer, is not objected to: apply will tell.
+/// The objections to what a plan of a graph makes or changes, in the order of addresses. What cannot be looked at, for
+/// want of permissions or an answer, is not objected to: apply will tell.
 pub async fn judge(cloud: &dyn Cloud, graph: &Graph, plan: &Plan) -> Vec<(Address, Objection)> {
     let known = |wanted: &Ref| {
         let change = plan.changes.get(&wanted.address)?;

@@ -177,23 +177,22 @@ impl Compiler<'_> {
             });
             self.add(&at, "AWS::EC2::SecurityGroupEgress", spec);
         }
-        for used in function.inside() {
-            let used_name = &used.name;
-            let (to, port) = match used.component {
+        // Two accesses to one component are one way.
+        let inside: BTreeMap<Address, &Reference> =
+            function.inside().map(|used| (egress_to(name, used), &used.value)).collect();
+        for (at, Reference { component, name, access: _ }) in inside {
+            let (to, port) = match component {
                 ComponentType::Database => (
-                    database::security_group(used_name),
-                    blueprint.databases.get(used_name).map(|it| it.port()),
+                    database::security_group(name),
+                    blueprint.databases.get(name).map(|it| it.port()),
                 ),
-                _ => (
-                    cache::security_group(used_name),
-                    blueprint.caches.get(used_name).map(|it| it.port()),
-                ),
+                _ => (cache::security_group(name), blueprint.caches.get(name).map(|it| it.port())),
             };
             let spec = json!({
                 "GroupId": group, "IpProtocol": "tcp", "FromPort": port, "ToPort": port,
                 "DestinationSecurityGroupId": get(&to, "GroupId"),
             });
-            self.add(&egress_to(name, used), "AWS::EC2::SecurityGroupEgress", spec);
+            self.add(&at, "AWS::EC2::SecurityGroupEgress", spec);
         }
         Some(json!({"SubnetIds": self.subnet_ids(tier), "SecurityGroupIds": [group]}))
     }

@@ -128,6 +128,17 @@ fn order() {
 }
 
 #[test]
+fn two_accesses_to_one_database_are_one_way() {
+    let both =
+        DOCUMENTS.replace("database.documents,", "database.documents, database.documents:secret,");
+    let loaded = load_bytes("documents", both.as_bytes(), Selection::default());
+    assert_eq!(loaded.diagnostics, []);
+    let graph = compile(&loaded.blueprint.unwrap(), &account(), &Rendered::default()).unwrap();
+    let ways = graph.nodes.keys().filter(|at| at.role() == "egress/database-documents");
+    assert_eq!(ways.count(), 1);
+}
+
+#[test]
 fn a_time_is_in_the_unit_of_its_metric() {
     let slow = shown("alarms.slow");
     assert_eq!(slow["alarms.slow/alarm AWS::CloudWatch::Alarm"]["Threshold"], 1_500.0);
